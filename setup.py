@@ -1,0 +1,71 @@
+"""Package metadata, the C core and the console scripts."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+from setuptools import Extension, find_packages, setup
+from setuptools.command.build_ext import build_ext
+
+HERE = Path(__file__).parent
+NATIVE = sorted(str(path.relative_to(HERE)) for path in HERE.glob("edge/native/*.c"))
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "edge" / "__init__.py").read_text())
+
+
+class BuildNative(build_ext):
+    """Builds the C core; without a compiler a user gets NumPy and a warning, CI (CI=true) gets an error."""
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except Exception as error:  # setuptools raises many kinds here; every one means "no C core"
+            if os.environ.get("CI"):
+                raise
+            print(
+                f"warning: the C core was not built ({error}); edge runs on NumPy, several times slower.\n"
+                "         Install a C compiler and the Python headers (Debian: gcc python3-dev) and install again.",
+                file=sys.stderr,
+            )
+
+
+assert VERSION is not None
+setup(
+    name="ellar-edge",
+    version=VERSION.group(1),
+    description="INT8 action recognition in the dark, in real time, on a Raspberry Pi or a Jetson",
+    long_description=(HERE / "README.md").read_text() if (HERE / "README.md").exists() else "",
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10",
+    packages=find_packages(include=["edge*", "calibration*", "quantize*", "distill*", "firmware_configs*"]),
+    package_data={
+        "edge": ["py.typed", "*.pyi", "data/*", "data/*/*"],
+        "distill": ["recipes/*.yaml"],
+        "firmware_configs": ["*/*"],
+    },
+    ext_modules=[Extension("edge._native", NATIVE)] if NATIVE else [],
+    cmdclass={"build_ext": BuildNative},
+    install_requires=[
+        "numpy>=1.26",
+        "opencv-python-headless>=4.9",
+        "onnxruntime>=1.18",
+        "pyyaml>=6",
+    ],
+    extras_require={
+        "quantize": ["onnx>=1.16", "rich>=13"],
+        "distill": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.5", "safetensors>=0.4", "rich>=13"],
+        "pi": ["picamera2>=0.3.12"],
+        "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.8", "mypy>=1.13", "types-PyYAML", "build"],
+    },
+    entry_points={
+        "console_scripts": [
+            "edge-run = edge.cli:main",
+            "quantize = quantize.cli:main",
+            "calibration = calibration.cli:main",
+            "distill = distill.cli:main",
+        ]
+    },
+)
