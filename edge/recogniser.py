@@ -1,0 +1,108 @@
+"""From a camera's picture to logits: the one chain of steps that the pipeline and the evaluation both run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.bundle import Bundle
+from edge.engines.onnxruntime import Student
+from edge.errors import UsageError
+from edge.frame import Frame, Image
+from edge.frontend import FrameStatistics, FrontEnd
+from edge.gate import Gate
+from edge.motion import LumaFlow
+from edge.timing import StageTimer
+
+F32 = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class TickResult:
+    """What one tick gives.
+
+    gamma: the one that both frames were corrected with. head: its index.
+    logits: float32 [classes] of that head. all_logits: float32 [heads, classes].
+    """
+
+    statistics: FrameStatistics
+    gamma: float
+    head: int
+    logits: F32
+    all_logits: F32
+
+
+class Recogniser:
+    """Shrink, measure, gate, correct, motion, student, in this order, with everything that they remember.
+
+    threads: of the engine. gamma: None lets the gate choose, a value fixes it; it must be one of the bundle's gammas
+    (UsageError). timer: gets the duration of every stage.
+    """
+
+    def __init__(
+        self, bundle: Bundle, *, threads: int = 1, gamma: float | None = None, timer: StageTimer | None = None
+    ) -> None:
+        manifest = bundle.manifest
+        self._gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
+        self._fixed_head = None if gamma is None else _head_of(gamma, self._gate.gammas)
+        # Two front ends in turn: the previous small frame stays uncorrected in its own, so that a switch of the gate
+        # corrects both frames alike and is not seen as motion.
+        size = (manifest.front_end.height, manifest.front_end.width)
+        self._now, self._before = FrontEnd(*size), FrontEnd(*size)
+        form = manifest.input
+        self._motion = None if form.form == "rgb" else LumaFlow(form.height, form.width, form.levels_per_pixel)
+        self._student = Student(bundle, threads=threads)
+        self._timer = timer or StageTimer()
+        self._statistics: FrameStatistics | None = None
+
+    def reset(self) -> None:
+        """Forget the stream: gate, previous frame, state of the student."""
+        self._gate.reset()
+        self._student.reset()
+        self._statistics = None
+
+    @property
+    def small(self) -> Image:
+        """The last frame, shrunk and uncorrected: uint8 [height,width,3] BGR, valid until the next tick but one."""
+        return self._now.small
+
+    def tick(self, frame: Frame) -> TickResult | None:
+        """Take the next frame of the cadence; None for the first one where the input needs a previous frame."""
+        stage = self._timer.stage
+        self._now, self._before = self._before, self._now
+        with stage("measure"):
+            previous, statistics = self._statistics, self._now.measure(frame.image)
+        self._statistics = statistics
+        if previous is None and self._motion is not None:
+            return None
+        with stage("gate"):
+            head = self._gate.step(statistics) if self._fixed_head is None else self._fixed_head
+        gamma = self._gate.gammas[head]
+        with stage("correct"):
+            now = self._now.correct(statistics, gamma)
+            before = None if previous is None else self._before.correct(previous, gamma)
+        with stage("motion"):
+            x = self._see(before, now)
+        with stage("student"):
+            all_logits = self._student.step(x)
+        return TickResult(statistics, gamma, head, all_logits[head], all_logits)
+
+    def _see(self, before: Image | None, now: Image) -> Image:
+        """Two corrected frames, uint8 [height,width,3] BGR, to the network's input, uint8 [1,H,W,3]."""
+        if self._motion is not None and before is not None:
+            return self._motion.step(before, now)
+        return np.ascontiguousarray(now[np.newaxis, ..., ::-1])
+
+
+def _head_of(gamma: float, gammas: Sequence[float]) -> int:
+    for head, candidate in enumerate(gammas):
+        if math.isclose(gamma, candidate):
+            return head
+    raise UsageError(
+        f"gamma {gamma:g} has no head in this bundle; choose one of {', '.join(f'{g:g}' for g in gammas)}, "
+        "or leave it out and the gate chooses"
+    )
