@@ -1,0 +1,45 @@
+/* Which kernels this CPU can run, and the table of the chosen level. */
+#include "kernels.h"
+
+#include <string.h>
+
+typedef struct {
+    const char *name;
+    void (*install)(EdgeKernels *kernels);
+} Level;
+
+static int levels(Level list[4])
+{
+    int n = 0;
+    list[n++] = (Level){"scalar", edge_kernels_scalar};
+#if defined(__x86_64__) && !defined(EDGE_SCALAR_ONLY)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt")) {
+        list[n++] = (Level){"avx2", edge_kernels_avx2};
+        if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+            __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+            list[n++] = (Level){"avx512", edge_kernels_avx512};
+    }
+#elif defined(__aarch64__) && !defined(EDGE_SCALAR_ONLY)
+    list[n++] = (Level){"neon", edge_kernels_neon}; /* part of every ARMv8-A CPU that runs Linux */
+#endif
+    return n;
+}
+
+const char *edge_level(int index)
+{
+    Level list[4];
+    return index >= 0 && index < levels(list) ? list[index].name : NULL;
+}
+
+int edge_kernels(const char *level, EdgeKernels *kernels)
+{
+    Level list[4];
+    const int n = levels(list);
+    for (int i = 0; i < n; i++) {
+        list[i].install(kernels);
+        if (!strcmp(list[i].name, level))
+            return 0;
+    }
+    return -1;
+}

@@ -1,0 +1,112 @@
+/* The C core's one header: the kernels that every CPU level offers, and what is built from them.
+ *
+ * Nothing here knows Python. Arguments are trusted: module.c is the edge of the API and checks there.
+ * Pictures are interleaved, 8 bits per channel, BGR unless a name says otherwise; "12 bit" is a uint16 that counts
+ * sixteenths of a level (0..4080), so that what an average gains in precision survives until the gamma.
+ */
+#ifndef EDGE_KERNELS_H
+#define EDGE_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    EDGE_LEVELS = 256,
+    EDGE_LEVELS12 = 4096,
+    EDGE_MAX_SIDE = 4096,
+    EDGE_ROWS = 8,     /* source rows that one call of the row kernels takes at most */
+    EDGE_ROW_PAD = 32, /* zero elements behind a row of sums, so that `columns` may read whole vectors */
+    EDGE_MAX_SUM = 128 /* the largest sum of vertical weights whose row sums (255 * 128) fit a signed 16-bit lane */
+};
+
+typedef enum { EDGE_BGR, EDGE_RGB, EDGE_GREY, EDGE_YUYV, EDGE_UYVY, EDGE_NV12, EDGE_I420, EDGE_FORMATS } EdgeFormat;
+
+/* The horizontal half of a shrink: which source columns make an output column, and with what integer weight. */
+typedef struct {
+    int count;              /* output columns (or rows) */
+    int pairs;              /* every output has 2 * pairs taps; the spare ones weigh 0 */
+    int total;              /* sum of the weights of any output */
+    const int32_t *start;   /* [count, padded to 4]: first tap */
+    const int16_t *weights; /* [count, padded to 4][2 * pairs] */
+    const int16_t *spread;  /* the same, laid out for 256-bit vectors: [count / 2][pairs][2 outputs][4 times (w0, w1)] */
+} EdgeAxis;
+
+/* One CPU level. n counts elements; no pointer needs alignment; nothing is read or written outside what is named. */
+typedef struct {
+    /* counts[channels][256] += histogram of n bytes, channels (1 or 3) interleaved; n is a multiple of channels. */
+    void (*histogram)(const uint8_t *data, size_t n, int channels, uint32_t *counts);
+
+    /* target[i] = table[data[i]]; in place is fine. */
+    void (*lut)(const uint8_t *data, size_t n, const uint8_t *table, uint8_t *target);
+
+    /* Interleaved pixels, one table per channel: tables[3][256]; to interleaved, or to three planes `plane` apart. */
+    void (*lut3)(const uint8_t *data, size_t pixels, const uint8_t *tables, uint8_t *target);
+    void (*lut3_planar)(const uint8_t *data, size_t pixels, const uint8_t *tables, uint8_t *target, size_t plane);
+
+    /* Exchange first and third channel; in place is fine. */
+    void (*swap)(const uint8_t *data, size_t pixels, uint8_t *target);
+
+    /* target[i] = table[min(4095, (data[i] * gain + 2^15) >> 16)]; table[4096], gain in 1/65536. */
+    void (*lut12)(const uint16_t *data, size_t n, uint32_t gain, const uint8_t *table, uint8_t *target);
+
+    /* sums (+)= weighted rows; weights[2 * pairs], pairs <= 4. rows16: the weights of all calls sum up to <= 128. */
+    void (*rows16)(const uint8_t *const *rows, const int16_t *weights, int pairs, size_t n, int add, uint16_t *sums);
+    void (*rows32)(const uint8_t *const *rows, const int16_t *weights, int pairs, size_t n, int add, uint32_t *sums);
+
+    /* result[i] = round(sums[i] * scale), half to even; scale is such that it fits 15 bits. */
+    void (*narrow)(const uint32_t *sums, size_t n, float scale, uint16_t *result);
+
+    /* One output row from a row of sums: round(weighted sum * scale), half to even, to 8 or to 16 bits per channel;
+     * swap exchanges first and third channel. */
+    void (*columns8)(const uint16_t *sums, const EdgeAxis *axis, float scale, int swap, uint8_t *target);
+    void (*columns16)(const uint16_t *sums, const EdgeAxis *axis, float scale, int swap, uint16_t *target);
+
+    /* One row to BGR. yuv: BT.601, limited range; chroma is not interpolated. u, v: NV12 and I420 only. */
+    void (*bgr_from_yuv)(const uint8_t *y, const uint8_t *u, const uint8_t *v, EdgeFormat format, size_t pixels,
+                         uint8_t *bgr);
+    void (*bgr_from_grey)(const uint8_t *grey, size_t pixels, uint8_t *bgr);
+
+    /* total += frame - oldest; oldest = frame: the exact running sum of the frames that a ring holds. */
+    void (*accumulate)(const uint16_t *frame, size_t n, uint16_t *oldest, uint16_t *total);
+
+    /* Running median of |frame - previous|, then previous = frame; see noise_step in scalar.c. */
+    void (*noise_floor)(const uint16_t *frame, size_t n, uint16_t *previous, uint16_t *noise);
+} EdgeKernels;
+
+/* A level's entry point overwrites the kernels that it has a faster form of. */
+void edge_kernels_scalar(EdgeKernels *kernels);
+void edge_kernels_avx2(EdgeKernels *kernels);
+void edge_kernels_avx512(EdgeKernels *kernels);
+void edge_kernels_neon(EdgeKernels *kernels);
+
+/* cpu.c: what this CPU can run, best last; edge_level(0) is "scalar", NULL behind the last. */
+const char *edge_level(int index);
+int edge_kernels(const char *level, EdgeKernels *kernels); /* 0, or -1 where the level is unknown or not runnable */
+
+/* shrink.c: area average of the whole field of view, in integers. A plan is read-only once made. */
+typedef struct {
+    EdgeFormat format;
+    int height, width;   /* source */
+    EdgeAxis rows, columns;
+    void *memory;
+} EdgePlan;
+
+int edge_plan_make(EdgePlan *plan, EdgeFormat format, int height, int width, int small_height, int small_width);
+void edge_plan_free(EdgePlan *plan);
+void edge_shrink8(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
+                  uint8_t *target);
+void edge_shrink12(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
+                   uint16_t *target);
+
+/* statistics.c: mean, unbiased standard deviation, entropy (nats), minimum, maximum; counts[3][256]. */
+void edge_statistics_pixel(const uint32_t *counts, double result[5]);
+void edge_statistics_dgam(const uint32_t *counts, double result[5]);
+double edge_level_of(const uint32_t *counts, int levels, double fraction);
+
+/* tables.c */
+void edge_powers(double gamma, double powers[EDGE_LEVELS]); /* powers[d] = d^(1/gamma) */
+void edge_gic_table(int minimum, int maximum, const double *powers, uint8_t table[EDGE_LEVELS]);
+void edge_dgam_tables(double minimum, double maximum, double gamma, uint8_t tables[3 * EDGE_LEVELS]);
+extern const double EDGE_DGAM_MEAN[3], EDGE_DGAM_STD[3]; /* BGR, in levels */
+
+#endif

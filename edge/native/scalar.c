@@ -1,0 +1,216 @@
+/* Every kernel in portable C: the definition that the vector forms are compared with, bit for bit. */
+#include "kernels.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Four tables in turn: neighbours in a dark picture are equal, and adding twice to one counter waits for the store. */
+static void histogram(const uint8_t *data, size_t n, int channels, uint32_t *counts)
+{
+    uint32_t tables[4][3 * EDGE_LEVELS];
+    memset(tables, 0, sizeof tables);
+    size_t i = 0;
+    if (channels == 1) {
+        for (; i + 4 <= n; i += 4)
+            for (int t = 0; t < 4; t++)
+                tables[t][data[i + t]]++;
+        for (; i < n; i++)
+            tables[0][data[i]]++;
+    } else {
+        for (; i + 12 <= n; i += 12)
+            for (int t = 0; t < 4; t++)
+                for (int c = 0; c < 3; c++)
+                    tables[t][c * EDGE_LEVELS + data[i + 3 * t + c]]++;
+        for (; i < n; i++)
+            tables[0][i % 3 * EDGE_LEVELS + data[i]]++;
+    }
+    for (int k = 0; k < channels * EDGE_LEVELS; k++)
+        counts[k] += tables[0][k] + tables[1][k] + tables[2][k] + tables[3][k];
+}
+
+static void lut(const uint8_t *data, size_t n, const uint8_t *table, uint8_t *target)
+{
+    for (size_t i = 0; i < n; i++)
+        target[i] = table[data[i]];
+}
+
+static void lut3(const uint8_t *data, size_t pixels, const uint8_t *tables, uint8_t *target)
+{
+    for (size_t i = 0; i < 3 * pixels; i += 3)
+        for (int c = 0; c < 3; c++)
+            target[i + c] = tables[c * EDGE_LEVELS + data[i + c]];
+}
+
+static void lut3_planar(const uint8_t *data, size_t pixels, const uint8_t *tables, uint8_t *target, size_t plane)
+{
+    for (size_t i = 0; i < pixels; i++)
+        for (int c = 0; c < 3; c++)
+            target[c * plane + i] = tables[c * EDGE_LEVELS + data[3 * i + c]];
+}
+
+static void swap(const uint8_t *data, size_t pixels, uint8_t *target)
+{
+    for (size_t i = 0; i < 3 * pixels; i += 3) {
+        const uint8_t first = data[i];
+        target[i] = data[i + 2];
+        target[i + 1] = data[i + 1];
+        target[i + 2] = first;
+    }
+}
+
+static void lut12(const uint16_t *data, size_t n, uint32_t gain, const uint8_t *table, uint8_t *target)
+{
+    for (size_t i = 0; i < n; i++) {
+        const uint64_t level = ((uint64_t)data[i] * gain + 32768) >> 16;
+        target[i] = table[level < EDGE_LEVELS12 ? level : EDGE_LEVELS12 - 1];
+    }
+}
+
+static void rows16(const uint8_t *const *rows, const int16_t *weights, int pairs, size_t n, int add, uint16_t *sums)
+{
+    if (!add)
+        memset(sums, 0, n * sizeof *sums);
+    for (int r = 0; r < 2 * pairs; r++)
+        for (size_t i = 0; i < n; i++)
+            sums[i] = (uint16_t)(sums[i] + weights[r] * rows[r][i]);
+}
+
+static void rows32(const uint8_t *const *rows, const int16_t *weights, int pairs, size_t n, int add, uint32_t *sums)
+{
+    if (!add)
+        memset(sums, 0, n * sizeof *sums);
+    for (int r = 0; r < 2 * pairs; r++)
+        for (size_t i = 0; i < n; i++)
+            sums[i] += (uint32_t)(weights[r] * rows[r][i]);
+}
+
+static void narrow(const uint32_t *sums, size_t n, float scale, uint16_t *result)
+{
+    for (size_t i = 0; i < n; i++)
+        result[i] = (uint16_t)lrintf((float)(int32_t)sums[i] * scale);
+}
+
+static int32_t weighted(const uint16_t *sums, const EdgeAxis *axis, int column, int channel)
+{
+    const uint16_t *tap = sums + 3 * (size_t)axis->start[column] + channel;
+    const int16_t *weights = axis->weights + (size_t)column * 2 * axis->pairs;
+    int32_t sum = 0;
+    for (int t = 0; t < 2 * axis->pairs; t++)
+        sum += weights[t] * tap[3 * t];
+    return sum;
+}
+
+static void columns8(const uint16_t *sums, const EdgeAxis *axis, float scale, int swapped, uint8_t *target)
+{
+    for (int x = 0; x < axis->count; x++)
+        for (int c = 0; c < 3; c++)
+            target[3 * x + (swapped ? 2 - c : c)] = (uint8_t)lrintf((float)weighted(sums, axis, x, c) * scale);
+}
+
+static void columns16(const uint16_t *sums, const EdgeAxis *axis, float scale, int swapped, uint16_t *target)
+{
+    for (int x = 0; x < axis->count; x++)
+        for (int c = 0; c < 3; c++)
+            target[3 * x + (swapped ? 2 - c : c)] = (uint16_t)lrintf((float)weighted(sums, axis, x, c) * scale);
+}
+
+/* (a * b) / 2^15, rounded half up: what pmulhrsw and sqrdmulh do. */
+static int rounded_product(int a, int b)
+{
+    return (a * b + (1 << 14)) >> 15;
+}
+
+static int saturated16(int value)
+{
+    return value < -32768 ? -32768 : value > 32767 ? 32767 : value;
+}
+
+static uint8_t level_of_64ths(int value)
+{
+    const int level = saturated16(value + 32) >> 6;
+    return (uint8_t)(level < 0 ? 0 : level > 255 ? 255 : level);
+}
+
+/* BT.601, limited range, in 64ths of a level: 1.16438 (Y - 16), 2.01723 (U - 128), ... Luma under 16 counts as 16. */
+static void bgr_pixel(int y, int u, int v, uint8_t *bgr)
+{
+    const int luma = rounded_product((y < 16 ? 0 : y - 16) << 7, 19077);
+    const int blue = rounded_product((u - 128) * 256, 16525);
+    const int green = saturated16(rounded_product((u - 128) * 256, -3209) + rounded_product((v - 128) * 256, -6660));
+    const int red = rounded_product((v - 128) * 256, 13075);
+    bgr[0] = level_of_64ths(saturated16(luma + blue));
+    bgr[1] = level_of_64ths(saturated16(luma + green));
+    bgr[2] = level_of_64ths(saturated16(luma + red));
+}
+
+static void bgr_from_yuv(const uint8_t *y, const uint8_t *u, const uint8_t *v, EdgeFormat format, size_t pixels,
+                         uint8_t *bgr)
+{
+    for (size_t i = 0; i < pixels; i++, bgr += 3) {
+        const size_t even = i & ~(size_t)1;
+        if (format == EDGE_YUYV)
+            bgr_pixel(y[2 * i], y[2 * even + 1], y[2 * even + 3], bgr);
+        else if (format == EDGE_UYVY)
+            bgr_pixel(y[2 * i + 1], y[2 * even], y[2 * even + 2], bgr);
+        else if (format == EDGE_NV12)
+            bgr_pixel(y[i], u[even], u[even + 1], bgr);
+        else
+            bgr_pixel(y[i], u[i / 2], v[i / 2], bgr);
+    }
+}
+
+static void bgr_from_grey(const uint8_t *grey, size_t pixels, uint8_t *bgr)
+{
+    for (size_t i = 0; i < pixels; i++)
+        bgr[3 * i] = bgr[3 * i + 1] = bgr[3 * i + 2] = grey[i];
+}
+
+static void accumulate(const uint16_t *frame, size_t n, uint16_t *oldest, uint16_t *total)
+{
+    for (size_t i = 0; i < n; i++) {
+        total[i] = (uint16_t)(total[i] + frame[i] - oldest[i]);
+        oldest[i] = frame[i];
+    }
+}
+
+/* One step of a frugal running median (Ma, Muthukrishnan, Sandler 2013): towards the new difference by 1/32 of the
+ * estimate, so that a pixel that something walked through moves its noise by 3 % and not by the step it saw.
+ * Differences are 12 bit, the estimate has 4 more fractional bits: 1/256 of a level. */
+static uint16_t noise_step(uint16_t frame, uint16_t previous, uint16_t noise)
+{
+    const int difference = (frame > previous ? frame - previous : previous - frame) << 4;
+    const int seen = difference > 65535 ? 65535 : difference;
+    const int step = (noise >> 5) + 1;
+    if (seen > noise)
+        return (uint16_t)(noise + step > seen ? seen : noise + step);
+    return (uint16_t)(noise - step < seen ? seen : noise - step);
+}
+
+static void noise_floor(const uint16_t *frame, size_t n, uint16_t *previous, uint16_t *noise)
+{
+    for (size_t i = 0; i < n; i++) {
+        noise[i] = noise_step(frame[i], previous[i], noise[i]);
+        previous[i] = frame[i];
+    }
+}
+
+void edge_kernels_scalar(EdgeKernels *kernels)
+{
+    *kernels = (EdgeKernels){
+        .histogram = histogram,
+        .lut = lut,
+        .lut3 = lut3,
+        .lut3_planar = lut3_planar,
+        .swap = swap,
+        .lut12 = lut12,
+        .rows16 = rows16,
+        .rows32 = rows32,
+        .narrow = narrow,
+        .columns8 = columns8,
+        .columns16 = columns16,
+        .bgr_from_yuv = bgr_from_yuv,
+        .bgr_from_grey = bgr_from_grey,
+        .accumulate = accumulate,
+        .noise_floor = noise_floor,
+    };
+}

@@ -1,0 +1,188 @@
+/* Area average of the whole field of view, in integers.
+ *
+ * An output pixel covers src/dst source pixels; in units of 1/dst' (dst' = dst / gcd) every overlap is an integer, so
+ * the weights are exact. Rows first, while the bytes lie next to each other, then columns. Where the vertical weights
+ * sum up to at most 128 (every usual camera size) 16-bit sums are exact too; otherwise 32-bit ones are rounded once,
+ * to 8.7 bits. Other formats become BGR row by row before anything is averaged: averaging YUV first clips later, and
+ * changes the statistics of dark pictures.
+ */
+#include "kernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int gcd(int a, int b)
+{
+    return b ? gcd(b, a % b) : a;
+}
+
+typedef struct {
+    int32_t *start;
+    int16_t *weights, *spread;
+} AxisMemory;
+
+/* Ask with memory NULL for pairs, total; then again with room for the arrays. */
+static void make_axis(EdgeAxis *axis, int source, int target, const AxisMemory *memory)
+{
+    const int divisor = gcd(source, target), span = source / divisor, unit = target / divisor;
+    const int padded = (target + 3) & ~3;
+    if (!memory) {
+        int taps = 1;
+        for (int i = 0; i < target; i++) {
+            const int n = ((i + 1) * span - 1) / unit - i * span / unit + 1;
+            taps = n > taps ? n : taps;
+        }
+        *axis = (EdgeAxis){.count = target, .pairs = (taps + 1) / 2, .total = span};
+        return;
+    }
+    const size_t taps = 2 * (size_t)axis->pairs;
+    for (int i = 0; i < padded; i++) {
+        const int begin = i * span, end = begin + span, first = begin / unit;
+        memory->start[i] = i < target ? first : 0;
+        for (size_t t = 0; t < taps; t++) {
+            const int left = (first + (int)t) * unit, right = left + unit;
+            const int overlap = (right < end ? right : end) - (left > begin ? left : begin);
+            const int16_t weight = (int16_t)(i < target && overlap > 0 ? overlap : 0);
+            memory->weights[i * taps + t] = weight;
+            for (int copy = 0; copy < 4; copy++)
+                memory->spread[((size_t)(i / 2 * axis->pairs) + t / 2) * 16 + i % 2 * 8 + 2 * copy + t % 2] = weight;
+        }
+    }
+    axis->start = memory->start;
+    axis->weights = memory->weights;
+    axis->spread = memory->spread;
+}
+
+static size_t axis_bytes(const EdgeAxis *axis)
+{
+    const size_t padded = (size_t)(axis->count + 3) & ~(size_t)3;
+    return padded * sizeof(int32_t) + padded * 2 * axis->pairs * 5 * sizeof(int16_t);
+}
+
+static char *place_axis(EdgeAxis *axis, int source, char *memory)
+{
+    const size_t padded = (size_t)(axis->count + 3) & ~(size_t)3, taps = padded * 2 * axis->pairs;
+    const AxisMemory parts = {
+        .start = (int32_t *)memory,
+        .weights = (int16_t *)(memory + padded * sizeof(int32_t)),
+        .spread = (int16_t *)(memory + padded * sizeof(int32_t)) + taps,
+    };
+    make_axis(axis, source, axis->count, &parts);
+    return memory + axis_bytes(axis);
+}
+
+int edge_plan_make(EdgePlan *plan, EdgeFormat format, int height, int width, int small_height, int small_width)
+{
+    *plan = (EdgePlan){.format = format, .height = height, .width = width};
+    make_axis(&plan->rows, height, small_height, NULL);
+    make_axis(&plan->columns, width, small_width, NULL);
+    plan->memory = malloc(axis_bytes(&plan->rows) + axis_bytes(&plan->columns));
+    if (!plan->memory)
+        return -1;
+    place_axis(&plan->columns, width, place_axis(&plan->rows, height, plan->memory));
+    return 0;
+}
+
+void edge_plan_free(EdgePlan *plan)
+{
+    free(plan->memory);
+    plan->memory = NULL;
+}
+
+/* Rows of the source as BGR (or RGB, which `columns` turns round): as they lie, or converted, each once. */
+typedef struct {
+    const EdgeKernels *kernels;
+    const EdgePlan *plan;
+    const uint8_t *source;
+    ptrdiff_t stride;
+    int held[EDGE_ROWS];
+    uint8_t (*slots)[3 * EDGE_MAX_SIDE];
+} Reader;
+
+static void convert(const Reader *reader, int y, uint8_t *bgr)
+{
+    const EdgePlan *plan = reader->plan;
+    const EdgeKernels *k = reader->kernels;
+    const ptrdiff_t stride = reader->stride;
+    const uint8_t *row = reader->source + y * stride, *chroma = reader->source + plan->height * stride;
+    const size_t width = (size_t)plan->width;
+    if (plan->format == EDGE_GREY) {
+        k->bgr_from_grey(row, width, bgr);
+    } else if (plan->format == EDGE_NV12) {
+        k->bgr_from_yuv(row, chroma + y / 2 * stride, NULL, EDGE_NV12, width, bgr);
+    } else if (plan->format == EDGE_I420) {
+        const uint8_t *u = chroma + y / 2 * (stride / 2);
+        k->bgr_from_yuv(row, u, u + plan->height / 2 * (stride / 2), EDGE_I420, width, bgr);
+    } else {
+        k->bgr_from_yuv(row, NULL, NULL, plan->format, width, bgr);
+    }
+}
+
+static const uint8_t *read_row(Reader *reader, int y)
+{
+    if (reader->plan->format <= EDGE_RGB)
+        return reader->source + y * reader->stride;
+    const int slot = y % EDGE_ROWS;
+    if (reader->held[slot] != y) {
+        convert(reader, y, reader->slots[slot]);
+        reader->held[slot] = y;
+    }
+    return reader->slots[slot];
+}
+
+/* The weighted sum of the source rows under output row i, 15 bits per value. */
+static void sum_rows(Reader *reader, int i, uint32_t *wide, uint16_t *sums)
+{
+    const EdgeAxis *axis = &reader->plan->rows;
+    const int exact = axis->total <= EDGE_MAX_SUM, last = reader->plan->height - 1;
+    const size_t n = 3 * (size_t)reader->plan->width;
+    const int16_t *weights = axis->weights + (size_t)i * 2 * axis->pairs;
+    for (int done = 0; done < axis->pairs; done += EDGE_ROWS / 2) {
+        const int pairs = axis->pairs - done < EDGE_ROWS / 2 ? axis->pairs - done : EDGE_ROWS / 2;
+        const uint8_t *rows[EDGE_ROWS];
+        for (int r = 0; r < 2 * pairs; r++) {
+            const int y = axis->start[i] + 2 * done + r; /* a spare tap weighs 0, but it is read */
+            rows[r] = read_row(reader, y < last ? y : last);
+        }
+        if (exact)
+            reader->kernels->rows16(rows, weights + 2 * done, pairs, n, done > 0, sums);
+        else
+            reader->kernels->rows32(rows, weights + 2 * done, pairs, n, done > 0, wide);
+    }
+    if (!exact)
+        reader->kernels->narrow(wide, n, (float)EDGE_MAX_SUM / (float)axis->total, sums);
+}
+
+static void shrink(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
+                   uint8_t *target8, uint16_t *target12)
+{
+    uint8_t slots[EDGE_ROWS][3 * EDGE_MAX_SIDE];
+    uint16_t sums[3 * EDGE_MAX_SIDE + EDGE_ROW_PAD];
+    uint32_t wide[3 * EDGE_MAX_SIDE];
+    Reader reader = {.kernels = kernels, .plan = plan, .source = source, .stride = stride, .slots = slots};
+    memset(reader.held, -1, sizeof reader.held);
+    memset(sums + 3 * plan->width, 0, EDGE_ROW_PAD * sizeof *sums);
+    const EdgeAxis *columns = &plan->columns;
+    const int vertical = plan->rows.total <= EDGE_MAX_SUM ? plan->rows.total : EDGE_MAX_SUM;
+    const float divisor = (float)(vertical * columns->total);
+    const int swapped = plan->format == EDGE_RGB;
+    for (int i = 0; i < plan->rows.count; i++) {
+        sum_rows(&reader, i, wide, sums);
+        if (target8)
+            kernels->columns8(sums, columns, 1.0f / divisor, swapped, target8 + (size_t)i * 3 * columns->count);
+        else
+            kernels->columns16(sums, columns, 16.0f / divisor, swapped, target12 + (size_t)i * 3 * columns->count);
+    }
+}
+
+void edge_shrink8(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
+                  uint8_t *target)
+{
+    shrink(kernels, plan, source, stride, target, NULL);
+}
+
+void edge_shrink12(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
+                   uint16_t *target)
+{
+    shrink(kernels, plan, source, stride, NULL, target);
+}
