@@ -1,0 +1,83 @@
+"""Data sets by name: what `--calib`, `--set` and training take, and what each of them needs."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from calibration.clips import Clip, ClipSet
+from calibration.ellar import SPLITS as ELLAR_SPLITS
+from calibration.ellar import open_ellar
+from calibration.folder import open_folder
+from calibration.synthetic.motions import SIX, TWELVE
+from calibration.synthetic.splits import SPLITS as SYNTHETIC_SPLITS
+from calibration.synthetic.splits import open_synthetic
+from edge.errors import UsageError
+
+__all__ = ["Clip", "ClipSet", "NamedSet", "named_sets", "open_set"]
+
+
+@dataclass(frozen=True)
+class NamedSet:
+    """name: as it is asked for (`folder:DIR` stands for any folder). needs: one line, for people."""
+
+    name: str
+    needs: str
+    open: Callable[[str, Path | None], ClipSet]
+
+
+def _folder(name: str, _: Path | None) -> ClipSet:
+    return open_folder(name, Path(name.partition(":")[2]))
+
+
+def _synthetic(split: str, labels: tuple[str, ...]) -> Callable[[str, Path | None], ClipSet]:
+    return lambda name, _: open_synthetic(name, split, labels)
+
+
+def _ellar(split: str) -> Callable[[str, Path | None], ClipSet]:
+    return lambda name, data_root: open_ellar(name, split, data_root)
+
+
+def named_sets() -> tuple[NamedSet, ...]:
+    """Every set, in the order in which `calibration list` prints them."""
+    return (
+        *(
+            NamedSet(
+                f"synthetic_{split}", f"nothing: {count} rendered clips of {', '.join(SIX)}", _synthetic(split, SIX)
+            )
+            for split, count in SYNTHETIC_SPLITS.items()
+        ),
+        *(
+            NamedSet(f"synthetic12_{split}", f"nothing: {count} rendered clips, 12 actions", _synthetic(split, TWELVE))
+            for split, count in SYNTHETIC_SPLITS.items()
+        ),
+        NamedSet("folder:DIR", "DIR/labels.csv (file,class[,actor,camera,light]) or DIR/<class>/*.mp4", _folder),
+        *(
+            NamedSet(f"ellar_{split}", "ELLAR under --data-root: ELLAR/ELLAR_label_*.txt, ELLAR/videos", _ellar(split))
+            for split in ELLAR_SPLITS
+        ),
+    )
+
+
+def open_set(name: str, data_root: Path | None = None, limit: int | None = None, seed: int = 0) -> ClipSet:
+    """A set by its name; with `limit`, a seeded subset of it, spread over class x camera x light.
+
+    Raises UsageError for a name or a limit that makes no sense, DataError for data that is missing or damaged.
+    """
+    if limit is not None and limit < 1:
+        raise UsageError(f"limit is {limit}; it must be 1 or more clips")
+    clips = _find(name).open(name, data_root)
+    return clips if limit is None else clips.subset(limit, seed)
+
+
+def _find(name: str) -> NamedSet:
+    prefix, colon, rest = name.partition(":")
+    known = {one.name: one for one in named_sets()}
+    for key, one in known.items():
+        if key == name or (colon and rest and key == f"{prefix}:DIR"):
+            return one
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
+    hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
+    raise UsageError(f"no data set is called {name!r}{hint}\nThere are: {', '.join(known)}")

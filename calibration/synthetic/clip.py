@@ -1,0 +1,158 @@
+"""One synthetic dark clip, a pure function of its seed: person, action, viewpoint, scene, camera."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from calibration.synthetic.body import F64, I64, Mesh, Pose, Proportions, Skeleton, forward, leftward, mesh, skeleton
+from calibration.synthetic.dark_camera import LIGHTS, SENSORS, DarkCamera, InterCoder, Recorder, exposure_for, jpeg
+from calibration.synthetic.motions import MOTIONS, ease, wander
+from calibration.synthetic.scene import (
+    HEIGHT,
+    OVERSAMPLING,
+    WIDTH,
+    Lighting,
+    Painting,
+    Solid,
+    View,
+    paint,
+    seat,
+)
+from edge.frame import Frame
+
+Rng = np.random.Generator
+ELL_SHARE = 0.2
+INTER_CODED_SHARE = 0.65
+
+
+@dataclass(frozen=True)
+class Timing:
+    """When sub-frames are taken: fps, frames in the clip, sub-frames per frame and the shutter's time."""
+
+    fps: float
+    frames: int
+    per_frame: int
+    shutter_s: float
+
+    @property
+    def sub_frame_times_s(self) -> F64:
+        """[frames * per_frame], evenly spaced sub-frames in every open shutter (its middle is the frame's time)."""
+        offsets = (np.arange(self.per_frame) + 0.5) / self.per_frame - 0.5
+        return np.asarray((np.arange(self.frames)[:, None] / self.fps + offsets * self.shutter_s).ravel())
+
+    @staticmethod
+    def draw(rng: Rng, duration_s: float) -> Timing:
+        """Two thirds of the clips at 15 fps, the others at 30; long shutters, as in the dark."""
+        fps = 15.0 if rng.random() < 0.67 else 30.0
+        shutter = rng.uniform(0.012, 0.033)
+        return Timing(fps, max(4, round(duration_s * fps)), 3, float(shutter))
+
+
+def render(seed: Sequence[int], person: Sequence[int], action: str, camera: str, light: str) -> Iterator[Frame]:
+    """Frames of a clip: 320x240, 15 or 30 fps, 1.8 to 3.2 s.
+
+    seed, person: entropy of the clip and of the body that acts in it; action: a key of MOTIONS; camera: a key of
+    SENSORS; light: `LL` or `ELL`.
+    """
+    rng = np.random.default_rng(list(seed))
+    proportions = Proportions.draw(np.random.default_rng(list(person)))
+    timing = Timing.draw(rng, rng.uniform(1.8, 3.2))
+    times = timing.sub_frame_times_s
+    pose = MOTIONS[action](rng, proportions, times)
+    figure = skeleton(pose, proportions)
+    skin = mesh(figure, proportions)
+    view, offset = place(rng, figure, times)
+    solids = furniture(rng, pose, proportions, offset, action)
+    lighting = Lighting.draw(rng)
+    moved = Mesh(skin.vertices + offset, skin.quads, skin.part, skin.along, skin.around)
+    painting = paint(rng, view, moved, lighting, solids)
+    return record(rng, painting, timing, camera, light)
+
+
+def record(rng: Rng, painting: Painting, timing: Timing, camera: str, light: str) -> Iterator[Frame]:
+    """Shoot a painting with a camera, and pass it through the camera's stream or a recorder's codec."""
+    sensor = SENSORS[camera]
+    low, high = sensor.mean_luma[light]
+    target = float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    first = painting.sub_frame(0)[::4, ::4]
+    dark = DarkCamera(sensor, exposure_for(first, sensor, target), rng)
+    coded = rng.random() < INTER_CODED_SHARE
+    recorder: Recorder = InterCoder(rng.uniform(4, 12)) if coded else jpeg(sensor.jpeg_quality)
+    for i, linear in enumerate(painting.frames(timing.per_frame)):
+        yield Frame(recorder(dark.shoot(linear)), i, i / timing.fps)
+
+
+def place(rng: Rng, figure: Skeleton, times: F64) -> tuple[View, F64]:
+    """Choose a viewpoint and where the body stands: a View and the offset [3] that moves the body before it.
+
+    The body's height in the picture, its column and its head's row are drawn first; distance and tilt follow.
+    """
+    head, pelvis = figure.joints["crown"], figure.joints["pelvis"]
+    middle = len(times) // 2
+    focal = WIDTH / 2 / np.tan(np.radians(rng.uniform(48, 80)) / 2)
+    share = float(np.exp(rng.uniform(np.log(0.42), np.log(1.9))))
+    distance = max(1.35, focal * 1.7 / (share * HEIGHT))
+    # Walking towards the camera must not end behind it.
+    depth = pelvis[:, 2] - pelvis[middle, 2]
+    distance = max(distance, 1.1 - float(depth.min()))
+    height = rng.uniform(0.7, 1.8)
+    row = rng.uniform(0.04, 0.3) if share > 0.75 else rng.uniform(0.08, 0.55)
+    column = np.clip(rng.normal(0.5, 0.15), 0.15, 0.85)
+    offset = np.array([(column - 0.5) * WIDTH / focal * distance, 0, distance]) - pelvis[middle] * [1, 0, 1]
+    top = float(head[:, 1].max())
+    tilt = np.arctan2(height - top, distance) + np.arctan((0.5 - row) * HEIGHT / focal)
+    still = View(height, float(tilt), focal, np.zeros((len(times), 2), np.int64))
+    target = still.project((0.6 * head + 0.4 * pelvis + offset)[:, None])[0][:, 0]
+    seen = np.mean(np.abs(target[:, 0] / (OVERSAMPLING * WIDTH) - 0.5) < 0.5)
+    return View(height, float(tilt), focal, camera_motion(rng, times, target, follow=bool(seen < 0.7))), offset
+
+
+def camera_motion(rng: Rng, times: F64, target: F64, follow: bool) -> I64:
+    """Shift of the picture [S,2] in oversampled pixels: a tripod, a hand, or a hand that follows the body.
+
+    follow: the body would leave the picture otherwise, so it has to be the last.
+    """
+    shift = np.zeros((len(times), 2))
+    kind = 1.0 if follow else rng.random()
+    if kind > 0.35:
+        hand = OVERSAMPLING * np.exp(rng.uniform(np.log(0.3), np.log(5)))
+        shift += np.stack([wander(rng, times, hand, 0.7), wander(rng, times, hand, 0.7)], axis=1)
+        shift += np.stack([wander(rng, times, 0.15 * hand, 4.0), wander(rng, times, 0.15 * hand, 4.0)], axis=1)
+    if kind > 0.65:
+        centre = OVERSAMPLING * np.array([WIDTH / 2, HEIGHT / 2])
+        away = np.clip(target, -3 * centre, 5 * centre) - target[len(times) // 2]
+        window = max(3, int(len(times) * rng.uniform(0.1, 0.4)))
+        smooth = np.stack([_smoothed(away[:, i], window) for i in range(2)], axis=1)
+        shift -= smooth * np.array([rng.uniform(0.7 if follow else 0.3, 1.05), rng.uniform(0, 0.8)])
+    limit = OVERSAMPLING * np.array([1.5 * WIDTH, 0.8 * HEIGHT])
+    return np.rint(np.clip(shift, -limit, limit)).astype(np.int64)
+
+
+def _smoothed(values: npt.NDArray[np.float64], window: int) -> F64:
+    """Hann-window mean, the ends held."""
+    weights = np.hanning(window + 2)[1:-1]
+    padded = np.pad(values, window, mode="edge")
+    return np.convolve(padded, weights / weights.sum(), mode="same")[window:-window]
+
+
+def furniture(rng: Rng, pose: Pose, proportions: Proportions, offset: F64, action: str) -> list[Solid]:
+    """What one sits on; and seats that nobody uses in other scenes, so that a chair does not tell the action."""
+    if action in ("sit", "stand"):
+        if rng.random() < 0.1:
+            return []
+        seated = int(np.argmin(pose.pelvis[:, 1]))
+        at, yaw = pose.pelvis[seated].copy(), pose.yaw[seated]
+        height = max(0.15, at[1] - 0.085 * proportions.stature_m * proportions.girth**0.5 * 0.8)
+    elif rng.random() < 0.35:
+        side = rng.choice([-1, 1]) * rng.uniform(0.6, 2.0)
+        at, yaw = np.array([side, 0, rng.uniform(-0.3, 1.5)]), np.asarray(rng.uniform(-np.pi, np.pi))
+        height = rng.uniform(0.35, 0.5)
+    else:
+        return []
+    at = at * [1, 0, 1] + offset
+    yaw = np.asarray(yaw, np.float64)
+    return [seat(rng, at, leftward(yaw), forward(yaw), height)]

@@ -1,0 +1,40 @@
+"""The synthetic sets: which person does what, before which camera, in which light, by split."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+
+from calibration.clips import Clip, ClipSet
+from calibration.synthetic.clip import ELL_SHARE, render
+from calibration.synthetic.dark_camera import SENSORS
+
+# Raise it when the renderer's pictures change: caches of clips are keyed by it.
+REVISION = 1
+SPLITS = {"train": 2400, "val": 240, "test": 240}
+PEOPLE = {"train": 80, "val": 16, "test": 16}
+
+
+def open_synthetic(name: str, split: str, labels: tuple[str, ...]) -> ClipSet:
+    """A split: clips in turn over the labels, so that every prefix is balanced. No seed occurs in two splits."""
+    return ClipSet(name, labels, [_clip(name, split, labels, i) for i in range(SPLITS[split])])
+
+
+def _clip(name: str, split: str, labels: tuple[str, ...], index: int) -> Clip:
+    number = tuple(SPLITS).index(split)
+    rng = np.random.default_rng([number, len(labels), index])
+    action = labels[index % len(labels)]
+    camera = str(rng.choice(list(SENSORS)))
+    light = "ELL" if rng.random() < ELL_SHARE else "LL"
+    person = int(rng.integers(PEOPLE[split]))
+    seed = (1, number, len(labels), index)
+    return Clip(
+        name=f"{name}/{index:05d}_{action}",
+        label=index % len(labels),
+        source=partial(render, seed, (2, number, person), action, camera, light),
+        identity=f"synthetic {REVISION} {seed} {person} {action} {camera} {light}",
+        actor=f"{split}_{person:02d}",
+        camera=camera,
+        light=light,
+    )
