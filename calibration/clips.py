@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,7 @@ class ClipSet:
     clips: Sequence[Clip]
 
     def subset(self, limit: int, seed: int = 0) -> ClipSet:
-        """At most `limit` clips, spread evenly over class x camera x light; their order is kept."""
+        """At most `limit` clips, spread over class x camera x light; their order is kept."""
         if limit >= len(self.clips):
             return self
         chosen = stratified([(c.label, c.camera, c.light) for c in self.clips], limit, seed)
@@ -50,18 +51,16 @@ class ClipSet:
 
 
 def stratified(strata: Sequence[tuple[Hashable, ...]], limit: int, seed: int) -> list[int]:
-    """Indices of `limit` items, sorted: classes (the first key) in turn, and within a class its finer strata in turn."""
-    shuffled = [int(i) for i in np.random.default_rng(seed).permutation(len(strata))]
-    fine = _taken_in_turn(shuffled, [strata[i] for i in range(len(strata))])
-    return sorted(_taken_in_turn(fine, [key[0] for key in strata])[:limit])
-
-
-def _taken_in_turn(order: Sequence[int], keys: Sequence[Hashable]) -> list[int]:
-    """Deal items round-robin over their keys: first every key's first item, then every key's second, and so on."""
-    seen: dict[Hashable, int] = {}
-    ranked = []
-    for place, item in enumerate(order):
-        rank = seen.get(keys[item], 0)
-        seen[keys[item]] = rank + 1
-        ranked.append((rank, place, item))
-    return [item for _, _, item in sorted(ranked)]
+    """Indices of `limit` items, sorted: equally many of every class (the strata's first key) as far as there are, and
+    within a class its strata in proportion.
+    """
+    sizes = Counter(strata)
+    seen: Counter[Hashable] = Counter()
+    shares: dict[Hashable, list[tuple[float, int]]] = {}
+    for item in np.random.default_rng(seed).permutation(len(strata)).tolist():
+        stratum = strata[item]
+        # Sorted by this fraction, every beginning of a class's items holds its strata in proportion.
+        shares.setdefault(stratum[0], []).append(((seen[stratum] + 0.5) / sizes[stratum], item))
+        seen[stratum] += 1
+    turns = ((turn, item) for items in shares.values() for turn, (_, item) in enumerate(sorted(items)))
+    return sorted(item for _, item in sorted(turns)[:limit])

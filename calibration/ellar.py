@@ -30,7 +30,7 @@ def open_ellar(name: str, split: str, data_root: Path | None) -> ClipSet:
     for needed in (listing, root / "videos"):
         if not needed.exists():
             raise DataError(
-                f"{name}: {needed} is missing; get ELLAR from its authors and lay it out, DIR = {data_root}, as\n{LAYOUT}"
+                f"{name}: {needed} is missing; ELLAR comes from its authors; DIR = {data_root} should hold\n{LAYOUT}"
             )
     entries = _entries(listing)
     labels = _labels(root, name)

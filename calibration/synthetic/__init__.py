@@ -1,1 +1,1 @@
-"""Synthetic dark clips: our own articulated body, procedural motions, scenes and a simulated dark camera. No data needed."""
+"""Synthetic dark clips: our own body, motions, scenes and a simulated dark camera; needs no data."""

@@ -97,11 +97,11 @@ class Pose:
         ankles = np.zeros((ticks, 2, 3))
         ankles[:, :, 0] = SIDES * half_width_m
         ankles[:, :, 1] = proportions.ankle_m
-        single = [np.zeros(ticks) for _ in range(6)]
-        pair = [np.zeros((ticks, 2)) for _ in range(6)]
-        pair[1] += 0.07
-        pair[2] += 0.2
-        return Pose(pelvis, *single, *pair[:4], ankles, *pair[4:])
+        names = ("yaw", "lean", "side", "twist", "head_yaw", "head_pitch")
+        pairs = {"arm_flex": 0.0, "arm_out": 0.07, "elbow": 0.2, "arm_in": 0.0, "foot_yaw": 0.0, "foot_pitch": 0.0}
+        single = {name: np.zeros(ticks) for name in names}
+        double = {name: np.full((ticks, 2), value) for name, value in pairs.items()}
+        return Pose(pelvis=pelvis, ankles=ankles, **single, **double)
 
 
 def forward(yaw: F64) -> F64:

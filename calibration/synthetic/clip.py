@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.synthetic.body import F64, I64, Mesh, Pose, Proportions, Skeleton, forward, leftward, mesh, skeleton
-from calibration.synthetic.dark_camera import LIGHTS, SENSORS, DarkCamera, InterCoder, Recorder, exposure_for, jpeg
-from calibration.synthetic.motions import MOTIONS, ease, wander
+from calibration.synthetic.dark_camera import SENSORS, DarkCamera, InterCoder, Recorder, exposure_for, jpeg
+from calibration.synthetic.motions import MOTIONS, wander
 from calibration.synthetic.scene import (
     HEIGHT,
     OVERSAMPLING,
@@ -94,7 +94,7 @@ def place(rng: Rng, figure: Skeleton, times: F64) -> tuple[View, F64]:
     head, pelvis = figure.joints["crown"], figure.joints["pelvis"]
     middle = len(times) // 2
     focal = WIDTH / 2 / np.tan(np.radians(rng.uniform(48, 80)) / 2)
-    share = float(np.exp(rng.uniform(np.log(0.42), np.log(1.9))))
+    share = _share(rng, float(np.ptp(pelvis[:, 2])))
     distance = max(1.35, focal * 1.7 / (share * HEIGHT))
     # Walking towards the camera must not end behind it.
     depth = pelvis[:, 2] - pelvis[middle, 2]
@@ -109,6 +109,13 @@ def place(rng: Rng, figure: Skeleton, times: F64) -> tuple[View, F64]:
     target = still.project((0.6 * head + 0.4 * pelvis + offset)[:, None])[0][:, 0]
     seen = np.mean(np.abs(target[:, 0] / (OVERSAMPLING * WIDTH) - 0.5) < 0.5)
     return View(height, float(tilt), focal, camera_motion(rng, times, target, follow=bool(seen < 0.7))), offset
+
+
+def _share(rng: Rng, depth_m: float) -> float:
+    """Body height by picture height; small where the body is far off, mostly so when it moves through the depth."""
+    far = rng.random() < (0.5 if depth_m > 2 else 0.1)
+    low, high = (0.14, 0.5) if far else (0.45, 2.0)
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def camera_motion(rng: Rng, times: F64, target: F64, follow: bool) -> I64:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from calibration.synthetic.body import SIDES, UP, F64, Pose, Proportions, forward, leftward
+from calibration.synthetic.body import F64, SIDES, UP, Pose, Proportions, forward, leftward
 
 GRAVITY = 9.81
 Rng = np.random.Generator
@@ -252,7 +252,7 @@ def _leaps(rng: Rng, duration_s: float, height_m: float) -> list[Leap]:
     pause = rng.uniform(0.0, 0.35) if rng.random() < 0.6 else 0.0
     at = rng.uniform(-0.3, 0.45)
     flight = 2 * np.sqrt(2 * height_m / GRAVITY)
-    leaps = []
+    leaps: list[Leap] = []
     while at < duration_s - 0.6 or not leaps:
         spans = np.array([0.38, 0.24, flight / tempo, 0.2, 0.36]) * tempo * rng.uniform(0.9, 1.1, 5)
         spans[2] = flight
@@ -265,7 +265,7 @@ def jump(rng: Rng, p: Proportions, t: F64) -> Pose:
     """Jumps with both feet, in place or forward, one or several, with or without arms."""
     pose = idle(rng, p, t)
     height, depth = rng.uniform(0.06, 0.38), rng.uniform(0.08, 0.42)
-    length = rng.uniform(0.2, 1.1) if rng.random() < 0.4 else rng.normal(0, 0.06)
+    length = rng.uniform(0.2, 1.5) if rng.random() < 0.5 else rng.normal(0, 0.06)
     tuck, lean, arms = rng.uniform(0, 0.18), rng.uniform(0.2, 1.0), rng.uniform(0.0, 1.0)
     reach, back = rng.uniform(0.5, 2.6), rng.uniform(0.2, 1.0)
     heading = rng.normal(0, 0.6) if rng.random() < 0.5 else rng.uniform(-np.pi, np.pi)

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calibration.synthetic.body import TUBES, F64, I64, Mesh
+from calibration.synthetic.body import F64, I64, TUBES, Mesh
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -63,7 +63,7 @@ class View:
     @property
     def horizon_px(self) -> float:
         """Row of the horizon in the unshifted oversampled picture."""
-        return OVERSAMPLING * (HEIGHT / 2 - self.focal_px * np.tan(self.tilt))
+        return float(OVERSAMPLING * (HEIGHT / 2 - self.focal_px * np.tan(self.tilt)))
 
 
 @dataclass(frozen=True)
@@ -201,10 +201,10 @@ def _illumination(rng: Rng, h: int, w: int) -> F32:
     """Uneven light: a slope and a few pools of light or shade."""
     y, x = np.mgrid[0:h, 0:w].astype(np.float32)
     light = 1 + rng.uniform(-0.5, 0.5) * (x / w - 0.5) + rng.uniform(-0.5, 0.5) * (y / h - 0.5)
-    for _ in range(int(rng.integers(1, 4))):
-        cx, cy, radius = rng.uniform(0, w), rng.uniform(0, h), rng.uniform(0.15, 0.7) * w
+    for _ in range(int(rng.integers(1, 5))):
+        cx, cy, radius = rng.uniform(0, w), rng.uniform(0, h), rng.uniform(0.1, 0.6) * w
         pool = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * radius**2))
-        light *= 1 + (rng.uniform(0, 2.5) if rng.random() < 0.5 else rng.uniform(-0.8, 0)) * pool
+        light *= 1 + (rng.uniform(0, 4.0) if rng.random() < 0.5 else rng.uniform(-0.9, 0)) * pool
     return np.asarray(np.maximum(light, 0.05), np.float32)
 
 
