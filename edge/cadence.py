@@ -21,7 +21,7 @@ class Step(Enum):
 
 @dataclass
 class CadenceCounts:
-    """frames: offered. lost: missing in the camera's own count. skipped: between two ticks. late: over the tolerance."""
+    """frames: offered. lost: missing in the camera's count. skipped: between two ticks. late: over the tolerance."""
 
     frames: int = 0
     lost: int = 0
@@ -34,8 +34,8 @@ class CadenceCounts:
 class Cadence:
     """Keeps the model's tick on a grid of `interval_ms`, as far as the camera allows.
 
-    A frame serves a tick from half the tolerance before it: cameras jitter. A camera slower than the grid gives a tick
-    per frame, each late by more than `tolerance_ms`, and is `degraded`; more than `reset_after_ms` without a tick is a gap.
+    A frame serves a tick from half the tolerance before it: cameras jitter. A camera slower than the grid by more than
+    `tolerance_ms` gives a tick per frame and is `degraded`; more than `reset_after_ms` without a tick is a gap.
     """
 
     def __init__(self, interval_ms: float, tolerance_ms: float, reset_after_ms: float) -> None:

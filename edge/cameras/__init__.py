@@ -1,0 +1,68 @@
+"""Cameras: one file per driver; this one turns what the user wrote into a camera."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+from edge.cameras.base import Camera, CameraSource, CameraStallError
+from edge.errors import UsageError
+from edge.profiles import CameraProfile, camera_profiles
+
+__all__ = ["Camera", "CameraSource", "CameraStallError", "camera_source", "open_camera"]
+
+FILE_PREFIX = "file:"
+
+
+def open_camera(spec: str, *, realtime: bool = False) -> Camera:
+    """Open `demo`, `file:PATH`, a profile (`arducam`), `/dev/videoN` or `N`.
+
+    realtime: play a recording at its own pace. Raises UsageError for an unknown name, CameraError otherwise.
+    """
+    return camera_source(spec, realtime=realtime).open()
+
+
+def camera_source(spec: str, *, realtime: bool = False) -> CameraSource:
+    """Understand what the user wrote without opening it. Raises UsageError."""
+    if spec == "demo":
+        from edge.cameras.demo import DEMO_CLIP
+
+        return _recording(spec, DEMO_CLIP, realtime)
+    if spec.startswith(FILE_PREFIX) and len(spec) > len(FILE_PREFIX):
+        return _recording(spec, Path(spec[len(FILE_PREFIX) :]).expanduser(), realtime)
+    if spec.startswith("/dev/"):
+        return _device(spec, Path(spec))
+    if spec.isdecimal() and spec.isascii():
+        return _device(spec, Path(f"/dev/video{spec}"))
+    for profile in camera_profiles().values():
+        if spec in (profile.name, *profile.aliases):
+            return _profile(spec, profile)
+    raise UsageError(_unknown(spec))
+
+
+def _recording(spec: str, path: Path, realtime: bool) -> CameraSource:
+    from edge.cameras.video_file import PacedVideoFile, VideoFile
+
+    return CameraSource(spec, live=False, open=partial(PacedVideoFile if realtime else VideoFile, path, spec))
+
+
+def _device(spec: str, path: Path) -> CameraSource:
+    from edge.cameras.v4l2 import open_device
+
+    return CameraSource(spec, live=True, open=partial(open_device, path))
+
+
+def _profile(spec: str, profile: CameraProfile) -> CameraSource:
+    from edge.cameras.v4l2 import open_profile
+
+    return CameraSource(spec, live=True, open=partial(open_profile, profile))
+
+
+def _unknown(spec: str) -> str:
+    if Path(spec).expanduser().exists():
+        return f"unknown camera {spec!r}; for a recording write file:{spec}"
+    profiles = "; ".join(
+        f"{profile.name}{''.join(f' ({alias})' for alias in profile.aliases)}: {profile.title}"
+        for profile in camera_profiles().values()
+    )
+    return f"unknown camera {spec!r}; use demo, file:PATH, /dev/videoN, N, or a profile. Profiles: {profiles}"

@@ -1,0 +1,91 @@
+"""Holds on to a camera: losing it is a state with a beginning and an end, not the end of the program."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Generator
+
+from edge.cameras.base import Camera, CameraSource, CameraStallError
+from edge.errors import CameraError
+from edge.frame import Frame
+from edge.messages import Event
+
+POLL_S = 0.25  # how long a stop request may wait for a silent camera
+STALL_S = 2.0  # silence that counts as a loss; the slowest cameras in the dark give five frames a second
+BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # pauses between attempts, the last one again and again
+
+
+class HeldCamera:
+    """Frames of a camera that is opened again, by its identity, whenever it is lost; a recording's errors are final.
+
+    report: gets `camera_lost`, `camera_back` and `camera_note` events. stop: ends the stream from outside.
+    """
+
+    def __init__(self, source: CameraSource, report: Callable[[Event], None], stop: threading.Event) -> None:
+        self.source = source
+        self._report, self._stop = report, stop
+        self._camera: Camera | None = None
+        self._lost_s: float | None = None
+        self._attempts = 0
+
+    def frames(self) -> Generator[Frame | None, None, None]:
+        """Frames, and None after every vain attempt to get the camera back, until the end or a stop.
+
+        Raises CameraError for a recording.
+        """
+        try:
+            while not self._stop.is_set():
+                try:
+                    frame = self._read(self._camera or self._open())
+                except CameraError as error:
+                    if not self.source.live:
+                        raise
+                    self._lose(error)
+                    yield None
+                    self._stop.wait(BACK_OFF_S[min(self._attempts, len(BACK_OFF_S)) - 1])
+                    continue
+                if frame is None:
+                    return
+                self._regain()
+                yield frame
+        finally:
+            self._close()
+
+    def _open(self) -> Camera:
+        self._camera = camera = self.source.open()
+        for note in camera.notes:
+            self._report(Event("camera_note", f"{camera.name}: {note}", {"camera": camera.name}))
+        return camera
+
+    def _read(self, camera: Camera) -> Frame | None:
+        silent_since_s = time.monotonic()
+        while not self._stop.is_set():
+            try:
+                return camera.read(POLL_S)
+            except CameraStallError:
+                silent_s = time.monotonic() - silent_since_s
+                if camera.live and silent_s >= STALL_S:
+                    raise CameraError(f"{camera.name}: no frame for {silent_s:.1f} s") from None
+        return None
+
+    def _lose(self, error: CameraError) -> None:
+        self._close()
+        self._attempts += 1
+        if self._lost_s is None:
+            self._lost_s = time.monotonic()
+            message = f"camera lost: {error}; waiting for it"
+            self._report(Event("camera_lost", message, {"camera": self.source.name, "error": str(error)}))
+
+    def _regain(self) -> None:
+        """A frame, not a successful open, is the proof."""
+        if self._lost_s is not None:
+            away_s = round(time.monotonic() - self._lost_s, 3)
+            details = {"camera": self.source.name, "away_s": away_s, "attempts": self._attempts}
+            self._lost_s, self._attempts = None, 0
+            self._report(Event("camera_back", f"camera back after {away_s:.1f} s", details))
+
+    def _close(self) -> None:
+        if self._camera is not None:
+            self._camera.close()
+            self._camera = None

@@ -1,0 +1,110 @@
+"""`edge-run`: recognises actions from a camera or a recording; JSON Lines on stdout."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from edge import __version__
+from edge.config import Config, Settings, load_settings
+from edge.errors import EXIT_STOPPED, EdgeError
+from edge.profiles import board_profile
+
+EPILOG = """exit codes: 0 stopped or end of the recording, 2 usage, 78 wrong configuration or bundle, 1 anything else.
+A live camera that is missing is waited for. The JSON lines are described in docs/output.md."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    arguments = vars(_parser().parse_args(argv))
+    try:
+        print_config, path = arguments.pop("print_config"), arguments.pop("config")
+        settings = _settings(path, arguments)
+        if print_config:
+            print(settings.to_yaml(), end="")
+            return EXIT_STOPPED
+        return _run(settings.config)
+    except EdgeError as error:
+        print(f"edge-run: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "edge-run", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--camera", metavar="C", help="demo (default), file:PATH, /dev/videoN, N, or a profile such as arducam")
+    add("--bundle", metavar="B", help="the model: a directory or .tar (default: the one in the package)")
+    add("--config", metavar="YAML", type=Path, help="a file with these options; the command line wins over it")
+    add("--board", metavar="NAME", help="a board profile (default: auto, detected)")
+    add("--threads", metavar="N", type=int, help="threads of the engine (default: the board's)")
+    add("--gamma", metavar="G", type=float, help="fix the gamma (default: the gate chooses)")
+    # None, not False: an option that was not given must not win over the file.
+    add("--realtime", action="store_true", default=None, help="play a recording at its own pace, dropping late frames")
+    add("--quiet", action="store_true", default=None, help="nothing but errors on stderr; stdout stays as it is")
+    add("--max-frames", metavar="N", type=int, help="stop after N frames of the camera")
+    add("--duration", metavar="S", type=float, help="stop after S seconds of running")
+    add("--print-config", action="store_true", help="print the configuration and where each value is from; do not run")
+    add("--version", action="version", version=f"edge-run {__version__}")
+    return parser
+
+
+def _settings(path: Path | None, options: dict[str, Any]) -> Settings:
+    """The checked configuration, what the board decides filled in."""
+    settings = load_settings(path, options)
+    board = board_profile(settings.config.board)
+    if settings.config.threads is not None:
+        return settings
+    config = replace(settings.config, threads=board.threads)
+    return Settings(config, {**settings.origins, "threads": f"board {board.name}"})
+
+
+def _run(config: Config) -> int:
+    _calm_libraries()
+    # Imported here: --help and a wrong option answer at once.
+    import cv2
+
+    from edge.bundle import Bundle, default_bundle_path
+    from edge.cameras import camera_source
+    from edge.outputs.human import HumanLines
+    from edge.outputs.jsonl import JsonLines
+    from edge.pipeline import Pipeline
+    from edge.service import ServiceStatus
+
+    cv2.setNumThreads(1)  # small pictures: threads cost more than they bring, and a robot has other work
+    source = camera_source(config.camera, realtime=config.realtime)
+    bundle = Bundle.load(Path(config.bundle).expanduser() if config.bundle else default_bundle_path())
+    human = [] if config.quiet else [HumanLines(sys.stderr)]
+    outputs = [JsonLines(sys.stdout), ServiceStatus(), *human]
+    pipeline = Pipeline(bundle, outputs, threads=config.threads or 1, gamma=config.gamma)
+    pipeline.run(source, _stop_on_signals(), max_frames=config.max_frames, duration_s=config.duration)
+    return EXIT_STOPPED
+
+
+def _calm_libraries() -> None:
+    """Settings that OpenCV takes from the environment when it is loaded; what the user set stays."""
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")  # seconds that a read of a stalled camera blocks
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # our own error says it in one line
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event that SIGINT and SIGTERM set; the second signal kills."""
+    stop = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        stop.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+    return stop

@@ -1,0 +1,35 @@
+"""What the pipeline says to its outputs: predictions and events (docs/output.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One tick's answer.
+
+    sequence, capture_time_s: the frame's. label: None is an abstention, and then `reason` says why. confidence: the
+    highest of `probabilities`, which are averaged over time. gamma: the one of this tick. mean: brightness, 0..255.
+    latency_ms: from the frame's arrival in the pipeline to this answer.
+    """
+
+    sequence: int
+    capture_time_s: float
+    label: str | None
+    reason: str | None
+    confidence: float
+    probabilities: Mapping[str, float]
+    gamma: float
+    mean: float
+    latency_ms: float
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to the stream. name: stable, for programs; message: a sentence, for people."""
+
+    name: str
+    message: str
+    details: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,40 @@
+"""Lines for people: label changes and events as they come, the summary at the end."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from edge.messages import Event, Prediction
+from edge.outputs import Output
+from edge.smoothing import WARMING_UP
+from edge.summary import Summary
+
+SILENT_EVENTS = ("gamma_changed",)  # it would flood; every line that is written names its gamma
+
+
+class HumanLines(Output):
+    """Writes a line to a text stream whenever the answer changes."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._last: tuple[str | None, str | None] = (None, WARMING_UP)
+
+    def prediction(self, prediction: Prediction) -> None:
+        answer = (prediction.label, prediction.reason)
+        if answer == self._last:
+            return
+        self._last = answer
+        what = prediction.label or f"- ({(prediction.reason or '').replace('_', ' ')})"
+        self._say(
+            f"{prediction.capture_time_s:8.2f} s  {what:<20} {prediction.confidence:4.0%}  gamma {prediction.gamma:g}"
+        )
+
+    def event(self, event: Event) -> None:
+        if event.name not in SILENT_EVENTS:
+            self._say(event.message)
+
+    def stopped(self, summary: Summary) -> None:
+        self._say(summary.to_text())
+
+    def _say(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)

@@ -1,0 +1,53 @@
+"""JSON Lines: one object per prediction or event, each flushed as it is written (docs/output.md)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import TextIO
+
+from edge.errors import EdgeError
+from edge.messages import Event, Prediction
+from edge.outputs import Output, OutputClosedError
+from edge.summary import Summary
+
+SCHEMA = 1  # raised when a field goes or changes its meaning, not when one is added
+
+
+class JsonLines(Output):
+    """Writes to a text stream. Raises OutputClosedError: its reader is gone; EdgeError: it cannot be written."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._closed = False
+
+    def prediction(self, prediction: Prediction) -> None:
+        fields = asdict(prediction)
+        fields["probabilities"] = {label: round(p, 4) for label, p in prediction.probabilities.items()}
+        rounded = {"capture_time_s": 6, "confidence": 4, "mean": 3, "latency_ms": 3}
+        self._write("prediction", fields | {key: round(fields[key], digits) for key, digits in rounded.items()})
+
+    def event(self, event: Event) -> None:
+        self._write("event", {"event": event.name, "message": event.message, **event.details})
+
+    def stopped(self, summary: Summary) -> None:
+        self._write("event", {"event": "stopped", "message": "stopped", **summary.to_dict()})
+
+    def _write(self, kind: str, fields: Mapping[str, object]) -> None:
+        if self._closed:
+            return
+        time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+        try:
+            self._stream.write(json.dumps({"schema": SCHEMA, "type": kind, "time": time, **fields}) + "\n")
+            self._stream.flush()
+        except BrokenPipeError as error:
+            self._closed = True
+            # What is still in its buffer goes nowhere, or Python complains when it flushes at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            raise OutputClosedError("the reader of the JSON lines is gone") from error
+        except OSError as error:
+            self._closed = True
+            raise EdgeError(f"cannot write the JSON lines: {error.strerror}") from error

@@ -1,0 +1,166 @@
+"""The way of a frame: camera, cadence, recogniser, smoothing, outputs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
+
+from edge import __version__
+from edge.bundle import Bundle
+from edge.cadence import Cadence, Step
+from edge.cameras import CameraSource
+from edge.cameras.held import HeldCamera
+from edge.frame import Frame
+from edge.health import PictureHealth
+from edge.messages import Event, Prediction
+from edge.outputs import Output, OutputClosedError
+from edge.recogniser import Recogniser, TickResult
+from edge.smoothing import Decision, Smoother
+from edge.summary import RunRecord, Summary
+from edge.timing import StageTimer
+
+
+class Pipeline:
+    """Everything between a camera and the outputs.
+
+    threads: of the engine. gamma: fixes it, None lets the gate choose. Raises BundleError, UsageError (gamma).
+    """
+
+    def __init__(
+        self, bundle: Bundle, outputs: Sequence[Output], *, threads: int = 1, gamma: float | None = None
+    ) -> None:
+        manifest = bundle.manifest
+        self._manifest = manifest
+        self._outputs = outputs
+        self._timer = StageTimer()
+        pace, smoothing = manifest.cadence, manifest.smoothing
+        self._cadence = Cadence(pace.interval_ms, pace.tolerance_ms, pace.reset_after_ms)
+        self._recogniser = Recogniser(bundle, threads=threads, gamma=gamma, timer=self._timer)
+        self._health = PictureHealth()
+        self._smoother = Smoother(
+            len(manifest.labels), smoothing.window_ms, smoothing.minimum_confidence, smoothing.warm_up_ms
+        )
+        self._record = RunRecord()
+        self._gamma: float | None = None
+
+    def run(
+        self,
+        source: CameraSource,
+        stop: threading.Event,
+        *,
+        max_frames: int | None = None,
+        duration_s: float | None = None,
+    ) -> Summary:
+        """Run until the recording ends, `stop` is set, a limit is reached or the first output's reader is gone.
+
+        Raises CameraError for a recording that cannot be read, EdgeError for an output that cannot be written.
+        """
+        done = _limit(self._cadence, max_frames, duration_s)
+        with suppress(OutputClosedError), closing(HeldCamera(source, self.report, stop).frames()) as frames:
+            self.report(self._started(source))
+            for frame in frames:
+                if frame is None:
+                    self._wait()
+                else:
+                    self._take(frame, source.live)
+                if done():
+                    break
+        summary = self._record.summary(self._cadence.counts, self._timer.percentiles())
+        for output in self._outputs:
+            output.stopped(summary)
+        return summary
+
+    def report(self, event: Event) -> None:
+        """Tell every output."""
+        for output in self._outputs:
+            output.event(event)
+
+    def _take(self, frame: Frame, live: bool) -> None:
+        start_s = time.perf_counter()
+        degraded = self._cadence.degraded
+        step = self._cadence.offer(frame)
+        if step is Step.SKIP:
+            return
+        if step is Step.GAP:
+            self._start_anew()
+        if self._cadence.degraded != degraded:
+            self._report_cadence()
+        result = self._recogniser.tick(frame)
+        if result is None:
+            return
+        with self._timer.stage("smoothing"):
+            decision = self._decide(result, frame.capture_time_s)
+        with self._timer.stage("output"):
+            self._publish(frame, result, decision, start_s)
+        self._timer.add("total", (time.perf_counter() - start_s) * 1e3)
+        if live:
+            self._timer.add("age", (time.monotonic() - frame.capture_time_s) * 1e3)
+
+    def _decide(self, result: TickResult, time_s: float) -> Decision:
+        reason = self._health.check(result.statistics, self._recogniser.small, time_s)
+        return self._smoother.skip(reason) if reason else self._smoother.step(result.logits, time_s)
+
+    def _publish(self, frame: Frame, result: TickResult, decision: Decision, start_s: float) -> None:
+        if self._gamma is not None and result.gamma != self._gamma:
+            details = {"from": self._gamma, "to": result.gamma}
+            self.report(Event("gamma_changed", f"gamma {self._gamma:g} -> {result.gamma:g}", details))
+        self._gamma = result.gamma
+        prediction = Prediction(
+            sequence=frame.sequence,
+            capture_time_s=frame.capture_time_s,
+            label=None if decision.index is None else self._manifest.labels[decision.index],
+            reason=decision.reason,
+            confidence=decision.confidence,
+            probabilities=dict(zip(self._manifest.labels, decision.probabilities.tolist(), strict=True)),
+            gamma=result.gamma,
+            mean=result.statistics.mean,
+            latency_ms=(time.perf_counter() - start_s) * 1e3,
+        )
+        self._record.add(prediction)
+        for output in self._outputs:
+            output.prediction(prediction)
+
+    def _started(self, source: CameraSource) -> Event:
+        manifest = self._manifest
+        details = {
+            "version": __version__,
+            "camera": source.name,
+            "bundle": manifest.name,
+            "precision": manifest.precision,
+            "labels": list(manifest.labels),
+            "gammas": list(manifest.gate.gammas),
+            "interval_ms": manifest.cadence.interval_ms,
+        }
+        labels = ", ".join(manifest.labels)
+        return Event("started", f"{manifest.name} ({manifest.precision}) on {source.name}: {labels}", details)
+
+    def _wait(self) -> None:
+        for output in self._outputs:
+            output.waiting()
+
+    def _start_anew(self) -> None:
+        """After a gap the state belongs to another scene."""
+        self._recogniser.reset()
+        self._health.reset()
+        self._smoother.reset()
+        gap_ms = round(self._cadence.gap_ms, 1)
+        what = f"no frame for {gap_ms:g} ms" if gap_ms > 0 else f"the camera's clock went back by {-gap_ms:g} ms"
+        self.report(Event("stream_gap", f"{what}: starting anew", {"gap_ms": gap_ms}))
+
+    def _report_cadence(self) -> None:
+        measured_ms = round(self._cadence.measured_interval_ms, 1)
+        name = "cadence_degraded" if self._cadence.degraded else "cadence_restored"
+        slow = "slower than the model's tick" if self._cadence.degraded else "fast enough again"
+        self.report(Event(name, f"camera {slow}: {measured_ms:g} ms between frames", {"measured_ms": measured_ms}))
+
+
+def _limit(cadence: Cadence, max_frames: int | None, duration_s: float | None) -> Callable[[], bool]:
+    end_s = None if duration_s is None else time.monotonic() + duration_s
+
+    def reached() -> bool:
+        full = max_frames is not None and cadence.counts.frames >= max_frames
+        return full or (end_s is not None and time.monotonic() >= end_s)
+
+    return reached

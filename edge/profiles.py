@@ -1,0 +1,116 @@
+"""Boards and cameras as data: reads firmware_configs/boards/*.yaml and firmware_configs/cameras/*.yaml."""
+
+from __future__ import annotations
+
+import platform
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import TypeVar
+
+from edge.errors import ConfigError, UsageError
+from edge.fields import build, read_yaml
+
+P = TypeVar("P", "BoardProfile", "CameraProfile")
+
+
+@dataclass(frozen=True)
+class Mode:
+    """A capture mode; format is the V4L2 FourCC."""
+
+    format: str
+    width: int
+    height: int
+    fps: int
+
+
+@dataclass(frozen=True)
+class Control:
+    """A V4L2 control. name: for people only, kernels differ in it."""
+
+    id: int
+    name: str
+    value: int
+
+
+@dataclass(frozen=True)
+class CameraProfile:
+    """A camera. modes: preferred first; controls: in the order in which they must be set.
+
+    by_id: pattern of its link in /dev/v4l/by-id. match: rules of USB identity (edge/cameras/devices.py); one must hold.
+    limits: what the camera cannot do, or what is not known of it.
+    """
+
+    name: str
+    title: str
+    aliases: tuple[str, ...] = ()
+    by_id: str = ""
+    match: tuple[dict[str, str], ...] = ()
+    modes: tuple[Mode, ...] = ()
+    controls: tuple[Control, ...] = ()
+    limits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class BoardProfile:
+    """A board. compatible: entries of the device tree that name it; machine: `uname -m`, for boards without a tree."""
+
+    name: str
+    title: str
+    engine: str
+    threads: int
+    compatible: tuple[str, ...] = ()
+    machine: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def camera_profiles() -> dict[str, CameraProfile]:
+    """Every camera profile by name. Raises ConfigError."""
+    return _load("cameras", CameraProfile)
+
+
+def board_profiles() -> dict[str, BoardProfile]:
+    """Every board profile by name. Raises ConfigError."""
+    return _load("boards", BoardProfile)
+
+
+def board_profile(name: str = "auto", root: Path = Path("/"), machine: str | None = None) -> BoardProfile:
+    """A board by name; `auto` asks the device tree, then the processor. Raises UsageError for an unknown name."""
+    profiles = board_profiles()
+    if name in profiles:
+        return profiles[name]
+    if name != "auto":
+        raise UsageError(f"unknown board {name!r}; use auto or one of {', '.join(profiles)}")
+    return _detect(profiles, _compatible(root), machine or platform.machine())
+
+
+def _detect(profiles: dict[str, BoardProfile], tree: list[str], machine: str) -> BoardProfile:
+    for entry in tree:  # most specific first, as the device tree has them
+        for profile in profiles.values():
+            if entry in profile.compatible:
+                return profile
+    for profile in profiles.values():
+        if machine in profile.machine:
+            return profile
+    raise UsageError(f"no profile for a {machine} machine; name the nearest: --board {' | '.join(profiles)}")
+
+
+def _compatible(root: Path) -> list[str]:
+    """The device tree's `compatible` strings; none on a machine without one."""
+    try:
+        text = (root / "proc/device-tree/compatible").read_bytes().decode(errors="replace")
+    except OSError:
+        return []
+    return [entry for entry in text.split("\0") if entry]
+
+
+@cache
+def _load(folder: str, cls: type[P]) -> dict[str, P]:
+    directory = Path(str(resources.files("firmware_configs"))) / folder
+    profiles = [build(cls, read_yaml(path), str(path)) for path in sorted(directory.glob("*.yaml"))]
+    if not profiles:
+        raise ConfigError(
+            f"{directory}: no profiles; the installation is incomplete: pip install --force-reinstall ellar-edge"
+        )
+    return {profile.name: profile for profile in profiles}
