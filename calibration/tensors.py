@@ -1,0 +1,116 @@
+"""Clips as the network sees them: the device's own front end and motion stage, run for every gamma, kept on disk.
+
+Training and calibration read these; nothing here repeats arithmetic of `edge`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import astuple, dataclass
+from functools import partial
+from pathlib import Path
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from calibration.clips import Clip
+from edge.cadence import Cadence, at_cadence
+from edge.frame import Frame, Image
+from edge.frontend import FrameStatistics, FrontEnd
+from edge.motion import LumaFlow
+
+# Part of every cache key: raise it when the front end or the motion stage changes what it computes.
+REVISION = 1
+
+
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes, rates and gammas that decide what a clip looks like to the network; a manifest holds the same values."""
+
+    height: int = 120
+    width: int = 160
+    form: str = "luma_flow"
+    input_height: int = 30
+    input_width: int = 40
+    levels_per_pixel: float = 8.0
+    interval_ms: float = 66.7
+    tolerance_ms: float = 33.0
+    reset_after_ms: float = 500.0
+    gammas: tuple[float, ...] = (1.0, 1.5, 2.0, 2.5, 3.0)
+
+
+@dataclass(frozen=True)
+class ClipTensors:
+    """x: uint8 [gammas, T, h, w, 3], the input at every tick; statistics: float32 [T, 3], mean, std, entropy."""
+
+    x: npt.NDArray[np.uint8]
+    statistics: npt.NDArray[np.float32]
+
+
+def clip_tensors(frames: Iterable[Frame], geometry: Geometry) -> ClipTensors:
+    """Run the front end and the motion stage over a clip, once under every gamma.
+
+    In the `luma_flow` form the first frame has no motion and gives no tick.
+    """
+    cadence = Cadence(geometry.interval_ms, geometry.tolerance_ms, geometry.reset_after_ms)
+    now, before = FrontEnd(geometry.height, geometry.width), FrontEnd(geometry.height, geometry.width)
+    motion = LumaFlow(geometry.input_height, geometry.input_width, geometry.levels_per_pixel)
+    previous: FrameStatistics | None = None
+    ticks: list[Image] = []
+    seen: list[tuple[float, float, float]] = []
+    for frame in at_cadence(frames, cadence):
+        statistics = now.measure(frame.image)
+        if geometry.form == "rgb":
+            ticks.append(np.stack([now.correct(statistics, gamma)[..., ::-1] for gamma in geometry.gammas]))
+        elif previous is not None:
+            steps = (motion.step(before.correct(previous, g), now.correct(statistics, g)) for g in geometry.gammas)
+            ticks.append(np.concatenate([x.copy() for x in steps]))  # every step fills the same buffer
+        if ticks:
+            seen.append((statistics.mean, statistics.std, statistics.entropy))
+        previous = statistics
+        now, before = before, now
+    if not ticks:
+        shape = (len(geometry.gammas), 0, geometry.input_height, geometry.input_width, 3)
+        return ClipTensors(np.zeros(shape, np.uint8), np.zeros((0, 3), np.float32))
+    return ClipTensors(np.stack(ticks, axis=1), np.asarray(seen, np.float32))
+
+
+def load_tensors(
+    clips: Sequence[Clip],
+    geometry: Geometry,
+    cache: Path,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[ClipTensors]:
+    """The tensors of every clip, in order; made once, then read from `cache`. progress: called with (done, all).
+
+    Raises DataError where a clip cannot be decoded.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    tensors = []
+    with ProcessPoolExecutor(workers) as pool:
+        for tensor in pool.map(partial(_cached, geometry=geometry, cache=cache), clips, chunksize=4):
+            tensors.append(tensor)
+            if progress is not None:
+                progress(len(tensors), len(clips))
+    return tensors
+
+
+def _cached(clip: Clip, geometry: Geometry, cache: Path) -> ClipTensors:
+    cv2.setNumThreads(1)
+    key = hashlib.sha256(repr((REVISION, clip.identity, astuple(geometry))).encode()).hexdigest()[:32]
+    path = cache / f"{key}.npz"
+    if path.exists():
+        with np.load(path) as stored:
+            return ClipTensors(stored["x"], stored["statistics"])
+    tensors = clip_tensors(clip.frames(), geometry)
+    # Written aside and renamed: a kill leaves no half file that a later run would trust.
+    aside = path.with_suffix(f".{os.getpid()}.tmp")
+    with aside.open("wb") as file:
+        np.savez(file, x=tensors.x, statistics=tensors.statistics)
+    aside.replace(path)
+    return tensors

@@ -1,0 +1,69 @@
+"""A trained student as a float bundle: the streaming form in ONNX, the gate's weights, the manifest."""
+
+from __future__ import annotations
+
+import copy
+import io
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from distill.student import ConvBlock, Student
+from edge.manifest import StateSpec
+
+OPSET = 20
+
+
+class DeployedStudent(nn.Module):
+    """The contract of docs/architecture.md: x uint8 [1,H,W,3], states [1,h,w,c] -> logits, next states.
+
+    Batch norm and the input's centring are folded into the convolutions, so the network computes on x / 255.
+    """
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self.student = fold(student)
+
+    def forward(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        picture = (x.float() * (1.0 / 255.0)).permute(0, 3, 1, 2)
+        logits, next_states = self.student.step_folded(picture, states)
+        return (logits, *next_states)
+
+
+def fold(student: Student) -> Student:
+    """A copy whose convolutions hold their batch norms, and whose first one holds scale and zero of the input."""
+    folded = copy.deepcopy(student).eval()
+    for block in folded.modules():
+        if isinstance(block, ConvBlock):
+            block[0] = fuse_conv_bn_eval(block[0], block[1])
+            block[1] = nn.Identity()
+    first = folded.halve[0][0]
+    with torch.no_grad():
+        # conv((x - zero) * scale) = conv_s(x) - zero * sum(conv_s), exact because this convolution has no padding.
+        first.weight *= student.config.input_scale
+        first.bias -= student.config.input_zero * first.weight.sum((1, 2, 3))
+        first.weight *= 255.0
+    return folded
+
+
+def to_onnx(student: Student, height: int, width: int) -> tuple[bytes, tuple[StateSpec, ...]]:
+    """The streaming form for pictures of this size, as the bytes of an ONNX file, and its states."""
+    shapes = student.state_shapes(height, width)
+    states = tuple(StateSpec(f"s{i}", f"t{i}", shape, "float32", 0) for i, shape in enumerate(shapes))
+    example = (torch.zeros(1, height, width, 3, dtype=torch.uint8), *(torch.zeros(shape) for shape in shapes))
+    program = torch.onnx.export(
+        DeployedStudent(student).eval(),
+        example,
+        dynamo=True,
+        opset_version=OPSET,
+        input_names=["x", *(state.input for state in states)],
+        output_names=["logits", *(state.output for state in states)],
+        external_data=False,
+        verbose=False,
+    )
+    assert program is not None
+    buffer = io.BytesIO()
+    program.save(buffer)
+    return buffer.getvalue(), states
