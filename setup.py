@@ -17,7 +17,7 @@ NATIVE = Extension(
     depends=sorted(str(path.relative_to(HERE)) for path in HERE.glob("edge/native/*.h")),
     # No fused multiply-add behind our back: the same bits on every CPU.
     extra_compile_args="-std=gnu11 -O3 -fno-math-errno -ffp-contract=off -fvisibility=hidden -Wall -Wextra".split(),
-    define_macros=[("Py_LIMITED_API", "0x030A0000"), ("EDGE_SCALAR_ONLY", "1")],
+    define_macros=[("Py_LIMITED_API", "0x030A0000")],
     py_limited_api=True,
 )
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "edge" / "__init__.py").read_text())

@@ -46,8 +46,8 @@ typedef struct {
     /* Exchange first and third channel; in place is fine. */
     void (*swap)(const uint8_t *data, size_t pixels, uint8_t *target);
 
-    /* target[i] = table[min(4095, (data[i] * gain + 2^15) >> 16)]; table[4096], gain in 1/65536. */
-    void (*lut12)(const uint16_t *data, size_t n, uint32_t gain, const uint8_t *table, uint8_t *target);
+    /* target[i] = table[min(4095, round(data[i] * gain))], half to even; table[4096], gain >= 0 and finite. */
+    void (*lut12)(const uint16_t *data, size_t n, float gain, const uint8_t *table, uint8_t *target);
 
     /* sums (+)= weighted rows; weights[2 * pairs], pairs <= 4. rows16: the weights of all calls sum up to <= 128. */
     void (*rows16)(const uint8_t *const *rows, const int16_t *weights, int pairs, size_t n, int add, uint16_t *sums);
@@ -72,6 +72,8 @@ typedef struct {
     /* Running median of |frame - previous|, then previous = frame; see noise_step in scalar.c. */
     void (*noise_floor)(const uint16_t *frame, size_t n, uint16_t *previous, uint16_t *noise);
 } EdgeKernels;
+
+extern const EdgeKernels edge_scalar; /* the definition; vector forms leave odd ends to it */
 
 /* A level's entry point overwrites the kernels that it has a faster form of. */
 void edge_kernels_scalar(EdgeKernels *kernels);

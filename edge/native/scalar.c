@@ -1,31 +1,16 @@
 /* Every kernel in portable C: the definition that the vector forms are compared with, bit for bit. */
+#include "counters.h"
 #include "kernels.h"
 
 #include <math.h>
 #include <string.h>
 
-/* Four tables in turn: neighbours in a dark picture are equal, and adding twice to one counter waits for the store. */
 static void histogram(const uint8_t *data, size_t n, int channels, uint32_t *counts)
 {
-    uint32_t tables[4][3 * EDGE_LEVELS];
+    CounterTables tables;
     memset(tables, 0, sizeof tables);
-    size_t i = 0;
-    if (channels == 1) {
-        for (; i + 4 <= n; i += 4)
-            for (int t = 0; t < 4; t++)
-                tables[t][data[i + t]]++;
-        for (; i < n; i++)
-            tables[0][data[i]]++;
-    } else {
-        for (; i + 12 <= n; i += 12)
-            for (int t = 0; t < 4; t++)
-                for (int c = 0; c < 3; c++)
-                    tables[t][c * EDGE_LEVELS + data[i + 3 * t + c]]++;
-        for (; i < n; i++)
-            tables[0][i % 3 * EDGE_LEVELS + data[i]]++;
-    }
-    for (int k = 0; k < channels * EDGE_LEVELS; k++)
-        counts[k] += tables[0][k] + tables[1][k] + tables[2][k] + tables[3][k];
+    count_bytes(tables, data, n, channels);
+    add_tables(tables, channels, counts);
 }
 
 static void lut(const uint8_t *data, size_t n, const uint8_t *table, uint8_t *target)
@@ -58,12 +43,10 @@ static void swap(const uint8_t *data, size_t pixels, uint8_t *target)
     }
 }
 
-static void lut12(const uint16_t *data, size_t n, uint32_t gain, const uint8_t *table, uint8_t *target)
+static void lut12(const uint16_t *data, size_t n, float gain, const uint8_t *table, uint8_t *target)
 {
-    for (size_t i = 0; i < n; i++) {
-        const uint64_t level = ((uint64_t)data[i] * gain + 32768) >> 16;
-        target[i] = table[level < EDGE_LEVELS12 ? level : EDGE_LEVELS12 - 1];
-    }
+    for (size_t i = 0; i < n; i++)
+        target[i] = table[lrintf(fminf((float)data[i] * gain, EDGE_LEVELS12 - 1))];
 }
 
 static void rows16(const uint8_t *const *rows, const int16_t *weights, int pairs, size_t n, int add, uint16_t *sums)
@@ -173,17 +156,15 @@ static void accumulate(const uint16_t *frame, size_t n, uint16_t *oldest, uint16
     }
 }
 
-/* One step of a frugal running median (Ma, Muthukrishnan, Sandler 2013): towards the new difference by 1/32 of the
- * estimate, so that a pixel that something walked through moves its noise by 3 % and not by the step it saw.
+/* One step of a frugal running median (Ma, Muthukrishnan, Sandler 2013): towards the new difference, by at most 1/32 of
+ * the estimate, so that something that walks through moves a pixel's noise by 3 % and not by the step that it is.
  * Differences are 12 bit, the estimate has 4 more fractional bits: 1/256 of a level. */
 static uint16_t noise_step(uint16_t frame, uint16_t previous, uint16_t noise)
 {
-    const int difference = (frame > previous ? frame - previous : previous - frame) << 4;
-    const int seen = difference > 65535 ? 65535 : difference;
-    const int step = (noise >> 5) + 1;
-    if (seen > noise)
-        return (uint16_t)(noise + step > seen ? seen : noise + step);
-    return (uint16_t)(noise - step < seen ? seen : noise - step);
+    const int difference = frame > previous ? frame - previous : previous - frame;
+    const int seen = (difference < 4095 ? difference : 4095) << 4, step = (noise >> 5) + 1;
+    const int nearer = seen < noise + step ? seen : noise + step;
+    return (uint16_t)(nearer > noise - step ? nearer : noise - step);
 }
 
 static void noise_floor(const uint16_t *frame, size_t n, uint16_t *previous, uint16_t *noise)
@@ -194,23 +175,25 @@ static void noise_floor(const uint16_t *frame, size_t n, uint16_t *previous, uin
     }
 }
 
+const EdgeKernels edge_scalar = {
+    .histogram = histogram,
+    .lut = lut,
+    .lut3 = lut3,
+    .lut3_planar = lut3_planar,
+    .swap = swap,
+    .lut12 = lut12,
+    .rows16 = rows16,
+    .rows32 = rows32,
+    .narrow = narrow,
+    .columns8 = columns8,
+    .columns16 = columns16,
+    .bgr_from_yuv = bgr_from_yuv,
+    .bgr_from_grey = bgr_from_grey,
+    .accumulate = accumulate,
+    .noise_floor = noise_floor,
+};
+
 void edge_kernels_scalar(EdgeKernels *kernels)
 {
-    *kernels = (EdgeKernels){
-        .histogram = histogram,
-        .lut = lut,
-        .lut3 = lut3,
-        .lut3_planar = lut3_planar,
-        .swap = swap,
-        .lut12 = lut12,
-        .rows16 = rows16,
-        .rows32 = rows32,
-        .narrow = narrow,
-        .columns8 = columns8,
-        .columns16 = columns16,
-        .bgr_from_yuv = bgr_from_yuv,
-        .bgr_from_grey = bgr_from_grey,
-        .accumulate = accumulate,
-        .noise_floor = noise_floor,
-    };
+    *kernels = edge_scalar;
 }

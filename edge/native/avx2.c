@@ -1,0 +1,75 @@
+/* The kernels for AVX2 (Haswell, Zen and later). */
+#include "counters.h"
+#include "kernels.h"
+
+#if defined(__x86_64__)
+
+#include <string.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,bmi2,popcnt"))), apply_to = function)
+#else
+#pragma GCC target("avx2,bmi2,popcnt")
+#endif
+#include <immintrin.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* a + b + c bit by bit: *high * 2 + *low. */
+INLINE void carry_save(__m256i *high, __m256i *low, __m256i a, __m256i b, __m256i c)
+{
+    const __m256i half = _mm256_xor_si256(a, b);
+    *high = _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(half, c));
+    *low = _mm256_xor_si256(half, c);
+}
+
+/* A table as 16-byte pieces, each but the first and the ninth XORed with the one before: see lookup. */
+typedef __m256i Pieces[16];
+
+INLINE void load_pieces(const uint8_t *table, __m256i *pieces)
+{
+    for (int k = 0; k < 16; k++) {
+        __m128i piece = _mm_loadu_si128((const __m128i *)(table + 16 * k));
+        if (k % 8)
+            piece = _mm_xor_si128(piece, _mm_loadu_si128((const __m128i *)(table + 16 * k - 16)));
+        pieces[k] = _mm256_broadcastsi128_si256(piece);
+    }
+}
+
+/* table[v] for v < 16 * used (used 1..4, 8, 16). pshufb gives 0 where bit 7 is set and looks at 4 bits otherwise, so
+ * subtracting 16 with saturation at -128 switches the pieces off one by one; the XORs of those passed cancel. */
+INLINE __m256i lookup(const __m256i *pieces, __m256i v, int used)
+{
+    const __m256i sixteen = _mm256_set1_epi8(16);
+    __m256i result = _mm256_shuffle_epi8(pieces[0], v), index = v;
+    for (int k = 1; k < (used < 8 ? used : 8); k++) {
+        index = _mm256_subs_epi8(index, sixteen);
+        result = _mm256_xor_si256(result, _mm256_shuffle_epi8(pieces[k], index));
+    }
+    if (used <= 8)
+        return result;
+    index = _mm256_xor_si256(v, _mm256_set1_epi8(-128));
+    result = _mm256_xor_si256(result, _mm256_shuffle_epi8(pieces[8], index));
+    for (int k = 9; k < used; k++) {
+        index = _mm256_subs_epi8(index, sixteen);
+        result = _mm256_xor_si256(result, _mm256_shuffle_epi8(pieces[k], index));
+    }
+    return result;
+}
+
+#include "x86.h"
+
+void edge_kernels_avx2(EdgeKernels *kernels)
+{
+    install(kernels);
+}
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+
+#else
+
+typedef int edge_no_avx2; /* a translation unit holds at least one declaration */
+
+#endif

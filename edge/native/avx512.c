@@ -1,0 +1,66 @@
+/* The kernels for AVX-512 with VBMI (Ice Lake, Zen 4 and later), in 256-bit vectors: wider ones were unsteady. */
+#include "counters.h"
+#include "kernels.h"
+
+#if defined(__x86_64__)
+
+#include <string.h>
+
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,bmi2,popcnt,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi"))), apply_to = function)
+#else
+#pragma GCC target("avx2,bmi2,popcnt,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi")
+#endif
+#include <immintrin.h>
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* a + b + c bit by bit: *high * 2 + *low. */
+INLINE void carry_save(__m256i *high, __m256i *low, __m256i a, __m256i b, __m256i c)
+{
+    *high = _mm256_ternarylogic_epi64(a, b, c, 0xE8);
+    *low = _mm256_ternarylogic_epi64(a, b, c, 0x96);
+}
+
+/* A table as eight vectors of 32 entries. */
+typedef __m256i Pieces[8];
+
+INLINE void load_pieces(const uint8_t *table, __m256i *pieces)
+{
+    for (int k = 0; k < 8; k++)
+        pieces[k] = _mm256_loadu_si256((const __m256i *)(table + 32 * k));
+}
+
+/* table[v] for v < 16 * used (used 1..4, 8, 16): vpermi2b looks at 6 bits, the masks at the other two. */
+INLINE __m256i lookup(const __m256i *pieces, __m256i v, int used)
+{
+    if (used <= 2)
+        return _mm256_permutexvar_epi8(v, pieces[0]);
+    const __m256i low = _mm256_permutex2var_epi8(pieces[0], v, pieces[1]);
+    if (used <= 4)
+        return low;
+    const __mmask32 bit6 = _mm256_test_epi8_mask(v, _mm256_set1_epi8(64));
+    const __m256i half = _mm256_mask_mov_epi8(low, bit6, _mm256_permutex2var_epi8(pieces[2], v, pieces[3]));
+    if (used <= 8)
+        return half;
+    const __m256i third = _mm256_permutex2var_epi8(pieces[4], v, pieces[5]);
+    const __m256i upper = _mm256_mask_mov_epi8(third, bit6, _mm256_permutex2var_epi8(pieces[6], v, pieces[7]));
+    return _mm256_mask_mov_epi8(half, _mm256_movepi8_mask(v), upper);
+}
+
+#include "x86.h"
+
+void edge_kernels_avx512(EdgeKernels *kernels)
+{
+    install(kernels);
+}
+
+#if defined(__clang__)
+#pragma clang attribute pop
+#endif
+
+#else
+
+typedef int edge_no_avx512; /* a translation unit holds at least one declaration */
+
+#endif
