@@ -12,6 +12,7 @@ from calibration.ellar import SPLITS as ELLAR_SPLITS
 from calibration.ellar import open_ellar
 from calibration.folder import open_folder
 from calibration.synthetic.motions import SIX, TWELVE
+from calibration.synthetic.relight import open_relit
 from calibration.synthetic.splits import SPLITS as SYNTHETIC_SPLITS
 from calibration.synthetic.splits import open_synthetic
 from edge.errors import UsageError
@@ -30,6 +31,10 @@ class NamedSet:
 
 def _folder(name: str, _: Path | None) -> ClipSet:
     return open_folder(name, Path(name.partition(":")[2]))
+
+
+def _relit(name: str, _: Path | None) -> ClipSet:
+    return open_relit(name, Path(name.partition(":")[2]))
 
 
 def _synthetic(split: str, labels: tuple[str, ...]) -> Callable[[str, Path | None], ClipSet]:
@@ -53,6 +58,7 @@ def named_sets() -> tuple[NamedSet, ...]:
             NamedSet(f"synthetic12_{split}", f"nothing: {count} rendered clips, 12 actions", _synthetic(split, TWELVE))
             for split, count in SYNTHETIC_SPLITS.items()
         ),
+        NamedSet("relit:DIR", "DIR/labels.csv (file,class,actor) and depth recordings of people, .npz", _relit),
         NamedSet("folder:DIR", "DIR/labels.csv (file,class[,actor,camera,light]) or DIR/<class>/*.mp4", _folder),
         *(
             NamedSet(f"ellar_{split}", "ELLAR under --data-root: ELLAR/ELLAR_label_*.txt, ELLAR/videos", _ellar(split))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,11 @@ from calibration.synthetic.body import F64, I64, Mesh, Pose, Proportions, Skelet
 from calibration.synthetic.dark_camera import SENSORS, DarkCamera, InterCoder, Recorder, exposure_for, jpeg
 from calibration.synthetic.motions import MOTIONS, wander
 from calibration.synthetic.scene import (
+    F32,
     HEIGHT,
     OVERSAMPLING,
     WIDTH,
     Lighting,
-    Painting,
     Solid,
     View,
     paint,
@@ -26,7 +27,9 @@ from edge.frame import Frame
 
 Rng = np.random.Generator
 ELL_SHARE = 0.2
-INTER_CODED_SHARE = 0.65
+# By light: how many recordings went through an inter-frame codec, and the range of its quantiser's step.
+INTER_CODED_SHARE = {"LL": 0.7, "ELL": 0.3}
+INTER_CODED_STEP = {"LL": (4.0, 12.0), "ELL": (1.5, 4.0)}
 
 
 @dataclass(frozen=True)
@@ -70,20 +73,23 @@ def render(seed: Sequence[int], person: Sequence[int], action: str, camera: str,
     lighting = Lighting.draw(rng)
     moved = Mesh(skin.vertices + offset, skin.quads, skin.part, skin.along, skin.around)
     painting = paint(rng, view, moved, lighting, solids)
-    return record(rng, painting, timing, camera, light)
+    return record(rng, painting.frames(timing.per_frame), timing.fps, camera, light)
 
 
-def record(rng: Rng, painting: Painting, timing: Timing, camera: str, light: str) -> Iterator[Frame]:
-    """Shoot a painting with a camera, and pass it through the camera's stream or a recorder's codec."""
+def record(rng: Rng, lights: Iterator[F32], fps: float, camera: str, light: str) -> Iterator[Frame]:
+    """Shoot linear light, frame after frame, and pass it through the camera's stream or a recorder's codec.
+
+    lights: float32 [240,320,3] BGR each; the exposure is set on the first, for a mean from the camera's range.
+    """
     sensor = SENSORS[camera]
     low, high = sensor.mean_luma[light]
     target = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-    first = painting.sub_frame(0)[::4, ::4]
-    dark = DarkCamera(sensor, exposure_for(first, sensor, target), rng)
-    coded = rng.random() < INTER_CODED_SHARE
-    recorder: Recorder = InterCoder(rng.uniform(4, 12)) if coded else jpeg(sensor.jpeg_quality)
-    for i, linear in enumerate(painting.frames(timing.per_frame)):
-        yield Frame(recorder(dark.shoot(linear)), i, i / timing.fps)
+    coded = rng.random() < INTER_CODED_SHARE[light]
+    recorder: Recorder = InterCoder(rng.uniform(*INTER_CODED_STEP[light])) if coded else jpeg(sensor.jpeg_quality)
+    first = next(lights)
+    dark = DarkCamera(sensor, exposure_for(first[::4, ::4], sensor, target), rng)
+    for i, linear in enumerate(chain([first], lights)):
+        yield Frame(recorder(dark.shoot(linear)), i, i / fps)
 
 
 def place(rng: Rng, figure: Skeleton, times: F64) -> tuple[View, F64]:
@@ -113,9 +119,8 @@ def place(rng: Rng, figure: Skeleton, times: F64) -> tuple[View, F64]:
 
 def _share(rng: Rng, depth_m: float) -> float:
     """Body height by picture height; small where the body is far off, mostly so when it moves through the depth."""
-    far = rng.random() < (0.5 if depth_m > 2 else 0.1)
-    low, high = (0.14, 0.5) if far else (0.45, 2.0)
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+    far = rng.random() < (0.6 if depth_m > 3 else 0.07)
+    return float(rng.uniform(0.14, 0.5) if far else rng.uniform(0.5, 2.0))
 
 
 def camera_motion(rng: Rng, times: F64, target: F64, follow: bool) -> I64:

@@ -146,12 +146,12 @@ def swing_arms(pose: Pose, phases: F64, amplitude: F64, bias: float, asymmetry: 
     pose.twist += 0.15 * amplitude * np.cos(2 * np.pi * phases[:, 0])
 
 
-def _heading(rng: Rng) -> float:
-    """Across the picture half of the time, towards or away from the camera a quarter, anywhere a quarter."""
+def _heading(rng: Rng, across: float, along: float) -> float:
+    """Across the picture or along the line of sight with these probabilities, else anywhere."""
     kind = rng.random()
-    if kind < 0.5:
+    if kind < across:
         return float(rng.choice([-1, 1]) * np.pi / 2 + rng.normal(0, 0.25))
-    if kind < 0.75:
+    if kind < across + along:
         return float(rng.choice([0, np.pi]) + rng.normal(0, 0.2))
     return float(rng.uniform(-np.pi, np.pi))
 
@@ -168,7 +168,7 @@ def walk(rng: Rng, p: Proportions, t: F64) -> Pose:
     pose = idle(rng, p, t)
     speed = rng.uniform(0.6, 1.7)
     bend = rng.normal(0, 0.5) if rng.random() < 0.3 else rng.normal(0, 0.05)
-    path = straight(rng, t, speed, _heading(rng), *_span(rng, t), bend)
+    path = straight(rng, t, speed, _heading(rng, 0.55, 0.2), *_span(rng, t), bend)
     cycles_hz = (0.52 + 0.32 * speed) * rng.uniform(0.9, 1.12)
     gait = Gait(cycles_hz, rng.uniform(0.58, 0.66), rng.uniform(0.04, 0.1), rng.uniform(0.05, 0.13), 0.06, rng.random())
     phases = stepped(pose, p, path, gait, t)
@@ -185,7 +185,7 @@ def run(rng: Rng, p: Proportions, t: F64) -> Pose:
     """Running or jogging, mostly through the picture, at times nearly in place."""
     pose = idle(rng, p, t)
     speed = rng.uniform(0.0, 1.0) if rng.random() < 0.12 else rng.uniform(1.8, 4.2)
-    path = straight(rng, t, speed, _heading(rng), *_span(rng, t), rng.normal(0, 0.15))
+    path = straight(rng, t, speed, _heading(rng, 0.4, 0.4), *_span(rng, t), rng.normal(0, 0.15))
     duty = rng.uniform(0.28, 0.42)
     gait = Gait(
         cycles_hz=(1.22 + 0.08 * speed) * rng.uniform(0.9, 1.12),

@@ -81,7 +81,7 @@ class Lighting:
         directions = np.stack([np.cos(azimuth) * np.cos(height), np.sin(height), np.sin(azimuth) * np.cos(height)], -1)
         return Lighting(directions, np.array([rng.uniform(0.3, 1.0), rng.uniform(0, 0.3)]), rng.uniform(0.15, 0.7))
 
-    def shade(self, normals: F64) -> F64:
+    def shade(self, normals: F64 | F32) -> F64:
         """Unit normals [...,3] -> light that falls on them [...]."""
         facing = np.maximum(normals @ self.directions.T, 0)
         return np.asarray(self.ambient + facing @ self.strengths)
@@ -90,7 +90,8 @@ class Lighting:
 # Clothes ------------------------------------------------------------------------------------------------------------
 
 
-def _colour(rng: Rng, low: float, high: float, saturation: float) -> F64:
+def colour(rng: Rng, low: float, high: float, saturation: float) -> F64:
+    """A reflectance, BGR [3]: its mean between low and high, the channels apart by up to `saturation`."""
     tint = 1 + saturation * rng.uniform(-1, 1, 3)
     return np.asarray(rng.uniform(low, high) * tint / tint.mean())
 
@@ -99,17 +100,17 @@ def clothes(rng: Rng, mesh: Mesh) -> F64:
     """Albedo of every quad, [Q,3] BGR: skin, hair, cloth with stripes, blotches or a print, short or long sleeves."""
     dark, light = (0.03, 0.14), (0.2, 0.8)
     skin = rng.uniform(0.12, 0.5) * np.array([0.65, 0.85, 1.2])
-    shirt = _colour(rng, *(light if rng.random() < 0.5 else dark), 0.35)
-    trousers = _colour(rng, *(light if rng.random() < 0.3 else dark), 0.25)
+    shirt = colour(rng, *(light if rng.random() < 0.5 else dark), 0.35)
+    trousers = colour(rng, *(light if rng.random() < 0.3 else dark), 0.25)
     short_sleeves, shorts = rng.random() < 0.6, rng.random() < 0.3
     colours = {
         "skin": skin,
-        "hair": _colour(rng, 0.01, 0.08, 0.2),
+        "hair": colour(rng, 0.01, 0.08, 0.2),
         "shirt": shirt,
         "sleeve": skin if short_sleeves else shirt,
         "trousers": trousers,
         "shin": skin if shorts else trousers,
-        "shoe": _colour(rng, *(light if rng.random() < 0.4 else dark), 0.1),
+        "shoe": colour(rng, *(light if rng.random() < 0.4 else dark), 0.1),
     }
     albedo = np.array([colours[TUBES[part].cloth] for part in mesh.part])
     head = np.array([tube.cloth == "hair" for tube in TUBES])[mesh.part]
@@ -147,8 +148,8 @@ def background(rng: Rng, view: View) -> tuple[U8, I64]:
     horizon = (view.horizon_px + origin[1]) / 2
     floor = int(np.clip(horizon + rng.uniform(0.05, 0.45) * HEIGHT, 0.3 * h, 1.1 * h))
     picture = np.empty((h, w, 3), np.float32)
-    picture[:] = _colour(rng, 0.08, 0.5, 0.12)
-    picture[floor:] = _colour(rng, 0.06, 0.4, 0.12)
+    picture[:] = colour(rng, 0.08, 0.5, 0.12)
+    picture[floor:] = colour(rng, 0.06, 0.4, 0.12)
     _stripes(rng, picture[:floor])
     _clutter(rng, picture, floor)
     _grain(rng, picture)
@@ -178,14 +179,13 @@ def _clutter(rng: Rng, picture: F32, floor: int) -> None:
         corners = np.array([[0, 0], [1, 0], [1, 1], [0, 1]]) * size + [x, y]
         if rng.random() < 0.3:
             corners += rng.uniform(-0.4, 0.4, (4, 2)) * size
-        colour = _colour(rng, 0.02, 0.8, 0.25)
-        cv2.fillConvexPoly(picture, np.rint(corners).astype(np.int32), colour.tolist())
+        cv2.fillConvexPoly(picture, np.rint(corners).astype(np.int32), colour(rng, 0.02, 0.8, 0.25).tolist())
     if rng.random() < 0.4:  # lines that run into the depth
         vanishing = np.array([rng.uniform(0, w), 0.7 * floor])
         for _ in range(int(rng.integers(1, 4))):
             ends = np.array([[rng.uniform(-w, 2 * w), 1.5 * h], [rng.uniform(-w, 2 * w), 1.5 * h]])
             triangle = np.rint(np.vstack([vanishing[None], ends])).astype(np.int32)
-            cv2.fillConvexPoly(picture, triangle, _colour(rng, 0.05, 0.6, 0.15).tolist())
+            cv2.fillConvexPoly(picture, triangle, colour(rng, 0.05, 0.6, 0.15).tolist())
 
 
 def _grain(rng: Rng, picture: F32) -> None:
@@ -217,9 +217,9 @@ def _lamps(rng: Rng, picture: F32, floor: int) -> None:
     for _ in range(int(rng.integers(1, 4))):
         cx, cy, radius = rng.uniform(0, w), rng.uniform(0, 0.8 * floor), rng.uniform(1.5, 7)
         distance = (x - cx) ** 2 + (y - cy) ** 2
-        colour = np.array([rng.uniform(0.4, 1), 0.9, 1.0], np.float32)
+        tint = np.array([rng.uniform(0.4, 1), 0.9, 1.0], np.float32)
         glow = rng.uniform(0.2, 1) * np.exp(-distance / (2 * (4 * radius) ** 2))
-        picture += (rng.uniform(2, 6) * (distance < radius**2) + glow)[..., None] * colour
+        picture += (rng.uniform(2, 6) * (distance < radius**2) + glow)[..., None] * tint
 
 
 # Furniture ----------------------------------------------------------------------------------------------------------
@@ -263,7 +263,7 @@ def seat(rng: Rng, at: F64, left: F64, ahead: F64, seat_m: float) -> Solid:
         back = at - ahead * (deep / 2 + 0.03) + up * (seat_m + 0.27)
         boxes.append(_box(back, np.array([0.9 * wide, 0.4, 0.04]), left, ahead))
     quads = np.concatenate([_BOX + 8 * i for i in range(len(boxes))])
-    return Solid(np.vstack(boxes), quads, np.tile(_colour(rng, 0.03, 0.5, 0.3), (len(quads), 1)))
+    return Solid(np.vstack(boxes), quads, np.tile(colour(rng, 0.03, 0.5, 0.3), (len(quads), 1)))
 
 
 def foreground(rng: Rng, view: View) -> list[tuple[npt.NDArray[np.int32], tuple[float, ...]]]:
@@ -271,7 +271,7 @@ def foreground(rng: Rng, view: View) -> list[tuple[npt.NDArray[np.int32], tuple[
     if rng.random() > 0.17:
         return []
     w, h = WIDTH * OVERSAMPLING, HEIGHT * OVERSAMPLING
-    code = tuple(encode(_colour(rng, 0.02, 0.3, 0.2)).tolist())
+    code = tuple(encode(colour(rng, 0.02, 0.3, 0.2)).tolist())
     if rng.random() < 0.7:
         top, slope = rng.uniform(0.62, 0.95) * h, rng.uniform(-0.15, 0.15) * h
         left, right = (-w, 2 * w) if rng.random() < 0.4 else np.sort(rng.uniform(-0.5, 1.5, 2)) * w
