@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.errors import BundleError
+from edge.errors import BundleError, UsageError
 from edge.gate import WEIGHTS
 from edge.manifest import (
     FILE_NAME,
@@ -57,6 +57,7 @@ __all__ = [
     "Provenance",
     "SmoothingSpec",
     "StateSpec",
+    "check_target",
     "default_bundle_path",
     "gate_bytes",
     "write_bundle",
@@ -139,9 +140,10 @@ def write_bundle(target: Path, manifest: Manifest, files: Mapping[str, bytes]) -
     """Write a bundle to `target`, a directory, or one file if it ends in `.tar`; returns the manifest with digests.
 
     It appears whole or not at all: everything is written beside the target, then renamed. The same input gives the
-    same bytes. A bundle that is there already is replaced. Raises BundleError: the target is something else, or the
-    manifest or a file name is not one that `Bundle.load` would take.
+    same bytes. A bundle that is there already is replaced. Raises UsageError where the target is something else,
+    BundleError where the manifest or a file name is not one that `Bundle.load` would take.
     """
+    check_target(target)
     digests = {name: FileDigest(hashlib.sha256(data).hexdigest(), len(data)) for name, data in sorted(files.items())}
     manifest = dataclasses.replace(manifest, files=digests)
     text = manifest.to_json().encode()
@@ -152,6 +154,20 @@ def write_bundle(target: Path, manifest: Manifest, files: Mapping[str, bytes]) -
     else:
         _write_directory(target, contents)
     return manifest
+
+
+def check_target(target: Path) -> None:
+    """Raises UsageError where `write_bundle` would destroy something that is no bundle."""
+    if target.suffix == ".tar":
+        free = not target.is_dir()
+    elif target.is_dir():
+        free = (target / MANIFEST_FILE).is_file() or not any(target.iterdir())
+    else:
+        free = not target.exists()
+    if not free:
+        raise UsageError(
+            f"{target}: expected nothing or a bundle to replace, found something else; choose another name"
+        )
 
 
 def _read_directory(path: Path) -> dict[str, bytes]:
@@ -245,8 +261,6 @@ def _read_npz(data: bytes, where: str) -> dict[str, npt.NDArray[np.float32]]:
 
 
 def _write_directory(target: Path, contents: Mapping[str, bytes]) -> None:
-    if target.exists() and not (target / MANIFEST_FILE).is_file() and (not target.is_dir() or any(target.iterdir())):
-        raise BundleError(f"{target}: expected a bundle to replace, found something else; choose another --out")
     with _staging(target) as staging:
         staging.mkdir()
         for name, data in contents.items():
@@ -267,8 +281,6 @@ def _write_tar(target: Path, contents: Mapping[str, bytes]) -> None:
             member = tarfile.TarInfo(name)  # owner 0, time 0, mode 0644: nothing of this machine goes in
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
-    if target.is_dir():
-        raise BundleError(f"{target}: expected a file to write, found a directory; choose another --out")
     with _staging(target) as staging:
         _write_file(staging, archive_bytes.getvalue())
         staging.replace(target)
