@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 class Prediction:
     """One tick's answer.
 
-    sequence, capture_time_s: the frame's. label: None is an abstention, and then `reason` says why. confidence: the
-    highest of `probabilities`, which are averaged over time. gamma: the one of this tick. mean: brightness, 0..255.
-    latency_ms: from the frame's arrival in the pipeline to this answer.
+    sequence, capture_time_s: the frame's. stream_time_s: since the first frame. label: None is an abstention, and then
+    `reason` says why. confidence: the highest of `probabilities`, which are averaged over time. gamma: the one of this
+    tick. mean: brightness, 0..255. latency_ms: from the frame's arrival in the pipeline to this answer.
     """
 
     sequence: int
     capture_time_s: float
+    stream_time_s: float
     label: str | None
     reason: str | None
     confidence: float

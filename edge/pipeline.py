@@ -44,6 +44,7 @@ class Pipeline:
         )
         self._record = RunRecord()
         self._gamma: float | None = None
+        self._first_s = 0.0
 
     def run(
         self,
@@ -79,6 +80,8 @@ class Pipeline:
 
     def _take(self, frame: Frame, live: bool) -> None:
         start_s = time.perf_counter()
+        if self._cadence.counts.frames == 0:
+            self._first_s = frame.capture_time_s
         degraded = self._cadence.degraded
         step = self._cadence.offer(frame)
         if step is Step.SKIP:
@@ -110,6 +113,7 @@ class Pipeline:
         prediction = Prediction(
             sequence=frame.sequence,
             capture_time_s=frame.capture_time_s,
+            stream_time_s=frame.capture_time_s - self._first_s,
             label=None if decision.index is None else self._manifest.labels[decision.index],
             reason=decision.reason,
             confidence=decision.confidence,

@@ -12,6 +12,7 @@ F32 = npt.NDArray[np.float32]
 
 WARMING_UP = "warming_up"
 LOW_CONFIDENCE = "low_confidence"
+NOT_FINITE = "not_finite"
 CLOCK_S = 5e-4  # times come from decimal files and binary clocks
 
 
@@ -44,6 +45,8 @@ class Smoother:
 
     def step(self, logits: F32, time_s: float) -> Decision:
         """Take one tick's logits, float32 [classes], and decide."""
+        if not np.isfinite(logits).all():
+            return self.skip(NOT_FINITE)
         self._seen.append((time_s, softmax(logits)))
         while time_s - self._seen[0][0] > self._window_s:
             self._seen.popleft()
@@ -57,7 +60,7 @@ class Smoother:
         return Decision(best, None, confidence, probabilities)
 
     def skip(self, reason: str) -> Decision:
-        """Abstain for a reason of the picture's: its logits mean nothing and stay out of the mean."""
+        """Abstain for another reason: this tick's logits mean nothing and stay out of the mean."""
         return Decision(None, reason, 0.0, np.zeros(self._classes, np.float32))
 
 

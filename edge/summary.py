@@ -15,7 +15,7 @@ TIMELINE_LENGTH = 200  # the last ones are kept
 
 @dataclass
 class Span:
-    """One answer and the capture times of its first and last tick."""
+    """One answer and the stream times of its first and last tick."""
 
     label: str
     start_s: float
@@ -84,7 +84,7 @@ class RunRecord:
     def add(self, prediction: Prediction) -> None:
         """Count one answer."""
         self._gammas[prediction.gamma] += 1
-        answer, now_s = prediction.label or prediction.reason or "", prediction.capture_time_s
+        answer, now_s = prediction.label or prediction.reason or "", prediction.stream_time_s
         if self._timeline and self._timeline[-1].label == answer:
             self._timeline[-1].end_s = now_s
         else:

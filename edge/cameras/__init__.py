@@ -31,9 +31,9 @@ def camera_source(spec: str, *, realtime: bool = False) -> CameraSource:
     if spec.startswith(FILE_PREFIX) and len(spec) > len(FILE_PREFIX):
         return _recording(spec, Path(spec[len(FILE_PREFIX) :]).expanduser(), realtime)
     if spec.startswith("/dev/"):
-        return _device(spec, Path(spec))
+        return _device(Path(spec))
     if spec.isdecimal() and spec.isascii():
-        return _device(spec, Path(f"/dev/video{spec}"))
+        return _device(Path(f"/dev/video{spec}"))
     for profile in camera_profiles().values():
         if spec in (profile.name, *profile.aliases):
             return _profile(spec, profile)
@@ -46,10 +46,10 @@ def _recording(spec: str, path: Path, realtime: bool) -> CameraSource:
     return CameraSource(spec, live=False, open=partial(PacedVideoFile if realtime else VideoFile, path, spec))
 
 
-def _device(spec: str, path: Path) -> CameraSource:
+def _device(path: Path) -> CameraSource:
     from edge.cameras.v4l2 import open_device
 
-    return CameraSource(spec, live=True, open=partial(open_device, path))
+    return CameraSource(str(path), live=True, open=partial(open_device, path))
 
 
 def _profile(spec: str, profile: CameraProfile) -> CameraSource:

@@ -13,7 +13,7 @@ from edge.messages import Event
 
 POLL_S = 0.25  # how long a stop request may wait for a silent camera
 STALL_S = 2.0  # silence that counts as a loss; the slowest cameras in the dark give five frames a second
-BACK_OFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # pauses between attempts, the last one again and again
+BACK_OFF_S = (0.1, 0.2, 0.5)  # pauses between attempts, the last one again and again
 
 
 class HeldCamera:
@@ -28,6 +28,7 @@ class HeldCamera:
         self._camera: Camera | None = None
         self._lost_s: float | None = None
         self._attempts = 0
+        self._noted: set[str] = set()
 
     def frames(self) -> Generator[Frame | None, None, None]:
         """Frames, and None after every vain attempt to get the camera back, until the end or a stop.
@@ -55,7 +56,9 @@ class HeldCamera:
     def _open(self) -> Camera:
         self._camera = camera = self.source.open()
         for note in camera.notes:
-            self._report(Event("camera_note", f"{camera.name}: {note}", {"camera": camera.name}))
+            if note not in self._noted:  # the same camera, opened again, has the same to say
+                self._noted.add(note)
+                self._report(Event("camera_note", f"{camera.name}: {note}", {"camera": camera.name}))
         return camera
 
     def _read(self, camera: Camera) -> Frame | None:

@@ -26,7 +26,7 @@ class HumanLines(Output):
         self._last = answer
         what = prediction.label or f"- ({(prediction.reason or '').replace('_', ' ')})"
         self._say(
-            f"{prediction.capture_time_s:8.2f} s  {what:<20} {prediction.confidence:4.0%}  gamma {prediction.gamma:g}"
+            f"{prediction.stream_time_s:8.2f} s  {what:<20} {prediction.confidence:4.0%}  gamma {prediction.gamma:g}"
         )
 
     def event(self, event: Event) -> None:

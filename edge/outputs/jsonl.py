@@ -27,7 +27,7 @@ class JsonLines(Output):
     def prediction(self, prediction: Prediction) -> None:
         fields = asdict(prediction)
         fields["probabilities"] = {label: round(p, 4) for label, p in prediction.probabilities.items()}
-        rounded = {"capture_time_s": 6, "confidence": 4, "mean": 3, "latency_ms": 3}
+        rounded = {"capture_time_s": 6, "stream_time_s": 3, "confidence": 4, "mean": 3, "latency_ms": 3}
         self._write("prediction", fields | {key: round(fields[key], digits) for key, digits in rounded.items()})
 
     def event(self, event: Event) -> None:

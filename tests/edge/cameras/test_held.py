@@ -1,0 +1,130 @@
+"""Losing a camera is a state: events, attempts, and frames again; a recording's errors are final."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from edge.cameras import held
+from edge.cameras.base import Camera, CameraSource, CameraStallError
+from edge.cameras.held import HeldCamera
+from edge.errors import CameraError
+from edge.frame import Frame
+from edge.messages import Event
+
+FRAME = Frame(np.zeros((2, 2, 3), np.uint8), 0, 0.0)
+STALL = CameraStallError("silent")
+LOST = CameraError("unplugged")
+
+
+class PlayedCamera(Camera):
+    """Plays a script of frames and errors; there is no hardware here that could be unplugged."""
+
+    live = True
+
+    def __init__(self, script: list[Frame | Exception | None], notes: tuple[str, ...] = ()) -> None:
+        super().__init__("played")
+        self.notes = notes
+        self.script = script
+        self.closed = 0
+
+    def read(self, timeout_s: float) -> Frame | None:
+        item = self.script.pop(0)
+        if isinstance(item, Exception):
+            raise item
+        return item
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class PlayedRecording(PlayedCamera):
+    live = False
+
+
+def hold(*attempts: Camera | Exception) -> tuple[list[Frame | None], list[Event]]:
+    """What comes of a series of attempts to open."""
+    events: list[Event] = []
+    upcoming = list(attempts)
+
+    def attempt() -> Camera:
+        result = upcoming.pop(0)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    source = CameraSource("played", attempts[-1].live if isinstance(attempts[-1], Camera) else True, attempt)
+    return list(HeldCamera(source, events.append, threading.Event()).frames()), events
+
+
+@pytest.fixture(autouse=True)
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(held, "BACK_OFF_S", (0.0,))
+    monkeypatch.setattr(held, "STALL_S", 0.0)
+
+
+@pytest.mark.parametrize("loss", [LOST, STALL], ids=["error", "stall"])
+def test_a_lost_camera_comes_back_with_two_events(loss: Exception) -> None:
+    first, second = PlayedCamera([FRAME, loss]), PlayedCamera([FRAME, None])
+    frames, events = hold(first, LOST, LOST, second)
+    assert frames == [FRAME, None, None, None, FRAME]
+    assert [event.name for event in events] == ["camera_lost", "camera_back"]
+    assert events[1].details["attempts"] == 3
+    assert first.closed == 1 and second.closed == 1
+
+
+def test_a_camera_that_is_missing_at_first_is_waited_for() -> None:
+    frames, events = hold(LOST, PlayedCamera([FRAME, None]))
+    assert frames == [None, FRAME]
+    assert "unplugged; waiting for it" in events[0].message
+
+
+def test_an_open_camera_without_a_frame_is_not_back() -> None:
+    _, events = hold(PlayedCamera([FRAME, LOST]), PlayedCamera([LOST]), PlayedCamera([FRAME, None]))
+    assert [event.name for event in events] == ["camera_lost", "camera_back"]
+
+
+def test_what_a_camera_notes_is_reported_once() -> None:
+    notes = ("control gain refused",)
+    _, events = hold(PlayedCamera([FRAME, LOST], notes), PlayedCamera([FRAME, None], notes))
+    assert [event.name for event in events] == ["camera_note", "camera_lost", "camera_back"]
+    assert events[0].message == "played: control gain refused"
+
+
+def test_a_recording_may_be_silent_but_its_errors_are_final() -> None:
+    recording = PlayedRecording([FRAME, STALL, STALL, FRAME, None])
+    frames, events = hold(recording)
+    assert frames == [FRAME, FRAME] and events == []
+    broken = PlayedRecording([FRAME, LOST])
+    with pytest.raises(CameraError, match="unplugged"):
+        hold(broken)
+    assert broken.closed == 1
+
+
+@pytest.mark.parametrize("state", ["reading", "waiting"])
+def test_a_stop_ends_it_in_every_state(state: str) -> None:
+    stop = threading.Event()
+    camera = PlayedCamera([FRAME] * 10)
+
+    def opens() -> Camera:
+        if state == "waiting":
+            raise LOST
+        return camera
+
+    stream = HeldCamera(CameraSource("played", True, opens), lambda event: None, stop).frames()
+    assert next(stream) == (FRAME if state == "reading" else None)
+    stop.set()
+    assert list(stream) == []
+    assert camera.closed == (state == "reading")
+
+
+def test_closing_the_stream_closes_the_camera() -> None:
+    camera: Camera = PlayedCamera([FRAME, FRAME])
+    source: Callable[[], Camera] = lambda: camera  # noqa: E731
+    stream = HeldCamera(CameraSource("played", True, source), lambda event: None, threading.Event()).frames()
+    next(stream)
+    stream.close()
+    assert isinstance(camera, PlayedCamera) and camera.closed == 1

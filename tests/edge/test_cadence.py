@@ -1,0 +1,86 @@
+"""The model's tick by capture times: fast, slow, jittering, interrupted cameras."""
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.cadence import Cadence, Step, at_cadence
+from edge.frame import Frame
+
+IMAGE = np.zeros((2, 2, 3), np.uint8)
+INTERVAL_MS, TOLERANCE_MS, RESET_AFTER_MS = 1000 / 15, 33.0, 500.0
+
+
+def cadence() -> Cadence:
+    return Cadence(INTERVAL_MS, TOLERANCE_MS, RESET_AFTER_MS)
+
+
+def frames(times_s: list[float]) -> list[Frame]:
+    return [Frame(IMAGE, index, time_s) for index, time_s in enumerate(times_s)]
+
+
+@pytest.mark.parametrize("fps", [15, 25, 30, 50, 60, 120])
+def test_a_faster_camera_gives_ticks_at_the_models_rate(fps: int) -> None:
+    ticks = list(at_cadence(frames([i / fps for i in range(10 * fps)]), cadence()))
+    assert len(ticks) == pytest.approx(150, abs=1)
+
+
+@pytest.mark.parametrize("fps", [10, 7.5, 5, 3])
+def test_a_slower_camera_gives_a_tick_per_frame_and_is_degraded(fps: float) -> None:
+    pace = cadence()
+    steps = [pace.offer(frame) for frame in frames([i / fps for i in range(40)])]
+    assert set(steps) == {Step.TICK}
+    assert pace.degraded == (1000 / fps > INTERVAL_MS + TOLERANCE_MS)
+    assert pace.measured_interval_ms == pytest.approx(1000 / fps, rel=0.05)
+
+
+def test_a_camera_that_slows_down_and_recovers_is_degraded_in_between_only() -> None:
+    pace, now_s, seen = cadence(), 0.0, []
+    for interval_s in [1 / 30] * 60 + [1 / 5] * 30 + [1 / 30] * 120:
+        now_s += interval_s
+        pace.offer(Frame(IMAGE, len(seen), now_s))
+        seen.append(pace.degraded)
+    changes = sum(before != after for before, after in pairwise(seen))
+    assert changes == 2 and not seen[0] and seen[85] and not seen[-1]
+
+
+@given(st.lists(st.floats(-0.008, 0.008), min_size=31, max_size=200))
+def test_jitter_changes_no_tick_of_a_30_fps_camera(jitter_s: list[float]) -> None:
+    pace = cadence()
+    steps = [pace.offer(frame) for frame in frames([i / 30 + j for i, j in enumerate([0.0, *jitter_s])])]
+    assert steps == [Step.TICK if i % 2 == 0 else Step.SKIP for i in range(len(steps))]
+    assert pace.counts.late == 0
+
+
+@given(st.lists(st.floats(0.0, 0.49), min_size=1, max_size=200))
+def test_every_frame_is_counted_once_and_ticks_never_come_too_soon(intervals_s: list[float]) -> None:
+    pace = cadence()
+    offered = frames(np.cumsum([0.0, *intervals_s]).tolist())
+    ticks = list(at_cadence(offered, pace))
+    counts = pace.counts
+    assert counts.frames == len(offered) == counts.ticks + counts.skipped
+    assert len(ticks) == counts.ticks and counts.gaps == 0
+    times_s = [frame.capture_time_s for frame in ticks]
+    # Never more than the grid's share of ticks in any stretch, give or take the tolerance and one late tick.
+    assert len(times_s) <= times_s[-1] / (INTERVAL_MS / 1e3) + 2.5
+
+
+@pytest.mark.parametrize(("jump_s", "gap_ms"), [(0.6, 600.0), (3600.0, 3600e3), (-1.0, -1000.0)])
+def test_a_gap_and_a_clock_that_goes_back_are_gaps(jump_s: float, gap_ms: float) -> None:
+    pace = cadence()
+    for i in range(31):
+        pace.offer(Frame(IMAGE, i, i / 30))
+    assert pace.offer(Frame(IMAGE, 31, 1.0 + jump_s)) is Step.GAP
+    assert pace.gap_ms == pytest.approx(gap_ms)
+    assert pace.offer(Frame(IMAGE, 32, 1.0 + jump_s + 1 / 30)) is Step.SKIP
+    assert pace.offer(Frame(IMAGE, 33, 1.0 + jump_s + 2 / 30)) is Step.TICK
+
+
+def test_frames_that_the_camera_lost_are_counted_by_their_numbers() -> None:
+    pace = cadence()
+    for sequence in (0, 1, 4, 5, 0, 1):  # the last two: the camera was opened again
+        pace.offer(Frame(IMAGE, sequence, pace.counts.frames / 30))
+    assert pace.counts.lost == 2

@@ -1,0 +1,99 @@
+"""One chain of steps: equal to its parts, blind to a switch of the gamma, the same again after a reset."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edge.bundle import Bundle
+from edge.cameras import open_camera
+from edge.engines.onnxruntime import Student
+from edge.errors import UsageError
+from edge.frame import Frame
+from edge.frontend import FrontEnd
+from edge.motion import LumaFlow
+from edge.recogniser import Recogniser, TickResult
+from edge.timing import StageTimer
+
+
+@pytest.fixture(scope="module")
+def frames(write_clip: Callable[..., Path]) -> list[Frame]:
+    with open_camera(f"file:{write_clip('recogniser.avi', frames=20)}") as camera:
+        return list(iter(lambda: camera.read(1.0), None))
+
+
+def run(recogniser: Recogniser, frames: list[Frame]) -> list[TickResult]:
+    return [result for frame in frames if (result := recogniser.tick(frame)) is not None]
+
+
+def test_it_is_the_chain_of_its_parts(loaded_bundle: Bundle, frames: list[Frame]) -> None:
+    results = run(Recogniser(loaded_bundle, gamma=2.0), frames)
+    assert len(results) == len(frames) - 1  # the first frame has no motion
+    motion, student = LumaFlow(60, 80, 8.0), Student(loaded_bundle)
+    corrected = []
+    for frame in frames:
+        front_end = FrontEnd(120, 160)
+        corrected.append(front_end.correct(front_end.measure(frame.image), 2.0))
+    for before, now, result in zip(corrected, corrected[1:], results, strict=False):
+        assert np.array_equal(student.step(motion.step(before, now)), result.all_logits)
+        assert np.array_equal(result.all_logits[result.head], result.logits)
+
+
+def test_the_moving_square_is_recognised(loaded_bundle: Bundle, frames: list[Frame]) -> None:
+    assert {int(np.argmax(result.logits)) for result in run(Recogniser(loaded_bundle), frames)} == {1}
+
+
+def test_a_switch_of_the_gamma_is_not_seen_as_motion(loaded_bundle: Bundle) -> None:
+    """A still picture that gets brighter switches the gate; corrected under two gammas it would seem to move."""
+    random = np.random.default_rng(5)
+    dark = random.integers(10, 45, (240, 320, 3), np.uint8)
+    frames = [Frame(dark, i, i / 15) for i in range(6)] + [Frame(dark + 40, i, i / 15) for i in range(6, 12)]
+    results = run(Recogniser(loaded_bundle), frames)
+    assert [result.gamma for result in results].count(1.0) >= 4 and results[0].gamma == 2.0
+    switch = next(i for i, result in enumerate(results) if result.gamma == 1.0)
+    assert np.array_equal(results[switch].logits, results[-1].logits) or np.argmax(results[switch].logits) == 2
+
+
+def test_after_a_reset_it_answers_as_at_first(loaded_bundle: Bundle, frames: list[Frame]) -> None:
+    recogniser = Recogniser(loaded_bundle)
+    first = run(recogniser, frames)
+    recogniser.reset()
+    again = run(recogniser, frames)
+    assert [result.logits.tolist() for result in first] == [result.logits.tolist() for result in again]
+
+
+def test_results_do_not_change_afterwards(loaded_bundle: Bundle, frames: list[Frame]) -> None:
+    recogniser = Recogniser(loaded_bundle)
+    results = run(recogniser, frames[:3])
+    kept = results[0].logits.tolist()
+    run(recogniser, frames[3:])
+    assert results[0].logits.tolist() == kept
+
+
+def test_the_rgb_form_sees_the_corrected_frame(loaded_bundle: Bundle, frames: list[Frame]) -> None:
+    manifest = loaded_bundle.manifest
+    size = dataclasses.replace(manifest.front_end, height=60, width=80)
+    form = dataclasses.replace(manifest.input, form="rgb")
+    bundle = dataclasses.replace(loaded_bundle, manifest=dataclasses.replace(manifest, front_end=size, input=form))
+    results = run(Recogniser(bundle, gamma=2.0), frames)
+    assert len(results) == len(frames)
+    front_end, student = FrontEnd(60, 80), Student(bundle)
+    for frame, result in zip(frames, results, strict=True):
+        corrected = front_end.correct(front_end.measure(frame.image), 2.0)
+        assert np.array_equal(student.step(corrected[np.newaxis, ..., ::-1]), result.all_logits)
+
+
+def test_a_gamma_without_a_head_is_a_usage_error(loaded_bundle: Bundle) -> None:
+    with pytest.raises(UsageError, match=r"gamma 1\.7 has no head in this bundle; choose one of 1, 2"):
+        Recogniser(loaded_bundle, gamma=1.7)
+
+
+def test_every_stage_is_timed(loaded_bundle: Bundle, frames: list[Frame]) -> None:
+    timer = StageTimer()
+    run(Recogniser(loaded_bundle, timer=timer), frames)
+    counts = {name: stage.count for name, stage in timer.percentiles().items()}
+    assert counts == {"measure": 20, "gate": 19, "correct": 19, "motion": 19, "student": 19}
