@@ -61,7 +61,7 @@ def reverse_time(luma: Tensor, velocity: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def augment(luma: Tensor, velocity: Tensor, config: AugmentConfig, levels_per_pixel: float, rng: Rng) -> Tensor:
-    """luma [B,T,h,w], velocity [B,T,2,h,w] -> the network's input before quantisation, float32 [B,T,3,h,w] in levels."""
+    """luma [B,T,h,w], velocity [B,T,2,h,w] -> the network's input, float32 [B,T,3,h,w] in levels."""
     clips, ticks, height, width = luma.shape
     mirrored = torch.from_numpy(rng.random(clips) < 0.5)
     sign = torch.where(mirrored, -1.0, 1.0)
@@ -76,7 +76,9 @@ def augment(luma: Tensor, velocity: Tensor, config: AugmentConfig, levels_per_pi
     view[:, 1, 2] = torch.from_numpy(rng.uniform(-config.shift_y, config.shift_y, clips))
     grid = functional.affine_grid(view, [clips, 1, height, width], align_corners=False)
 
-    velocity = functional.grid_sample(velocity.flatten(1, 2), grid, align_corners=False).view(clips, ticks, 2, height, width)
+    velocity = functional.grid_sample(velocity.flatten(1, 2), grid, align_corners=False).view(
+        clips, ticks, 2, height, width
+    )
     velocity = velocity * (scale * gain).view(-1, 1, 1, 1, 1)
     velocity[:, :, 0] *= sign.view(-1, 1, 1, 1)
     velocity = velocity + _smooth_noise(velocity.shape, config.flow_noise, rng)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-import io
-from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -37,10 +35,11 @@ def fold(student: Student) -> Student:
     folded = copy.deepcopy(student).eval()
     for block in folded.modules():
         if isinstance(block, ConvBlock):
-            block[0] = fuse_conv_bn_eval(block[0], block[1])
+            block[0] = fuse_conv_bn_eval(block.convolution, block.norm)
             block[1] = nn.Identity()
-    first = folded.halve[0][0]
+    first = folded.first_convolution
     with torch.no_grad():
+        assert first.bias is not None
         # conv((x - zero) * scale) = conv_s(x) - zero * sum(conv_s), exact because this convolution has no padding.
         first.weight *= student.config.input_scale
         first.bias -= student.config.input_zero * first.weight.sum((1, 2, 3))
@@ -64,6 +63,4 @@ def to_onnx(student: Student, height: int, width: int) -> tuple[bytes, tuple[Sta
         verbose=False,
     )
     assert program is not None
-    buffer = io.BytesIO()
-    program.save(buffer)
-    return buffer.getvalue(), states
+    return program.model_proto.SerializeToString(), states

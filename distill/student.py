@@ -1,4 +1,4 @@
-"""The student: plain 3x3 convolutions with a causal temporal shift, one head per gamma; clip and streaming form are one code.
+"""The student: plain 3x3 convolutions with a causal temporal shift, one head per gamma; clip and stream are one code.
 
 Temporal shift: Lin et al., TSM, ICCV 2019. Plain convolutions, because every one of them becomes an integer kernel
 (docs/architecture.md); heads per gamma: AHS of the ELLAR paper, ACCV 2024.
@@ -52,11 +52,11 @@ class ClipMemory:
         self._ticks = ticks
 
     def previous(self, x: Tensor) -> Tensor:
-        clip = x.unflatten(0, (-1, self._ticks))
+        clip = x.view(-1, self._ticks, *x.shape[1:])
         return torch.cat([torch.zeros_like(clip[:, :1]), clip[:, :-1]], 1).flatten(0, 1)
 
     def history(self, x: Tensor, ticks: int) -> Tensor:
-        clip = x.flatten(1).unflatten(0, (-1, self._ticks))
+        clip = x.view(-1, self._ticks, x.shape[1])
         padded = nn.functional.pad(clip, (0, 0, ticks - 1, 0))
         return padded.unfold(1, ticks, 1).flatten(0, 1).unsqueeze(2)
 
@@ -106,6 +106,18 @@ class ConvBlock(nn.Sequential):
             nn.Conv2d(inputs, outputs, kernel, stride, padding, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()
         )
 
+    @property
+    def convolution(self) -> nn.Conv2d:
+        layer = self[0]
+        assert isinstance(layer, nn.Conv2d)
+        return layer
+
+    @property
+    def norm(self) -> nn.BatchNorm2d:
+        layer = self[1]
+        assert isinstance(layer, nn.BatchNorm2d)
+        return layer
+
 
 class Student(nn.Module):
     """Pictures in levels (0..255) in, logits of every head out, tick by tick."""
@@ -125,14 +137,21 @@ class Student(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.heads = nn.Conv2d(2 * config.embedding, config.heads * config.classes, 1)
 
+    @property
+    def first_convolution(self) -> nn.Conv2d:
+        """The one that sees the picture."""
+        block = self.halve[0]
+        assert isinstance(block, ConvBlock)
+        return block.convolution
+
     def forward(self, clip: Tensor) -> Tensor:
         """float32 [B,T,3,H,W], levels -> logits float32 [B,T,heads,classes]; every tick sees only its past."""
         batch, ticks = clip.shape[:2]
         logits = self._tick(self._centred(clip.flatten(0, 1)), ClipMemory(ticks))
-        return logits.unflatten(0, (batch, ticks))
+        return logits.view(batch, ticks, *logits.shape[1:])
 
     def step(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """One tick of a stream: float32 [1,3,H,W], levels, and states [1,h,w,c] -> logits [1,heads,classes], next states."""
+        """One tick of a stream: float32 [1,3,H,W], states [1,h,w,c] -> logits [1,heads,classes], next states."""
         return self.step_folded(self._centred(x), states)
 
     def step_folded(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -157,9 +176,10 @@ class Student(nn.Module):
         for halve, shifted in zip(self.halve, self.shifted, strict=True):
             x = halve(x)
             count = int(x.shape[1] * self.config.shift_fraction)
-            now, rest = x.split([count, x.shape[1] - count], 1)
+            now, rest = torch.split(x, [count, x.shape[1] - count], 1)
             x = shifted(torch.cat([memory.previous(now), rest], 1))
         x = torch.cat([x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)], 1)
         x = self.embed(x)
         x = torch.cat([x, self.temporal(memory.history(x, self.config.history))], 1)
-        return self.heads(self.dropout(x)).view(-1, self.config.heads, self.config.classes)
+        scores: Tensor = self.heads(self.dropout(x))
+        return scores.view(-1, self.config.heads, self.config.classes)

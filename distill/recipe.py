@@ -1,0 +1,119 @@
+"""A recipe: everything that decides what a student becomes, in one YAML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from calibration.clips import ClipSet
+from calibration.sets import open_set
+from calibration.tensors import Geometry
+from distill.augment import AugmentConfig
+from edge.errors import ConfigError
+from edge.fields import build, read_yaml
+from edge.manifest import DataSource, SmoothingSpec
+
+
+@dataclass(frozen=True)
+class SourceConfig:
+    """A set of clips to learn from.
+
+    set: as `calibration list` names it; `{data}` stands for the --data-root directory. share: of every batch.
+    pretrain: learn from it before the others are added.
+    """
+
+    set: str
+    share: float
+    licence: str
+    limit: int | None = None
+    pretrain: bool = False
+
+    def open(self, data_root: Path | None) -> ClipSet:
+        """The clips. Raises ConfigError where the set needs a data root and none is given."""
+        if "{data}" in self.set and data_root is None:
+            raise ConfigError(f"the recipe learns from {self.set!r}: name the directory of the data with --data-root")
+        return open_set(self.set.replace("{data}", str(data_root)), data_root, self.limit)
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """Steps and rates. AdamW with a one-cycle rate; ticks: length of the pieces that are learnt from.
+
+    tick_weight: of the loss at every tick, beside the loss of the clip's mean. warm_up: ticks at a piece's start that
+    are not scored, because the student has seen too little.
+    """
+
+    pretrain_steps: int
+    steps: int
+    batch: int = 24
+    ticks: int = 24
+    warm_up: int = 4
+    rate: float = 2e-3
+    weight_decay: float = 0.05
+    tick_weight: float = 0.3
+    label_smoothing: float = 0.1
+
+
+@dataclass(frozen=True)
+class StudentShape:
+    """The student's layers (distill/student.py)."""
+
+    stages: tuple[tuple[int, int], ...] = ((32, 48), (64, 96), (128, 128))
+    embedding: int = 96
+    history: int = 12
+    dropout: float = 0.3
+
+
+@dataclass(frozen=True)
+class GateConfig:
+    """The gate's second step of training (the paper's): window in ticks, hold: hysteresis of the device, in ticks."""
+
+    window: int = 16
+    hold: int = 4
+    steps: int = 600
+    batch: int = 64
+    rate: float = 3e-3
+
+
+@dataclass(frozen=True)
+class FoldsConfig:
+    """Whose actors are left out together, fold by fold, of which source (its number in the list)."""
+
+    source: int
+    actors: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """reversed: what an action becomes when it is played backwards; an action that is not named is never reversed."""
+
+    name: str
+    labels: tuple[str, ...]
+    sources: tuple[SourceConfig, ...]
+    schedule: ScheduleConfig
+    folds: FoldsConfig
+    smoothing: SmoothingSpec
+    seed: int = 0
+    reversed: dict[str, str] = field(default_factory=dict)
+    geometry: Geometry = field(default_factory=Geometry)
+    student: StudentShape = field(default_factory=StudentShape)
+    augment: AugmentConfig = field(default_factory=AugmentConfig)
+    gate: GateConfig = field(default_factory=GateConfig)
+
+    @property
+    def data(self) -> tuple[DataSource, ...]:
+        """What the manifest says of the data; names without directories."""
+        return tuple(DataSource(source.set.replace("{data}/", ""), source.licence) for source in self.sources)
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read and check a recipe. Raises ConfigError."""
+    recipe = build(Recipe, read_yaml(path), str(path))
+    unknown = {*recipe.reversed, *recipe.reversed.values()} - set(recipe.labels)
+    if unknown:
+        raise ConfigError(f"{path}: reversed: {', '.join(sorted(unknown))} not among the labels {list(recipe.labels)}")
+    if not 0 <= recipe.folds.source < len(recipe.sources):
+        raise ConfigError(
+            f"{path}: folds: source: expected 0 to {len(recipe.sources) - 1}, found {recipe.folds.source}"
+        )
+    return recipe

@@ -1,0 +1,129 @@
+"""Clips to learn from, in memory, and the batches drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from calibration.clips import ClipSet
+from calibration.tensors import ClipTensors, load_tensors
+from distill.augment import augment, reverse_time, window
+from distill.recipe import Recipe
+from edge.errors import DataError
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True)
+class Source:
+    """One set in memory. labels: index into the recipe's labels. share: of a batch."""
+
+    names: tuple[str, ...]
+    clips: tuple[ClipTensors, ...]
+    labels: tuple[int, ...]
+    actors: tuple[str | None, ...]
+    share: float
+    pretrain: bool
+
+    def without(self, actors: Sequence[str]) -> Source:
+        """The same source without these people."""
+        kept = [i for i, actor in enumerate(self.actors) if actor not in actors]
+        return replace(
+            self,
+            names=tuple(self.names[i] for i in kept),
+            clips=tuple(self.clips[i] for i in kept),
+            labels=tuple(self.labels[i] for i in kept),
+            actors=tuple(self.actors[i] for i in kept),
+        )
+
+    def by_class(self) -> list[list[int]]:
+        """Clips of every class that occurs, so that a batch can be balanced."""
+        return [[i for i, label in enumerate(self.labels) if label == wanted] for wanted in sorted(set(self.labels))]
+
+
+def load_sources(
+    recipe: Recipe,
+    data_root: Path | None,
+    cache: Path,
+    workers: int,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> list[Source]:
+    """Decode or render every source of the recipe. Raises ConfigError, DataError."""
+    sources = []
+    for config in recipe.sources:
+        clip_set = _known(config.open(data_root), recipe.labels)
+        report = None if progress is None else (lambda done, of, name=config.set: progress(name, done, of))
+        tensors = load_tensors(clip_set.clips, recipe.geometry, cache, workers, report)
+        usable = [i for i, tensor in enumerate(tensors) if len(tensor.statistics) > recipe.schedule.warm_up]
+        if not usable:
+            raise DataError(f"{config.set}: no clip is longer than {recipe.schedule.warm_up} ticks")
+        index = {label: recipe.labels.index(label) for label in clip_set.labels if label in recipe.labels}
+        sources.append(
+            Source(
+                names=tuple(clip_set.clips[i].name for i in usable),
+                clips=tuple(tensors[i] for i in usable),
+                labels=tuple(index[clip_set.labels[clip_set.clips[i].label]] for i in usable),
+                actors=tuple(clip_set.clips[i].actor for i in usable),
+                share=config.share,
+                pretrain=config.pretrain,
+            )
+        )
+    return sources
+
+
+def _known(clip_set: ClipSet, labels: Sequence[str]) -> ClipSet:
+    clips = [clip for clip in clip_set.clips if clip_set.labels[clip.label] in labels]
+    if not clips:
+        raise DataError(f"{clip_set.name}: none of its classes {list(clip_set.labels)} is among {list(labels)}")
+    return ClipSet(clip_set.name, clip_set.labels, clips)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """x: float32 [B,T,3,h,w] in levels; labels: int64 [B]; heads: int64 [B], the gamma of each clip."""
+
+    x: Tensor
+    labels: Tensor
+    heads: Tensor
+
+
+class Batches:
+    """Endless balanced batches: a source by its share, a class, a clip, a gamma at random (the paper's first step)."""
+
+    def __init__(self, sources: Sequence[Source], recipe: Recipe, rng: Rng) -> None:
+        self._sources = [(source, source.by_class()) for source in sources]
+        shares = np.array([source.share for source in sources])
+        self._shares = shares / shares.sum()
+        self._recipe = recipe
+        self._rng = rng
+        self._reversed = {recipe.labels.index(a): recipe.labels.index(b) for a, b in recipe.reversed.items()}
+
+    def __iter__(self) -> Batches:
+        return self
+
+    def __next__(self) -> Batch:
+        recipe = self._recipe
+        drawn = [self._draw() for _ in range(recipe.schedule.batch)]
+        lumas, velocities, labels, heads = zip(*drawn, strict=True)
+        levels = recipe.geometry.levels_per_pixel
+        x = augment(torch.stack(lumas), torch.stack(velocities), recipe.augment, levels, self._rng)
+        return Batch(x, torch.tensor(labels), torch.tensor(heads))
+
+    def _draw(self) -> tuple[Tensor, Tensor, int, int]:
+        rng, recipe = self._rng, self._recipe
+        source, by_class = self._sources[rng.choice(len(self._sources), p=self._shares)]
+        clips = by_class[rng.integers(len(by_class))]
+        clip = clips[rng.integers(len(clips))]
+        head = int(rng.integers(len(recipe.geometry.gammas)))
+        ticks, levels = recipe.schedule.ticks, recipe.geometry.levels_per_pixel
+        luma, velocity = window(source.clips[clip].x[head], ticks, recipe.augment, levels, rng)
+        label = source.labels[clip]
+        if label in self._reversed and rng.random() < recipe.augment.reverse:
+            luma, velocity = reverse_time(luma, velocity)
+            label = self._reversed[label]
+        return luma, velocity, label, head
