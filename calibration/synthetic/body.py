@@ -114,6 +114,12 @@ def leftward(yaw: F64) -> F64:
     return np.stack([np.cos(yaw), np.zeros_like(yaw), np.sin(yaw)], axis=-1)
 
 
+def turned(points: F64, heading: float) -> F64:
+    """Points [...,3] around the origin, turned about the vertical from heading 0 to `heading`."""
+    yaw = np.full(points.shape[:-1], heading)
+    return np.asarray(leftward(yaw) * points[..., :1] + UP * points[..., 1:2] - forward(yaw) * points[..., 2:])
+
+
 def _turn(a: F64, b: F64, angle: F64) -> tuple[F64, F64]:
     """Turn the orthogonal axes a, b in their plane, a towards b."""
     c, s = np.cos(angle)[:, None], np.sin(angle)[:, None]

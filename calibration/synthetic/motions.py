@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from calibration.synthetic.body import F64, SIDES, UP, Pose, Proportions, forward, leftward
+from calibration.synthetic.body import F64, SIDES, UP, Pose, Proportions, forward, leftward, turned
 
 GRAVITY = 9.81
 Rng = np.random.Generator
@@ -289,7 +289,7 @@ def jump(rng: Rng, p: Proportions, t: F64) -> Pose:
         toes = keyed(t, [leap.bottom, leap.takeoff, leap.landing, leap.landing + 0.1], [0, -0.8, -0.2, 0])
         pose.foot_pitch += toes[:, None]
         lift += 0.06 * np.abs(toes)
-    pose.ankles[:, :, :] = _turned(pose.ankles, heading)
+    pose.ankles[:, :, :] = turned(pose.ankles, heading)
     ahead = forward(np.full_like(t, heading))
     middle = travel[len(t) // 2]
     pose.pelvis += ahead * (travel - middle)[:, None] + UP * raised[:, None]
@@ -308,12 +308,6 @@ def _leap_phases(leap: Leap, t: F64) -> tuple[F64, F64, F64, F64]:
     return down, flying, after, 4 * flying * (1 - flying)
 
 
-def _turned(points: F64, heading: float) -> F64:
-    """Points around the origin, turned from facing the camera to a heading."""
-    yaw = np.full(points.shape[:-1], heading)
-    return leftward(yaw) * points[..., :1] + UP * points[..., 1:2] - forward(yaw) * points[..., 2:]
-
-
 def _seat_transition(rng: Rng, p: Proportions, t: F64, rising: bool) -> Pose:
     """Between standing (0) and seated (1): hips back and down while the trunk leans forward and comes up again."""
     pose = idle(rng, p, t)
@@ -329,7 +323,7 @@ def _seat_transition(rng: Rng, p: Proportions, t: F64, rising: bool) -> Pose:
     seat_m, back_m = rng.uniform(0.28, 0.5) + 0.09, rng.uniform(0.32, 0.46)
     pose.yaw += heading
     pose.foot_yaw += heading
-    pose.ankles[:, :, :] = _turned(pose.ankles, heading)
+    pose.ankles[:, :, :] = turned(pose.ankles, heading)
     ahead = forward(np.full_like(t, heading))
     pose.pelvis[:, 1] += (seat_m - p.pelvis_m) * seated
     pose.pelvis -= ahead * (back_m * ease(np.clip(u * 1.1, 0, 1)))[:, None]
@@ -386,7 +380,7 @@ def _facing(rng: Rng, p: Proportions, t: F64) -> Pose:
     heading = rng.normal(0, 0.6) if rng.random() < 0.5 else rng.uniform(-np.pi, np.pi)
     pose.yaw += heading
     pose.foot_yaw += heading
-    pose.ankles[:, :, :] = _turned(pose.ankles, heading)
+    pose.ankles[:, :, :] = turned(pose.ankles, heading)
     return pose
 
 
