@@ -107,13 +107,10 @@ class Bundle:
         if sorted(arrays) != sorted(WEIGHTS):
             raise BundleError(f"{where}: expected {', '.join(WEIGHTS)}, found {', '.join(sorted(arrays))}; {REMAKE}")
         gate = self.manifest.gate
-        widths = {
-            "1": (3 * gate.window, arrays["w1"].shape[-1]),
-            "2": (arrays["w1"].shape[-1], arrays["w2"].shape[-1]),
-            "3": (arrays["w2"].shape[-1], len(gate.gammas)),
-        }
+        widths = [3 * gate.window, arrays["b1"].size, arrays["b2"].size, len(gate.gammas)]
         for name, array in arrays.items():
-            shape = widths[name[1]] if name[0] == "w" else widths[name[1]][1:]
+            layer = int(name[1])
+            shape = tuple(widths[layer - 1 : layer + 1] if name[0] == "w" else widths[layer : layer + 1])
             if array.shape != shape or array.dtype != np.float32 or not np.isfinite(array).all():
                 found = f"{array.dtype} {list(array.shape)}"
                 raise BundleError(f"{where}: {name}: expected finite float32 {list(shape)}, found {found}; {REMAKE}")
@@ -187,12 +184,15 @@ def _read_file(path: Path) -> bytes:
     except OSError as error:
         reason = "a link" if path.is_symlink() else error.strerror
         raise BundleError(f"{path}: expected a readable regular file, found {reason}; {REMAKE}") from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(file.fileno())
+    try:
+        status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise BundleError(f"{path}: expected a regular file, found {_file_kind(status.st_mode)}; {REMAKE}")
         _check_size(status.st_size, limit, path)
-        return file.read(limit)
+        with open(descriptor, "rb", closefd=False) as file:
+            return file.read(limit)
+    finally:
+        os.close(descriptor)
 
 
 def _read_tar(path: Path) -> dict[str, bytes]:
