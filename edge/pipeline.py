@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 
 from edge import __version__
 from edge.bundle import Bundle
@@ -59,9 +59,9 @@ class Pipeline:
         Raises CameraError for a recording that cannot be read, EdgeError for an output that cannot be written.
         """
         done = _limit(self._cadence, max_frames, duration_s)
-        with suppress(OutputClosedError), closing(HeldCamera(source, self.report, stop).frames()) as frames:
+        with suppress(OutputClosedError), HeldCamera(source, self.report, stop) as camera:
             self.report(self._started(source))
-            for frame in frames:
+            for frame in camera.frames():
                 if frame is None:
                     self._wait()
                 else:

@@ -25,9 +25,9 @@ def open_camera(spec: str, *, realtime: bool = False) -> Camera:
 def camera_source(spec: str, *, realtime: bool = False) -> CameraSource:
     """Understand what the user wrote without opening it. Raises UsageError."""
     if spec == "demo":
-        from edge.cameras.demo import DEMO_CLIP
+        from edge.cameras.demo import open_demo
 
-        return _recording(spec, DEMO_CLIP, realtime)
+        return CameraSource(spec, live=False, open=partial(open_demo, realtime))
     if spec.startswith(FILE_PREFIX) and len(spec) > len(FILE_PREFIX):
         return _recording(spec, Path(spec[len(FILE_PREFIX) :]).expanduser(), realtime)
     if spec.startswith("/dev/"):
@@ -41,9 +41,9 @@ def camera_source(spec: str, *, realtime: bool = False) -> CameraSource:
 
 
 def _recording(spec: str, path: Path, realtime: bool) -> CameraSource:
-    from edge.cameras.video_file import PacedVideoFile, VideoFile
+    from edge.cameras.video_file import open_recording
 
-    return CameraSource(spec, live=False, open=partial(PacedVideoFile if realtime else VideoFile, path, spec))
+    return CameraSource(spec, live=False, open=partial(open_recording, path, realtime, spec))
 
 
 def _device(path: Path) -> CameraSource:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Iterator
 
 from edge.cameras.base import Camera, CameraSource, CameraStallError
 from edge.errors import CameraError
@@ -19,7 +19,8 @@ BACK_OFF_S = (0.1, 0.2, 0.5)  # pauses between attempts, the last one again and 
 class HeldCamera:
     """Frames of a camera that is opened again, by its identity, whenever it is lost; a recording's errors are final.
 
-    report: gets `camera_lost`, `camera_back` and `camera_note` events. stop: ends the stream from outside.
+    A context manager: entering opens a recording (CameraError), leaving closes whatever is open. report: gets the
+    `camera_lost`, `camera_back` and `camera_note` events. stop: ends the stream from outside.
     """
 
     def __init__(self, source: CameraSource, report: Callable[[Event], None], stop: threading.Event) -> None:
@@ -30,28 +31,33 @@ class HeldCamera:
         self._attempts = 0
         self._noted: set[str] = set()
 
-    def frames(self) -> Generator[Frame | None, None, None]:
+    def __enter__(self) -> HeldCamera:
+        if not self.source.live:
+            self._open()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+    def frames(self) -> Iterator[Frame | None]:
         """Frames, and None after every vain attempt to get the camera back, until the end or a stop.
 
         Raises CameraError for a recording.
         """
-        try:
-            while not self._stop.is_set():
-                try:
-                    frame = self._read(self._camera or self._open())
-                except CameraError as error:
-                    if not self.source.live:
-                        raise
-                    self._lose(error)
-                    yield None
-                    self._stop.wait(BACK_OFF_S[min(self._attempts, len(BACK_OFF_S)) - 1])
-                    continue
-                if frame is None:
-                    return
-                self._regain()
-                yield frame
-        finally:
-            self._close()
+        while not self._stop.is_set():
+            try:
+                frame = self._read(self._camera or self._open())
+            except CameraError as error:
+                if not self.source.live:
+                    raise
+                self._lose(error)
+                yield None
+                self._stop.wait(BACK_OFF_S[min(self._attempts, len(BACK_OFF_S)) - 1])
+                continue
+            if frame is None:
+                return
+            self._regain()
+            yield frame
 
     def _open(self) -> Camera:
         self._camera = camera = self.source.open()

@@ -87,12 +87,19 @@ class PacedVideoFile(Camera):
         return frame
 
 
+def open_recording(path: Path, realtime: bool = False, name: str = "") -> Camera:
+    """Open a recording, to be read as fast as it goes or played in real time. Raises CameraError."""
+    return PacedVideoFile(path, name) if realtime else VideoFile(path, name)
+
+
 def _check(path: Path) -> None:
     if not path.exists():
         raise CameraError(f"{path}: no such video file; check the path (--camera file:PATH)")
     if path.is_dir():
         raise CameraError(f"{path}: is a directory; name one video file in it (--camera file:{path}/CLIP.mp4)")
-    if path.is_file() and path.stat().st_size == 0:
+    if not path.is_file():
+        raise CameraError(f"{path}: is a pipe or a device, not a video file; for a camera write --camera {path}")
+    if path.stat().st_size == 0:
         raise CameraError(f"{path}: the video file is empty (0 bytes); record or copy it again")
     try:
         path.open("rb").close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -57,7 +56,8 @@ def hold(*attempts: Camera | Exception) -> tuple[list[Frame | None], list[Event]
         return result
 
     source = CameraSource("played", attempts[-1].live if isinstance(attempts[-1], Camera) else True, attempt)
-    return list(HeldCamera(source, events.append, threading.Event()).frames()), events
+    with HeldCamera(source, events.append, threading.Event()) as camera:
+        return list(camera.frames()), events
 
 
 @pytest.fixture(autouse=True)
@@ -114,17 +114,25 @@ def test_a_stop_ends_it_in_every_state(state: str) -> None:
             raise LOST
         return camera
 
-    stream = HeldCamera(CameraSource("played", True, opens), lambda event: None, stop).frames()
-    assert next(stream) == (FRAME if state == "reading" else None)
-    stop.set()
-    assert list(stream) == []
+    with HeldCamera(CameraSource("played", True, opens), lambda event: None, stop) as held_camera:
+        stream = held_camera.frames()
+        assert next(stream) == (FRAME if state == "reading" else None)
+        stop.set()
+        assert list(stream) == []
     assert camera.closed == (state == "reading")
 
 
-def test_closing_the_stream_closes_the_camera() -> None:
-    camera: Camera = PlayedCamera([FRAME, FRAME])
-    source: Callable[[], Camera] = lambda: camera  # noqa: E731
-    stream = HeldCamera(CameraSource("played", True, source), lambda event: None, threading.Event()).frames()
-    next(stream)
-    stream.close()
-    assert isinstance(camera, PlayedCamera) and camera.closed == 1
+@pytest.mark.parametrize("camera", [PlayedCamera([FRAME, FRAME]), PlayedRecording([FRAME])], ids=["live", "recording"])
+def test_leaving_closes_the_camera(camera: PlayedCamera) -> None:
+    source = CameraSource("played", camera.live, lambda: camera)
+    with HeldCamera(source, lambda event: None, threading.Event()) as held_camera:
+        next(held_camera.frames())
+    assert camera.closed == 1
+
+
+def test_a_recording_that_cannot_be_opened_is_an_error_at_once() -> None:
+    def fails() -> Camera:
+        raise CameraError("no such video file")
+
+    with pytest.raises(CameraError, match="no such video file"):
+        HeldCamera(CameraSource("played", False, fails), lambda event: None, threading.Event()).__enter__()

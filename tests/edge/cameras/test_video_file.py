@@ -49,10 +49,11 @@ def test_in_real_time_a_slow_reader_loses_frames_and_keeps_the_last(write_clip: 
     [
         (lambda path: None, "no such video file"),
         (lambda path: path.mkdir(), "is a directory"),
+        (os.mkfifo, "is a pipe or a device"),
         (lambda path: path.touch(), r"is empty \(0 bytes\)"),
         (lambda path: path.write_text("not a video at all"), r"no video in it that OpenCV can decode \(18 bytes"),
     ],
-    ids=["missing", "directory", "empty", "text"],
+    ids=["missing", "directory", "pipe", "empty", "text"],
 )
 def test_what_is_no_video_says_so(tmp_path: Path, make: Callable[[Path], None], message: str) -> None:
     path = tmp_path / "clip.mp4"
