@@ -33,23 +33,22 @@ class FrontEnd:
     def __init__(self, height: int, width: int) -> None:
         self._small = np.zeros((height, width, 3), np.uint8)
         self._corrected = np.zeros_like(self._small)
-        self._counts = np.zeros((3, 256), np.uint32)
         self._moments = np.zeros(5, np.float64)
-        self._table = np.zeros(256, np.uint8)
+        counts = np.zeros((3, 256), np.uint32)
+        self._core = kernels.FrontEnd(self._small, counts, self._moments, self._corrected)
 
     def measure(self, image: Image) -> FrameStatistics:
-        """Shrink a picture (uint8 [H,W,3] BGR, any size down to the small one) and take its statistics."""
-        image = self._at_least_small(image)
-        kernels.shrink(image, self._small)
-        kernels.histogram(self._small, self._counts)
-        kernels.statistics(self._counts, self._moments)
+        """Shrink a picture (uint8 [H,W,3] BGR, any size from 1x1 to 4096x4096) and take its statistics.
+
+        Raises TypeError or ValueError, naming what is wrong with the picture.
+        """
+        self._core.measure(self._as_the_core_takes_it(image))
         mean, std, entropy, minimum, maximum = self._moments.tolist()
         return FrameStatistics(mean, std, entropy, int(minimum), int(maximum))
 
     def correct(self, statistics: FrameStatistics, gamma: float) -> Image:
         """The measured frame after GIC: uint8 [height,width,3] BGR, valid until the next call."""
-        kernels.gic_table(statistics.minimum, statistics.maximum, gamma, self._table)
-        kernels.apply_table(self._small, self._table, self._corrected)
+        self._core.correct(statistics.minimum, statistics.maximum, gamma)
         return self._corrected
 
     @property
@@ -57,9 +56,11 @@ class FrontEnd:
         """The frame before correction: uint8 [height,width,3] BGR, valid until the next `measure`."""
         return self._small
 
-    def _at_least_small(self, image: Image) -> Image:
+    def _as_the_core_takes_it(self, image: Image) -> Image:
+        if image.ndim == 3 and image.strides[1:] != (3, 1):
+            image = np.ascontiguousarray(image)  # a mirrored or channel-swapped view
         height, width = self._small.shape[:2]
         if image.shape[0] >= height and image.shape[1] >= width:
             return image
         scale = max(-(-height // image.shape[0]), -(-width // image.shape[1]))
-        return np.ascontiguousarray(image.repeat(scale, axis=0).repeat(scale, axis=1))
+        return image.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -57,6 +57,8 @@ INLINE __m256i lookup(const __m256i *pieces, __m256i v, int used)
     return result;
 }
 
+enum { LONG_LOOKUPS_PAY = 0 }; /* three lookups per byte in 16 pieces: slower than three scalar ones */
+
 #include "x86.h"
 
 void edge_kernels_avx2(EdgeKernels *kernels)

@@ -48,6 +48,8 @@ INLINE __m256i lookup(const __m256i *pieces, __m256i v, int used)
     return _mm256_mask_mov_epi8(half, _mm256_movepi8_mask(v), upper);
 }
 
+enum { LONG_LOOKUPS_PAY = 1 };
+
 #include "x86.h"
 
 void edge_kernels_avx512(EdgeKernels *kernels)

@@ -104,10 +104,12 @@ void edge_shrink12(const EdgeKernels *kernels, const EdgePlan *plan, const uint8
 void edge_statistics_pixel(const uint32_t *counts, double result[5]);
 void edge_statistics_dgam(const uint32_t *counts, double result[5]);
 double edge_level_of(const uint32_t *counts, int levels, double fraction);
+void edge_histogram12(const uint16_t *data, size_t n, uint32_t counts[EDGE_LEVELS12]); /* above 4095 counts as 4095 */
 
 /* tables.c */
 void edge_powers(double gamma, double powers[EDGE_LEVELS]); /* powers[d] = d^(1/gamma) */
 void edge_gic_table(int minimum, int maximum, const double *powers, uint8_t table[EDGE_LEVELS]);
+void edge_gic_table12(int minimum, int maximum, double gamma, uint8_t table[EDGE_LEVELS12]); /* in sixteenths */
 void edge_dgam_tables(double minimum, double maximum, double gamma, uint8_t tables[3 * EDGE_LEVELS]);
 extern const double EDGE_DGAM_MEAN[3], EDGE_DGAM_STD[3]; /* BGR, in levels */
 

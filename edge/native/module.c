@@ -1,471 +1,635 @@
-/* edge._native: the C core for Python. Checks every argument, releases the GIL, calls the kernels; no arithmetic here.
+/* edge._native: the C core for Python. Borrows arrays, releases the GIL, calls the kernels; no arithmetic here.
  *
- * Limited API of Python 3.10, one wheel for all later versions.
+ * Limited API of Python 3.10: one binary for that and all later versions. edge/reference.py says what every function
+ * means, edge/_native.pyi how it is called.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "arguments.h"
 
-#include "kernels.h"
-
-#include <math.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <string.h>
-
-#if defined(Py_LIMITED_API) && Py_LIMITED_API + 0 < 0x030B0000
-/* The buffer protocol entered the limited API with 3.11, but its layout and functions have been the same since 3.3. */
-typedef struct {
-    void *buf;
-    PyObject *obj;
-    Py_ssize_t len, itemsize;
-    int readonly, ndim;
-    char *format;
-    Py_ssize_t *shape, *strides, *suboffsets;
-    void *internal;
-} Py_buffer;
-PyAPI_FUNC(int) PyObject_GetBuffer(PyObject *object, Py_buffer *view, int flags);
-PyAPI_FUNC(void) PyBuffer_Release(Py_buffer *view);
-#define PyBUF_FORMAT 0x0004
-#define PyBUF_STRIDES (0x0010 | 0x0008)
-#endif
 
 static EdgeKernels kernels;
 
-/* ---- Arguments ---- */
-
-typedef struct {
-    const char *name; /* as the caller knows it */
-    char type;        /* struct letter: B uint8, H uint16, I uint32, f float32, d float64 */
-    int writable;
-} Wanted;
-
-static const char *type_name(char type)
+/* Every function below: borrow what it needs (NULL: an error is set), work without the GIL, give back. */
+static PyObject *finish(Views *views, int done)
 {
-    return type == 'B' ? "uint8" : type == 'H' ? "uint16" : type == 'I' ? "uint32" : type == 'f' ? "float32" : "float64";
+    drop(views);
+    return done ? Py_NewRef(Py_None) : NULL;
 }
 
-static int acquire(PyObject *object, Py_buffer *view, Wanted wanted)
+/* ---- Pictures ---- */
+
+static int shrink_once(const Picture *picture, EdgeFormat format, const Py_buffer *target)
 {
-    if (PyObject_GetBuffer(object, view, PyBUF_STRIDES | PyBUF_FORMAT) < 0) {
-        PyErr_Clear();
-        PyErr_Format(PyExc_TypeError, "%s: expected an array of %s, found %R; pass a NumPy array or a buffer", wanted.name,
-                     type_name(wanted.type), (PyObject *)Py_TYPE(object));
-        return -1;
-    }
-    const char *format = view->format ? view->format : "B";
-    format += *format == '@' || *format == '=' || *format == '<';
-    if (format[0] != wanted.type || format[1])
-        PyErr_Format(PyExc_TypeError, "%s: expected dtype %s, found format '%s'", wanted.name, type_name(wanted.type),
-                     view->format ? view->format : "B");
-    else if (wanted.writable && view->readonly)
-        PyErr_Format(PyExc_ValueError, "%s: is read-only, but results are written there; pass a writable array",
-                     wanted.name);
-    else
+    EdgePlan plan;
+    if (edge_plan_make(&plan, format, picture->height, picture->width, (int)target->shape[0], (int)target->shape[1])) {
+        PyErr_NoMemory();
         return 0;
-    PyBuffer_Release(view);
-    return -1;
-}
-
-static int is_contiguous(const Py_buffer *view)
-{
-    Py_ssize_t expected = view->itemsize;
-    for (int i = view->ndim - 1; i >= 0; i--) {
-        if (view->shape[i] > 1 && view->strides[i] != expected)
-            return 0;
-        expected *= view->shape[i];
     }
+    Py_BEGIN_ALLOW_THREADS
+    if (target->itemsize == 2)
+        edge_shrink12(&kernels, &plan, picture->data, picture->stride, target->buf);
+    else
+        edge_shrink8(&kernels, &plan, picture->data, picture->stride, target->buf);
+    edge_plan_free(&plan);
+    Py_END_ALLOW_THREADS
     return 1;
 }
-
-static int must_be_contiguous(const Py_buffer *view, const char *name)
-{
-    if (is_contiguous(view))
-        return 0;
-    PyErr_Format(PyExc_ValueError, "%s: expected C-contiguous memory; pass numpy.ascontiguousarray(%s)", name, name);
-    return -1;
-}
-
-static void describe(const Py_buffer *view, char text[64])
-{
-    int at = snprintf(text, 64, "[");
-    for (int i = 0; i < view->ndim && at < 48; i++)
-        at += snprintf(text + at, 64 - (size_t)at, i ? ",%lld" : "%lld", (long long)view->shape[i]);
-    snprintf(text + at, 64 - (size_t)at, "]");
-}
-
-static int shape_error(const Py_buffer *view, const char *name, const char *expected)
-{
-    char found[64];
-    describe(view, found);
-    PyErr_Format(PyExc_ValueError, "%s: expected shape %s, found %s", name, expected, found);
-    return -1;
-}
-
-/* Contiguous, and of as many values as `expected` says. */
-static int must_hold(const Py_buffer *view, const char *name, Py_ssize_t count, const char *expected)
-{
-    if (view->len / view->itemsize != count)
-        return shape_error(view, name, expected);
-    return must_be_contiguous(view, name);
-}
-
-static int acquire_exact(PyObject *object, Py_buffer *view, Wanted wanted, Py_ssize_t count, const char *expected)
-{
-    if (acquire(object, view, wanted) < 0)
-        return -1;
-    if (must_hold(view, wanted.name, count, expected) == 0)
-        return 0;
-    PyBuffer_Release(view);
-    return -1;
-}
-
-static int must_be_small_frame(const Py_buffer *view, const char *name)
-{
-    if (view->ndim != 3 || view->shape[2] != 3 || view->shape[0] < 1 || view->shape[1] < 1)
-        return shape_error(view, name, "[height,width,3]");
-    if (view->shape[0] > EDGE_MAX_SIDE || view->shape[1] > EDGE_MAX_SIDE)
-        return shape_error(view, name, "[height,width,3] with sides up to 4096");
-    return must_be_contiguous(view, name);
-}
-
-static int expect_arguments(const char *function, Py_ssize_t found, Py_ssize_t least, Py_ssize_t most)
-{
-    if (found >= least && found <= most)
-        return 0;
-    PyErr_Format(PyExc_TypeError, "%s: expected %zd to %zd arguments, found %zd", function, least, most, found);
-    return -1;
-}
-
-/* ---- Sources ---- */
-
-static const char *const FORMATS[EDGE_FORMATS] = {"bgr", "rgb", "grey", "yuyv", "uyvy", "nv12", "i420"};
-
-static int format_of(PyObject *object, EdgeFormat *format)
-{
-    const char *name = object ? PyUnicode_AsUTF8AndSize(object, NULL) : "bgr";
-    if (!name)
-        return -1;
-    for (int i = 0; i < EDGE_FORMATS; i++)
-        if (!strcmp(name, FORMATS[i])) {
-            *format = (EdgeFormat)i;
-            return 0;
-        }
-    PyErr_Format(PyExc_ValueError, "format: expected bgr, rgb, grey, yuyv, uyvy, nv12 or i420, found '%s'", name);
-    return -1;
-}
-
-typedef struct {
-    const uint8_t *data;
-    ptrdiff_t stride;
-    int height, width;
-} Picture;
-
-static int packed_bytes(EdgeFormat format)
-{
-    return format <= EDGE_RGB ? 3 : format == EDGE_YUYV || format == EDGE_UYVY ? 2 : 1;
-}
-
-static int is_planar(EdgeFormat format)
-{
-    return format == EDGE_NV12 || format == EDGE_I420;
-}
-
-static const char *source_shape(EdgeFormat format)
-{
-    return format <= EDGE_RGB      ? "[height,width,3]"
-           : format == EDGE_GREY   ? "[height,width]"
-           : is_planar(format)     ? "[height*3/2,width], both even"
-                                   : "[height,width,2], width even";
-}
-
-static int sides_fit(EdgeFormat format, Py_ssize_t height, Py_ssize_t width)
-{
-    if (height < 1 || width < 1 || height > EDGE_MAX_SIDE || width > EDGE_MAX_SIDE)
-        return 0;
-    return (format < EDGE_YUYV || width % 2 == 0) && (!is_planar(format) || height % 2 == 0);
-}
-
-/* A picture whose shape says its size; rows may lie any distance apart, pixels of a row may not. */
-static int shaped_picture(const Py_buffer *view, EdgeFormat format, Picture *picture)
-{
-    const int bytes = packed_bytes(format), ndim = bytes == 1 ? 2 : 3;
-    if (view->ndim != ndim || (ndim == 3 && view->shape[2] != bytes) || (is_planar(format) && view->shape[0] % 3))
-        return shape_error(view, "source", source_shape(format));
-    const Py_ssize_t height = is_planar(format) ? view->shape[0] / 3 * 2 : view->shape[0], width = view->shape[1];
-    if (!sides_fit(format, height, width))
-        return shape_error(view, "source", source_shape(format));
-    if (view->strides[1] != bytes || (ndim == 3 && view->strides[2] != 1) ||
-        (format == EDGE_I420 && !is_contiguous(view))) {
-        PyErr_SetString(PyExc_ValueError, "source: expected the pixels of a row next to each other (and all of i420 "
-                                          "without gaps); pass numpy.ascontiguousarray(source)");
-        return -1;
-    }
-    *picture = (Picture){view->buf, view->strides[0], (int)height, (int)width};
-    return 0;
-}
-
-/* Bytes as a driver fills them: no shape, so size and stride were agreed on before. */
-static int flat_picture(const Py_buffer *view, EdgeFormat format, const Picture *agreed, Picture *picture)
-{
-    const Py_ssize_t stride = agreed->stride, row = (Py_ssize_t)agreed->width * packed_bytes(format);
-    Py_ssize_t needed = stride * (agreed->height - 1) + row;
-    if (format == EDGE_NV12)
-        needed += stride * (agreed->height / 2);
-    if (format == EDGE_I420)
-        needed = stride * agreed->height + stride / 2 * (agreed->height - 1) + agreed->width / 2;
-    if (agreed->height < 1) {
-        PyErr_SetString(PyExc_ValueError, "source: flat bytes have no shape; give height, width (and stride) first");
-        return -1;
-    }
-    if (!is_contiguous(view) || view->len < needed) {
-        PyErr_Format(PyExc_ValueError, "source: expected at least %zd contiguous bytes (%s %dx%d, stride %zd), found %zd",
-                     needed, FORMATS[format], agreed->width, agreed->height, stride, view->len);
-        return -1;
-    }
-    *picture = *agreed;
-    picture->data = view->buf;
-    return 0;
-}
-
-static int must_not_grow(const Picture *picture, int height, int width)
-{
-    if (height <= picture->height && width <= picture->width)
-        return 0;
-    PyErr_Format(PyExc_ValueError, "target: expected a size within the source's %dx%d, found %dx%d; shrink only shrinks",
-                 picture->width, picture->height, width, height);
-    return -1;
-}
-
-/* ---- Functions ---- */
-
-PyDoc_STRVAR(shrink_doc, "shrink(source, target, format='bgr')\n\n"
-                         "Area average of the whole picture. target: uint8 [h,w,3] BGR, or uint16 in sixteenths.");
 
 static PyObject *shrink(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     (void)self;
-    Py_buffer source, target;
+    Views views = {.count = 0};
+    EdgeFormat format = EDGE_BGR;
     Picture picture;
-    EdgeFormat format;
-    EdgePlan plan;
-    PyObject *result = NULL;
-    if (expect_arguments("shrink", n, 2, 3) < 0 || format_of(n > 2 ? args[2] : NULL, &format) < 0 ||
-        acquire(args[0], &source, (Wanted){"source", 'B', 0}) < 0)
+    if (expect_arguments("shrink", n, 2, 3) < 0 || (n > 2 && format_of(args[2], &format) < 0))
         return NULL;
-    if (shaped_picture(&source, format, &picture) < 0)
-        goto release_source;
-    const int deep = acquire(args[1], &target, (Wanted){"target", 'H', 1}) == 0;
-    if (!deep) {
-        PyErr_Clear();
-        if (acquire(args[1], &target, (Wanted){"target", 'B', 1}) < 0)
-            goto release_source;
-    }
-    if (must_be_small_frame(&target, "target") < 0)
-        goto release_target;
-    const int height = (int)target.shape[0], width = (int)target.shape[1];
-    if (must_not_grow(&picture, height, width) < 0)
-        goto release_target;
-    if (edge_plan_make(&plan, format, picture.height, picture.width, height, width) < 0) {
-        PyErr_NoMemory();
-        goto release_target;
-    }
-    Py_BEGIN_ALLOW_THREADS
-    if (deep)
-        edge_shrink12(&kernels, &plan, picture.data, picture.stride, target.buf);
-    else
-        edge_shrink8(&kernels, &plan, picture.data, picture.stride, target.buf);
-    Py_END_ALLOW_THREADS
-    edge_plan_free(&plan);
-    result = Py_NewRef(Py_None);
-release_target:
-    PyBuffer_Release(&target);
-release_source:
-    PyBuffer_Release(&source);
-    return result;
+    const char type = has_type(args[1], 'H') ? 'H' : 'B';
+    const Py_buffer *source = borrow(&views, args[0], "source", 'B', 0);
+    if (!source || shaped_picture(source, "source", format, &picture) < 0)
+        return finish(&views, 0);
+    const Py_buffer *target = hold(&views, args[1], (Wanted){"target", type, 1, 3, {0, 0, 3}});
+    if (!target || must_shrink(&picture, target, "target") < 0)
+        return finish(&views, 0);
+    return finish(&views, shrink_once(&picture, format, target));
 }
 
-PyDoc_STRVAR(histogram_doc, "histogram(image, counts)\n\n"
-                            "uint8 [h,w,3] -> uint32 [3,256]; rows may lie any distance apart.");
+/* ---- Histograms and what follows from them ---- */
+
+static void count_picture(const Picture *picture, uint32_t *counts)
+{
+    const size_t row = 3 * (size_t)picture->width;
+    memset(counts, 0, 3 * EDGE_LEVELS * sizeof *counts);
+    if (picture->stride == (ptrdiff_t)row)
+        kernels.histogram(picture->data, row * (size_t)picture->height, 3, counts);
+    else
+        for (int y = 0; y < picture->height; y++)
+            kernels.histogram(picture->data + y * picture->stride, row, 3, counts);
+}
 
 static PyObject *histogram(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     (void)self;
-    Py_buffer counts;
-    Py_buffer image;
+    Views views = {.count = 0};
     Picture picture;
-    PyObject *result = NULL;
-    if (expect_arguments("histogram", n, 2, 2) < 0 || acquire(args[0], &image, (Wanted){"image", 'B', 0}) < 0)
+    if (expect_arguments("histogram", n, 2, 2) < 0)
         return NULL;
-    if (shaped_picture(&image, EDGE_BGR, &picture) < 0)
-        goto release_image;
-    if (acquire_exact(args[1], &counts, (Wanted){"counts", 'I', 1}, 3 * EDGE_LEVELS, "[3,256]") < 0)
-        goto release_image;
-    const size_t row = 3 * (size_t)picture.width;
+    const Py_buffer *image = borrow(&views, args[0], "image", 'B', 0);
+    if (!image || shaped_picture(image, "image", EDGE_BGR, &picture) < 0)
+        return finish(&views, 0);
+    const Py_buffer *counts = hold(&views, args[1], (Wanted){"counts", 'I', 1, 2, {3, EDGE_LEVELS}});
+    if (!counts)
+        return finish(&views, 0);
     Py_BEGIN_ALLOW_THREADS
-    memset(counts.buf, 0, 3 * EDGE_LEVELS * sizeof(uint32_t));
-    if (picture.stride == (ptrdiff_t)row)
-        kernels.histogram(picture.data, row * (size_t)picture.height, 3, counts.buf);
-    else
-        for (int y = 0; y < picture.height; y++)
-            kernels.histogram(picture.data + y * picture.stride, row, 3, counts.buf);
+    count_picture(&picture, counts->buf);
     Py_END_ALLOW_THREADS
-    PyBuffer_Release(&counts);
-    result = Py_NewRef(Py_None);
-release_image:
-    PyBuffer_Release(&image);
-    return result;
+    return finish(&views, 1);
 }
 
-static PyObject *statistics_by(PyObject *const *args, Py_ssize_t n, const char *name,
-                               void (*compute)(const uint32_t *, double *))
+static PyObject *histogram12(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
-    Py_buffer counts, result;
-    if (expect_arguments(name, n, 2, 2) < 0 ||
-        acquire_exact(args[0], &counts, (Wanted){"counts", 'I', 0}, 3 * EDGE_LEVELS, "[3,256]") < 0)
+    (void)self;
+    Views views = {.count = 0};
+    if (expect_arguments("histogram12", n, 2, 2) < 0)
         return NULL;
-    if (acquire_exact(args[1], &result, (Wanted){"result", 'd', 1}, 5, "[5]") < 0) {
-        PyBuffer_Release(&counts);
-        return NULL;
-    }
-    const uint32_t *bins = counts.buf;
-    uint32_t any = 0;
-    for (int k = 0; k < 3 * EDGE_LEVELS; k++)
-        any |= bins[k];
-    if (any) {
-        Py_BEGIN_ALLOW_THREADS
-        compute(bins, result.buf);
-        Py_END_ALLOW_THREADS
-    } else {
-        PyErr_SetString(PyExc_ValueError, "counts: expected the histogram of a picture, found all zeros");
-    }
-    PyBuffer_Release(&result);
-    PyBuffer_Release(&counts);
-    return any ? Py_NewRef(Py_None) : NULL;
+    const Py_buffer *image = hold(&views, args[0], (Wanted){"image", 'H', 0, 3, {0, 0, 3}});
+    const Py_buffer *counts = image ? hold(&views, args[1], (Wanted){"counts", 'I', 1, 1, {EDGE_LEVELS12}}) : NULL;
+    if (!counts)
+        return finish(&views, 0);
+    Py_BEGIN_ALLOW_THREADS
+    edge_histogram12(image->buf, elements(image), counts->buf);
+    Py_END_ALLOW_THREADS
+    return finish(&views, 1);
 }
 
-PyDoc_STRVAR(statistics_doc, "statistics(counts, result)\n\n"
-                             "uint32 [3,256] -> float64 [5]: mean, std, entropy, minimum, maximum, `pixel` convention.");
+static int must_count_something(const Py_buffer *counts)
+{
+    const uint32_t *bins = counts->buf;
+    for (size_t k = 0; k < elements(counts); k++)
+        if (bins[k])
+            return 0;
+    PyErr_SetString(PyExc_ValueError, "counts: expected the histogram of a picture, found all zeros");
+    return -1;
+}
+
+typedef void (*Statistics)(const uint32_t *counts, double result[5]);
+
+static PyObject *statistics_by(Statistics compute, const char *name, PyObject *const *args, Py_ssize_t n)
+{
+    Views views = {.count = 0};
+    if (expect_arguments(name, n, 2, 2) < 0)
+        return NULL;
+    const Py_buffer *counts = hold(&views, args[0], (Wanted){"counts", 'I', 0, 2, {3, EDGE_LEVELS}});
+    const Py_buffer *result = counts ? hold(&views, args[1], (Wanted){"result", 'd', 1, 1, {5}}) : NULL;
+    if (!result || must_count_something(counts) < 0)
+        return finish(&views, 0);
+    compute(counts->buf, result->buf);
+    return finish(&views, 1);
+}
 
 static PyObject *statistics(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     (void)self;
-    return statistics_by(args, n, "statistics", edge_statistics_pixel);
+    return statistics_by(edge_statistics_pixel, "statistics", args, n);
 }
-
-PyDoc_STRVAR(statistics_dgam_doc, "statistics_dgam(counts, result)\n\n"
-                                  "As `statistics`, on normalised values: what the released DGAM code computes.");
 
 static PyObject *statistics_dgam(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     (void)self;
-    return statistics_by(args, n, "statistics_dgam", edge_statistics_dgam);
+    return statistics_by(edge_statistics_dgam, "statistics_dgam", args, n);
 }
 
-static int gamma_of(PyObject *object, double *gamma)
+/* The pooled level under which a fraction of all values lies; counts [levels] or [3,levels]. */
+static int level_under(const Py_buffer *counts, double fraction, double *level)
 {
-    *gamma = PyFloat_AsDouble(object);
-    if (*gamma == -1.0 && PyErr_Occurred())
+    uint32_t pooled[EDGE_LEVELS];
+    const uint32_t *bins = counts->buf;
+    if (must_count_something(counts) < 0)
         return -1;
-    if (*gamma > 0.0 && isfinite(*gamma))
+    if (counts->ndim == 1) {
+        *level = edge_level_of(bins, (int)counts->shape[0], fraction);
         return 0;
-    PyErr_Format(PyExc_ValueError, "gamma: expected a finite number above 0, found %R", object);
-    return -1;
-}
-
-static int range_of(PyObject *const *args, int *minimum, int *maximum)
-{
-    const long low = PyLong_AsLong(args[0]), high = PyLong_AsLong(args[1]);
-    if (PyErr_Occurred())
-        return -1;
-    if (low < 0 || high < low || high >= EDGE_LEVELS) {
-        PyErr_Format(PyExc_ValueError, "minimum, maximum: expected 0 <= minimum <= maximum <= 255, found %ld, %ld", low,
-                     high);
-        return -1;
     }
-    *minimum = (int)low;
-    *maximum = (int)high;
+    for (int v = 0; v < EDGE_LEVELS; v++)
+        pooled[v] = bins[v] + bins[EDGE_LEVELS + v] + bins[2 * EDGE_LEVELS + v];
+    *level = edge_level_of(pooled, EDGE_LEVELS, fraction);
     return 0;
 }
 
-PyDoc_STRVAR(gic_table_doc, "gic_table(minimum, maximum, gamma, table)\n\n"
-                            "Gamma intensity correction (ELLAR paper, eq. 6) as a table: uint8 [256].");
+static PyObject *running_level(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    Views views = {.count = 0};
+    double fraction, rate, now;
+    if (expect_arguments("running_level", n, 4, 4) < 0 || number_of(args[1], "fraction", 0.0, 1.0, &fraction) < 0 ||
+        number_of(args[2], "rate", 0.0, 1.0, &rate) < 0)
+        return NULL;
+    const Py_buffer *level = hold(&views, args[3], (Wanted){"level", 'd', 1, 1, {1}});
+    const Py_buffer *counts = level ? borrow(&views, args[0], "counts", 'I', 0) : NULL;
+    if (!counts)
+        return finish(&views, 0);
+    const int pooled = counts->ndim == 1 && (counts->shape[0] == EDGE_LEVELS || counts->shape[0] == EDGE_LEVELS12);
+    const int channels = counts->ndim == 2 && counts->shape[0] == 3 && counts->shape[1] == EDGE_LEVELS;
+    if ((!pooled && !channels) || !is_contiguous(counts)) {
+        shape_error(counts, "counts", "[3,256], [256] or [4096], C-contiguous");
+        return finish(&views, 0);
+    }
+    if (level_under(counts, fraction, &now) < 0)
+        return finish(&views, 0);
+    double *running = level->buf;
+    *running = *running >= 0.0 ? *running + rate * (now - *running) : now; /* negative or NaN: nothing seen yet */
+    return finish(&views, 1);
+}
+
+/* ---- Tables ---- */
 
 static PyObject *gic_table(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     (void)self;
-    Py_buffer table;
+    Views views = {.count = 0};
     int minimum, maximum;
     double gamma, powers[EDGE_LEVELS];
-    if (expect_arguments("gic_table", n, 4, 4) < 0 || range_of(args, &minimum, &maximum) < 0 ||
-        gamma_of(args[2], &gamma) < 0 ||
-        acquire_exact(args[3], &table, (Wanted){"table", 'B', 1}, EDGE_LEVELS, "[256]") < 0)
+    if (expect_arguments("gic_table", n, 4, 4) < 0 || range_of(args, EDGE_LEVELS - 1, &minimum, &maximum) < 0 ||
+        gamma_of(args[2], &gamma) < 0)
         return NULL;
+    const Py_buffer *table = hold(&views, args[3], (Wanted){"table", 'B', 1, 1, {EDGE_LEVELS}});
+    if (!table)
+        return finish(&views, 0);
     edge_powers(gamma, powers);
-    edge_gic_table(minimum, maximum, powers, table.buf);
-    PyBuffer_Release(&table);
-    return Py_NewRef(Py_None);
+    edge_gic_table(minimum, maximum, powers, table->buf);
+    return finish(&views, 1);
 }
 
-PyDoc_STRVAR(apply_table_doc, "apply_table(image, table, target)\n\n"
-                              "target = table[image]; uint8 of one shape, table uint8 [256].");
+static PyObject *gic_table12(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    Views views = {.count = 0};
+    int minimum, maximum;
+    double gamma;
+    if (expect_arguments("gic_table12", n, 4, 4) < 0 || range_of(args, EDGE_LEVELS12 - 1, &minimum, &maximum) < 0 ||
+        gamma_of(args[2], &gamma) < 0)
+        return NULL;
+    const Py_buffer *table = hold(&views, args[3], (Wanted){"table", 'B', 1, 1, {EDGE_LEVELS12}});
+    if (!table)
+        return finish(&views, 0);
+    Py_BEGIN_ALLOW_THREADS
+    edge_gic_table12(minimum, maximum, gamma, table->buf);
+    Py_END_ALLOW_THREADS
+    return finish(&views, 1);
+}
+
+static int normalised_range_of(PyObject *const *args, double *minimum, double *maximum)
+{
+    if (number_of(args[0], "minimum", -3.0, 3.0, minimum) < 0 || number_of(args[1], "maximum", -3.0, 3.0, maximum) < 0)
+        return -1;
+    if (*minimum <= *maximum)
+        return 0;
+    PyErr_Format(PyExc_ValueError, "minimum, maximum: expected minimum <= maximum, found %R, %R", args[0], args[1]);
+    return -1;
+}
+
+static PyObject *dgam_tables(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    Views views = {.count = 0};
+    double minimum, maximum, gamma;
+    if (expect_arguments("dgam_tables", n, 4, 4) < 0 || normalised_range_of(args, &minimum, &maximum) < 0 ||
+        gamma_of(args[2], &gamma) < 0)
+        return NULL;
+    const Py_buffer *tables = hold(&views, args[3], (Wanted){"tables", 'B', 1, 2, {3, EDGE_LEVELS}});
+    if (!tables)
+        return finish(&views, 0);
+    edge_dgam_tables(minimum, maximum, gamma, tables->buf);
+    return finish(&views, 1);
+}
 
 static PyObject *apply_table(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     (void)self;
-    Py_buffer image, table, target;
-    PyObject *result = NULL;
-    if (expect_arguments("apply_table", n, 3, 3) < 0 || acquire(args[0], &image, (Wanted){"image", 'B', 0}) < 0)
+    Views views = {.count = 0};
+    if (expect_arguments("apply_table", n, 3, 3) < 0)
         return NULL;
-    if (must_be_contiguous(&image, "image") < 0 ||
-        acquire_exact(args[1], &table, (Wanted){"table", 'B', 0}, EDGE_LEVELS, "[256]") < 0)
-        goto release_image;
-    if (acquire_exact(args[2], &target, (Wanted){"target", 'B', 1}, image.len, "of the image") < 0)
-        goto release_table;
+    const Py_buffer *image = hold(&views, args[0], (Wanted){"image", 'B', 0, ANY, {0}});
+    const Py_buffer *table = image ? hold(&views, args[1], (Wanted){"table", 'B', 0, 1, {EDGE_LEVELS}}) : NULL;
+    const Py_buffer *target = table ? hold(&views, args[2], alike("target", 'B', 1, image)) : NULL;
+    if (!target)
+        return finish(&views, 0);
     Py_BEGIN_ALLOW_THREADS
-    kernels.lut(image.buf, (size_t)image.len, table.buf, target.buf);
+    kernels.lut(image->buf, elements(image), table->buf, target->buf);
     Py_END_ALLOW_THREADS
-    PyBuffer_Release(&target);
-    result = Py_NewRef(Py_None);
-release_table:
-    PyBuffer_Release(&table);
-release_image:
-    PyBuffer_Release(&image);
-    return result;
+    return finish(&views, 1);
+}
+
+static PyObject *apply_tables(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    Views views = {.count = 0};
+    if (expect_arguments("apply_tables", n, 3, 3) < 0)
+        return NULL;
+    const Py_buffer *image = hold(&views, args[0], (Wanted){"image", 'B', 0, 3, {0, 0, 3}});
+    const Py_buffer *tables = image ? hold(&views, args[1], (Wanted){"tables", 'B', 0, 2, {3, EDGE_LEVELS}}) : NULL;
+    const Py_buffer *target = tables ? hold(&views, args[2], alike("target", 'B', 1, image)) : NULL;
+    if (!target)
+        return finish(&views, 0);
+    Py_BEGIN_ALLOW_THREADS
+    kernels.lut3(image->buf, elements(image) / 3, tables->buf, target->buf);
+    Py_END_ALLOW_THREADS
+    return finish(&views, 1);
+}
+
+static PyObject *apply_gain(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    Views views = {.count = 0};
+    double gain;
+    if (expect_arguments("apply_gain", n, 4, 4) < 0 || number_of(args[1], "gain", 0.0, 65536.0, &gain) < 0)
+        return NULL;
+    const Py_buffer *image = hold(&views, args[0], (Wanted){"image", 'H', 0, ANY, {0}});
+    const Py_buffer *table = image ? hold(&views, args[2], (Wanted){"table", 'B', 0, 1, {EDGE_LEVELS12}}) : NULL;
+    const Py_buffer *target = table ? hold(&views, args[3], alike("target", 'B', 1, image)) : NULL;
+    if (!target)
+        return finish(&views, 0);
+    Py_BEGIN_ALLOW_THREADS
+    kernels.lut12(image->buf, elements(image), (float)gain, table->buf, target->buf);
+    Py_END_ALLOW_THREADS
+    return finish(&views, 1);
+}
+
+/* ---- Time ---- */
+
+static PyObject *accumulate(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    Views views = {.count = 0};
+    if (expect_arguments("accumulate", n, 4, 4) < 0)
+        return NULL;
+    const Py_buffer *frame = hold(&views, args[0], (Wanted){"frame", 'H', 0, ANY, {0}});
+    if (!frame)
+        return finish(&views, 0);
+    Wanted wanted = {"ring", 'H', 1, frame->ndim + 1, {0}};
+    memcpy(wanted.shape + 1, frame->shape, (size_t)frame->ndim * sizeof *frame->shape);
+    const Py_buffer *ring = hold(&views, args[1], wanted);
+    const Py_buffer *total = ring ? hold(&views, args[3], alike("total", 'H', 1, frame)) : NULL;
+    if (!total)
+        return finish(&views, 0);
+    const long slot = PyLong_AsLong(args[2]);
+    if (PyErr_Occurred())
+        return finish(&views, 0);
+    if (slot < 0 || slot >= ring->shape[0]) {
+        PyErr_Format(PyExc_ValueError, "slot: expected 0 to %zd, found %ld", ring->shape[0] - 1, slot);
+        return finish(&views, 0);
+    }
+    Py_BEGIN_ALLOW_THREADS
+    const size_t values = elements(frame);
+    kernels.accumulate(frame->buf, values, (uint16_t *)ring->buf + (size_t)slot * values, total->buf);
+    Py_END_ALLOW_THREADS
+    return finish(&views, 1);
+}
+
+static PyObject *noise_floor(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    Views views = {.count = 0};
+    if (expect_arguments("noise_floor", n, 3, 3) < 0)
+        return NULL;
+    const Py_buffer *frame = hold(&views, args[0], (Wanted){"frame", 'H', 0, ANY, {0}});
+    const Py_buffer *previous = frame ? hold(&views, args[1], alike("previous", 'H', 1, frame)) : NULL;
+    const Py_buffer *noise = previous ? hold(&views, args[2], alike("noise", 'H', 1, frame)) : NULL;
+    if (!noise)
+        return finish(&views, 0);
+    Py_BEGIN_ALLOW_THREADS
+    kernels.noise_floor(frame->buf, elements(frame), previous->buf, noise->buf);
+    Py_END_ALLOW_THREADS
+    return finish(&views, 1);
+}
+
+/* ---- FrontEnd: the two calls of a frame, with everything but the source borrowed once ---- */
+
+enum { CURVES = 8 };
+
+typedef struct {
+    PyObject_HEAD
+    Views buffers; /* small, counts, moments, corrected */
+    EdgeFormat format;
+    Picture agreed; /* size and stride of flat sources */
+    Statistics statistics;
+    EdgePlan plan;
+    int busy, rgb, planar;
+    double gammas[CURVES]; /* curves kept by gamma; 0 is free */
+    double powers[CURVES][EDGE_LEVELS];
+    int next_curve;
+} FrontEnd;
+
+enum { SMALL, COUNTS, MOMENTS, CORRECTED };
+
+/* Two threads in one FrontEnd would write the same buffers, and the plan could change under one of them. */
+static int enter(FrontEnd *self)
+{
+    if (self->buffers.count != 4) {
+        PyErr_SetString(PyExc_RuntimeError, "FrontEnd: was not initialised; call FrontEnd(small, counts, ...)");
+        return -1;
+    }
+    if (self->busy) {
+        PyErr_SetString(PyExc_RuntimeError, "FrontEnd: is in use by another thread; give every thread its own");
+        return -1;
+    }
+    self->busy = 1;
+    return 0;
+}
+
+static int plan_for(FrontEnd *self, const Picture *picture)
+{
+    const Py_buffer *small = &self->buffers.view[SMALL];
+    if (self->plan.memory && self->plan.height == picture->height && self->plan.width == picture->width)
+        return 0;
+    if (must_shrink(picture, small, "small") < 0)
+        return -1;
+    edge_plan_free(&self->plan);
+    if (!edge_plan_make(&self->plan, self->format, picture->height, picture->width, (int)small->shape[0],
+                        (int)small->shape[1]))
+        return 0;
+    PyErr_NoMemory();
+    return -1;
+}
+
+static void measure_frame(const FrontEnd *self, const Picture *picture)
+{
+    const Py_buffer *small = &self->buffers.view[SMALL];
+    uint32_t *counts = self->buffers.view[COUNTS].buf;
+    edge_shrink8(&kernels, &self->plan, picture->data, picture->stride, small->buf);
+    memset(counts, 0, 3 * EDGE_LEVELS * sizeof *counts);
+    kernels.histogram(small->buf, elements(small), 3, counts);
+    self->statistics(counts, self->buffers.view[MOMENTS].buf);
+}
+
+static int picture_of(const FrontEnd *self, const Py_buffer *view, Picture *picture)
+{
+    return view->ndim == 1 ? flat_picture(view, self->format, &self->agreed, picture)
+                           : shaped_picture(view, "source", self->format, picture);
+}
+
+static PyObject *measure(PyObject *object, PyObject *source)
+{
+    FrontEnd *self = (FrontEnd *)object;
+    Views views = {.count = 0};
+    Picture picture;
+    if (enter(self) < 0)
+        return NULL;
+    const Py_buffer *view = borrow(&views, source, "source", 'B', 0);
+    const int ready = view && picture_of(self, view, &picture) == 0 && plan_for(self, &picture) == 0;
+    if (ready) {
+        Py_BEGIN_ALLOW_THREADS
+        measure_frame(self, &picture);
+        Py_END_ALLOW_THREADS
+    }
+    self->busy = 0;
+    return finish(&views, ready);
+}
+
+static const double *curve_of(FrontEnd *self, double gamma)
+{
+    for (int i = 0; i < CURVES; i++)
+        if (self->gammas[i] == gamma)
+            return self->powers[i];
+    const int i = self->next_curve++ % CURVES;
+    self->gammas[i] = gamma;
+    edge_powers(gamma, self->powers[i]);
+    return self->powers[i];
+}
+
+static void apply(const FrontEnd *self, const uint8_t *tables, int channels)
+{
+    const Py_buffer *small = &self->buffers.view[SMALL];
+    const size_t pixels = elements(small) / 3;
+    uint8_t *target = self->buffers.view[CORRECTED].buf;
+    if (self->planar)
+        kernels.lut3_planar(small->buf, pixels, tables, target, pixels);
+    else if (channels == 3)
+        kernels.lut3(small->buf, pixels, tables, target);
+    else
+        kernels.lut(small->buf, 3 * pixels, tables, target);
+    if (self->rgb)
+        kernels.swap(target, pixels, target);
+}
+
+static void correct_pixels(FrontEnd *self, int minimum, int maximum, double gamma)
+{
+    uint8_t tables[3 * EDGE_LEVELS];
+    edge_gic_table(minimum, maximum, curve_of(self, gamma), tables);
+    memcpy(tables + EDGE_LEVELS, tables, EDGE_LEVELS);
+    memcpy(tables + 2 * EDGE_LEVELS, tables, EDGE_LEVELS);
+    apply(self, tables, 1);
+}
+
+static void correct_normalised(FrontEnd *self, double minimum, double maximum, double gamma)
+{
+    uint8_t tables[3 * EDGE_LEVELS];
+    edge_dgam_tables(minimum, maximum, gamma, tables);
+    apply(self, tables, 3);
+}
+
+static PyObject *correct(PyObject *object, PyObject *const *args, Py_ssize_t n)
+{
+    FrontEnd *self = (FrontEnd *)object;
+    const int pixel = self->statistics == edge_statistics_pixel;
+    int low = 0, high = 0;
+    double minimum = 0.0, maximum = 0.0, gamma;
+    if (expect_arguments("correct", n, 3, 3) < 0 || gamma_of(args[2], &gamma) < 0 ||
+        (pixel ? range_of(args, EDGE_LEVELS - 1, &low, &high) : normalised_range_of(args, &minimum, &maximum)) < 0 ||
+        enter(self) < 0)
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS
+    if (pixel)
+        correct_pixels(self, low, high, gamma);
+    else
+        correct_normalised(self, minimum, maximum, gamma);
+    Py_END_ALLOW_THREADS
+    self->busy = 0;
+    return Py_NewRef(Py_None);
+}
+
+/* corrected: [h,w,3] as the small frame, or [3,h,w]. */
+static int hold_corrected(FrontEnd *self, PyObject *object)
+{
+    Views *views = &self->buffers;
+    const Py_buffer *small = &views->view[SMALL];
+    const Py_buffer *corrected = borrow(views, object, "corrected", 'B', 1);
+    if (!corrected)
+        return -1;
+    const Py_ssize_t *shape = corrected->shape;
+    const int interleaved = corrected->ndim == 3 && shape[0] == small->shape[0] && shape[1] == small->shape[1] && shape[2] == 3;
+    self->planar = corrected->ndim == 3 && shape[0] == 3 && shape[1] == small->shape[0] && shape[2] == small->shape[1] &&
+                   !interleaved;
+    if ((interleaved || self->planar) && is_contiguous(corrected) && !(self->planar && self->rgb))
+        return 0;
+    return shape_error(corrected, "corrected", "[h,w,3] like small, or planes [3,h,w] (not with rgb), C-contiguous");
+}
+
+static int agree_on_size(FrontEnd *self, int height, int width, Py_ssize_t stride)
+{
+    const Py_ssize_t row = (Py_ssize_t)width * packed_bytes(self->format);
+    if (!height && !width && !stride)
+        return 0;
+    if (!sides_fit(self->format, height, width) || (stride && (stride < row || stride > (1 << 20))) ||
+        (self->format == EDGE_I420 && stride % 2)) {
+        PyErr_Format(PyExc_ValueError, "height, width, stride: expected the size of a %s picture up to 4096x4096 and a "
+                                       "stride of at least a row (even for i420), found %dx%d, %zd",
+                     FORMATS[self->format], width, height, stride);
+        return -1;
+    }
+    self->agreed = (Picture){NULL, stride ? stride : row, height, width};
+    return 0;
+}
+
+static int statistics_named(const char *name, Statistics *statistics)
+{
+    *statistics = !strcmp(name, "dgam") ? edge_statistics_dgam : edge_statistics_pixel;
+    if (!strcmp(name, "dgam") || !strcmp(name, "pixel"))
+        return 0;
+    PyErr_Format(PyExc_ValueError, "statistics: expected pixel or dgam, found '%s'", name);
+    return -1;
+}
+
+static int initialise(PyObject *object, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"small", "counts", "moments", "corrected", "format", "statistics",
+                            "rgb",   "height", "width",   "stride",    NULL};
+    FrontEnd *self = (FrontEnd *)object;
+    PyObject *small, *counts, *moments, *corrected;
+    const char *format = "bgr", *statistics = "pixel";
+    int height = 0, width = 0;
+    Py_ssize_t stride = 0;
+    if (self->buffers.count) {
+        PyErr_SetString(PyExc_RuntimeError, "FrontEnd: is initialised already; make a new one");
+        return -1;
+    }
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOO|sspiin:FrontEnd", names, &small, &counts, &moments, &corrected,
+                                     &format, &statistics, &self->rgb, &height, &width, &stride) ||
+        format_named(format, &self->format) < 0 || statistics_named(statistics, &self->statistics) < 0 ||
+        agree_on_size(self, height, width, stride) < 0)
+        return -1;
+    Views *views = &self->buffers;
+    if (hold(views, small, (Wanted){"small", 'B', 1, 3, {0, 0, 3}}) &&
+        hold(views, counts, (Wanted){"counts", 'I', 1, 2, {3, EDGE_LEVELS}}) &&
+        hold(views, moments, (Wanted){"moments", 'd', 1, 1, {5}}) && hold_corrected(self, corrected) == 0)
+        return 0;
+    drop(views);
+    return -1;
+}
+
+static PyObject *allocate(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    (void)args, (void)kwargs;
+    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    return alloc(type, 0); /* zeroed: no buffers, no plan, no curves */
+}
+
+static void deallocate(PyObject *object)
+{
+    FrontEnd *self = (FrontEnd *)object;
+    PyTypeObject *type = Py_TYPE(object);
+    edge_plan_free(&self->plan);
+    drop(&self->buffers);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    release(object);
+    Py_DECREF(type);
 }
 
 /* ---- Module ---- */
 
-PyDoc_STRVAR(kernels_doc, "kernels()\n\nWhich CPU level runs every kernel: {'histogram': 'avx2', ...}.");
+#define METHOD(function, text) {#function, (PyCFunction)(void (*)(void))function, METH_FASTCALL, text}
+
+static PyMethodDef front_end_methods[] = {
+    {"measure", measure, METH_O, "measure(source)\n\nShrink into small, count into counts, statistics into moments."},
+    METHOD(correct, "correct(minimum, maximum, gamma)\n\nThe small frame through the GIC table into corrected."),
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot front_end_slots[] = {
+    {Py_tp_doc, "FrontEnd(small, counts, moments, corrected, format='bgr', statistics='pixel', rgb=False, height=0, "
+                "width=0, stride=0)\n\nA frame's two calls; nothing is allocated per frame."},
+    {Py_tp_new, allocate},
+    {Py_tp_init, initialise},
+    {Py_tp_dealloc, deallocate},
+    {Py_tp_methods, front_end_methods},
+    {0, NULL},
+};
+
+static PyType_Spec front_end_spec = {"edge._native.FrontEnd", sizeof(FrontEnd), 0, Py_TPFLAGS_DEFAULT, front_end_slots};
+
+typedef struct {
+    const char *name;
+    size_t offset;
+} Entry;
+
+#define ENTRY(kernel) {#kernel, offsetof(EdgeKernels, kernel)}
+static const Entry entries[] = {
+    ENTRY(histogram), ENTRY(lut),      ENTRY(lut3),      ENTRY(lut3_planar),  ENTRY(swap),
+    ENTRY(lut12),     ENTRY(rows16),   ENTRY(rows32),    ENTRY(narrow),       ENTRY(columns8),
+    ENTRY(columns16), ENTRY(bgr_from_yuv), ENTRY(bgr_from_grey), ENTRY(accumulate), ENTRY(noise_floor),
+};
 
 /* A kernel belongs to the first level that offers it: later levels inherit what they do not override. */
+static const char *level_running(const Entry *entry)
+{
+    for (int l = 0; edge_level(l); l++) {
+        EdgeKernels candidate;
+        edge_kernels(edge_level(l), &candidate);
+        if (!memcmp((char *)&candidate + entry->offset, (char *)&kernels + entry->offset, sizeof(void (*)(void))))
+            return edge_level(l);
+    }
+    return "unknown";
+}
+
 static PyObject *running_kernels(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     (void)self, (void)args;
-    if (expect_arguments("kernels", n, 0, 0) < 0)
-        return NULL;
-    static const struct {
-        const char *name;
-        size_t offset;
-    } entries[] = {
-#define ENTRY(field) {#field, offsetof(EdgeKernels, field)}
-        ENTRY(histogram), ENTRY(lut),      ENTRY(lut3),         ENTRY(lut3_planar),   ENTRY(swap),
-        ENTRY(lut12),     ENTRY(rows16),   ENTRY(rows32),       ENTRY(narrow),        ENTRY(columns8),
-        ENTRY(columns16), ENTRY(accumulate), ENTRY(bgr_from_yuv), ENTRY(bgr_from_grey), ENTRY(noise_floor),
-#undef ENTRY
-    };
-    PyObject *running = PyDict_New();
+    PyObject *running = expect_arguments("kernels", n, 0, 0) < 0 ? NULL : PyDict_New();
     for (size_t i = 0; running && i < sizeof entries / sizeof *entries; i++) {
-        const char *level = NULL;
-        for (int l = 0; !level && edge_level(l); l++) {
-            EdgeKernels candidate;
-            edge_kernels(edge_level(l), &candidate);
-            if (!memcmp((char *)&candidate + entries[i].offset, (char *)&kernels + entries[i].offset, sizeof(void *)))
-                level = edge_level(l);
-        }
-        PyObject *text = PyUnicode_FromString(level ? level : "unknown");
-        if (!text || PyDict_SetItemString(running, entries[i].name, text) < 0)
+        PyObject *level = PyUnicode_FromString(level_running(&entries[i]));
+        if (!level || PyDict_SetItemString(running, entries[i].name, level) < 0)
             Py_CLEAR(running);
-        Py_XDECREF(text);
+        Py_XDECREF(level);
     }
     return running;
 }
@@ -486,24 +650,41 @@ static int choose_kernels(void)
     return -1;
 }
 
-#define METHOD(name, function) {#name, (PyCFunction)(void (*)(void))function, METH_FASTCALL, function##_doc}
-static PyMethodDef methods[] = {
-    METHOD(shrink, shrink),
-    METHOD(histogram, histogram),
-    METHOD(statistics, statistics),
-    METHOD(statistics_dgam, statistics_dgam),
-    METHOD(gic_table, gic_table),
-    METHOD(apply_table, apply_table),
-    {"kernels", (PyCFunction)(void (*)(void))running_kernels, METH_FASTCALL, kernels_doc},
+static PyMethodDef functions[] = {
+    METHOD(shrink, "shrink(source, target, format='bgr')"),
+    METHOD(histogram, "histogram(image, counts)"),
+    METHOD(histogram12, "histogram12(image, counts)"),
+    METHOD(statistics, "statistics(counts, result)"),
+    METHOD(statistics_dgam, "statistics_dgam(counts, result)"),
+    METHOD(running_level, "running_level(counts, fraction, rate, level)"),
+    METHOD(gic_table, "gic_table(minimum, maximum, gamma, table)"),
+    METHOD(gic_table12, "gic_table12(minimum, maximum, gamma, table)"),
+    METHOD(dgam_tables, "dgam_tables(minimum, maximum, gamma, tables)"),
+    METHOD(apply_table, "apply_table(image, table, target)"),
+    METHOD(apply_tables, "apply_tables(image, tables, target)"),
+    METHOD(apply_gain, "apply_gain(image, gain, table, target)"),
+    METHOD(accumulate, "accumulate(frame, ring, slot, total)"),
+    METHOD(noise_floor, "noise_floor(frame, previous, noise)"),
+    {"kernels", (PyCFunction)(void (*)(void))running_kernels, METH_FASTCALL,
+     "kernels()\n\nWhich CPU level runs every kernel: {'histogram': 'avx2', ...}."},
     {NULL, NULL, 0, NULL},
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "edge._native", "The frame's arithmetic in C; see edge/reference.py for what each call means.",
-    -1, methods, NULL, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT, "edge._native", "The frame's arithmetic in C; edge/reference.py says what it means.",
+    -1, functions, NULL, NULL, NULL, NULL,
 };
 
 PyMODINIT_FUNC PyInit__native(void)
 {
-    return choose_kernels() < 0 ? NULL : PyModule_Create(&definition);
+    if (choose_kernels() < 0)
+        return NULL;
+    PyObject *module = PyModule_Create(&definition), *type = module ? PyType_FromSpec(&front_end_spec) : NULL;
+    if (type && PyModule_AddObjectRef(module, "FrontEnd", type) == 0) {
+        Py_DECREF(type);
+        return module;
+    }
+    Py_XDECREF(type);
+    Py_XDECREF(module);
+    return NULL;
 }

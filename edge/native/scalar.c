@@ -45,8 +45,10 @@ static void swap(const uint8_t *data, size_t pixels, uint8_t *target)
 
 static void lut12(const uint16_t *data, size_t n, float gain, const uint8_t *table, uint8_t *target)
 {
-    for (size_t i = 0; i < n; i++)
-        target[i] = table[lrintf(fminf((float)data[i] * gain, EDGE_LEVELS12 - 1))];
+    for (size_t i = 0; i < n; i++) {
+        const float level = (float)data[i] * gain;
+        target[i] = table[level < EDGE_LEVELS12 - 1 ? lrintf(level) : EDGE_LEVELS12 - 1];
+    }
 }
 
 static void rows16(const uint8_t *const *rows, const int16_t *weights, int pairs, size_t n, int add, uint16_t *sums)

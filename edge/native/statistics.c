@@ -2,6 +2,7 @@
 #include "kernels.h"
 
 #include <math.h>
+#include <string.h>
 
 const double EDGE_DGAM_MEAN[3] = {103.53, 116.28, 123.675}; /* ImageNet, BGR */
 const double EDGE_DGAM_STD[3] = {57.375, 57.12, 58.395};
@@ -111,4 +112,11 @@ double edge_level_of(const uint32_t *counts, int levels, double fraction)
         below += counts[v];
     }
     return 0.0;
+}
+
+void edge_histogram12(const uint16_t *data, size_t n, uint32_t counts[EDGE_LEVELS12])
+{
+    memset(counts, 0, EDGE_LEVELS12 * sizeof *counts);
+    for (size_t i = 0; i < n; i++)
+        counts[data[i] < EDGE_LEVELS12 ? data[i] : EDGE_LEVELS12 - 1]++;
 }

@@ -2,7 +2,6 @@
 #include "kernels.h"
 
 #include <math.h>
-#include <string.h>
 
 void edge_powers(double gamma, double powers[EDGE_LEVELS])
 {
@@ -22,6 +21,19 @@ void edge_gic_table(int minimum, int maximum, const double *powers, uint8_t tabl
     const double scale = span / powers[span];
     for (int d = 0; d <= span; d++)
         table[minimum + d] = (uint8_t)(powers[d] * scale + minimum + 0.5);
+}
+
+/* The same on sixteenths of a level; entries are levels. */
+void edge_gic_table12(int minimum, int maximum, double gamma, uint8_t table[EDGE_LEVELS12])
+{
+    const double span = maximum - minimum;
+    for (int v = 0; v < EDGE_LEVELS12; v++) {
+        double level = v;
+        if (v >= minimum && v <= maximum && span > 0)
+            level = span * pow((v - minimum) / span, 1.0 / gamma) + minimum;
+        const double rounded = floor(level / 16.0 + 0.5);
+        table[v] = (uint8_t)(rounded < 255.0 ? rounded : 255.0);
+    }
 }
 
 /* The released code corrects the normalised frame (eps 1e-5); back in levels that is one curve per channel. */

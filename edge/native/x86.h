@@ -293,7 +293,7 @@ INLINE void deinterleave(const uint8_t *data, __m256i channel[3])
     channel[2] = _mm256_shuffle_epi8(third, both(_mm_setr_epi8(2, 5, 8, 11, 14, 1, 4, 7, 10, 13, 0, 3, 6, 9, 12, 15)));
 }
 
-enum { PLANAR_BLOCK = 256 }; /* pixels; 768 bytes are 24 vectors */
+enum { PLANAR_BLOCK = 256 }; /* pixels; 768 bytes are 24 vectors, 8 times the three phases */
 
 INLINE void lut3_planar_block(const uint8_t *data, Pieces *pieces, int used, uint8_t *target, size_t plane)
 {
@@ -323,6 +323,17 @@ static void lut3_planar(const uint8_t *data, size_t pixels, const uint8_t *table
     edge_scalar.lut3_planar(data + 3 * i, pixels - i, tables, target + i, plane);
 }
 
+INLINE void lut3_block(const uint8_t *data, size_t n, Pieces *pieces, int used, uint8_t *target)
+{
+    for (size_t i = 0; i < n; i += 96)
+        for (int phase = 0; phase < 3; phase++) {
+            const __m256i v = load(data + i + 32 * phase);
+            const __m256i second = bytes_of(positions_of(1, phase, 3)), third = bytes_of(positions_of(2, phase, 3));
+            const __m256i two = _mm256_blendv_epi8(lookup(pieces[0], v, used), lookup(pieces[1], v, used), second);
+            store(target + i + 32 * phase, _mm256_blendv_epi8(two, lookup(pieces[2], v, used), third));
+        }
+}
+
 /* In place of taking the channels apart and together again: look every byte up three times and keep its own. */
 static void lut3(const uint8_t *data, size_t pixels, const uint8_t *tables, uint8_t *target)
 {
@@ -330,14 +341,18 @@ static void lut3(const uint8_t *data, size_t pixels, const uint8_t *tables, uint
     for (int c = 0; c < 3; c++)
         load_pieces(tables + c * EDGE_LEVELS, pieces[c]);
     size_t i = 0;
-    for (; i + 96 <= 3 * pixels; i += 96)
-        for (int phase = 0; phase < 3; phase++) {
-            const __m256i v = load(data + i + 32 * phase);
-            const __m256i second = bytes_of(positions_of(1, phase, 3)), third = bytes_of(positions_of(2, phase, 3));
-            const __m256i two = _mm256_blendv_epi8(lookup(pieces[0], v, 16), lookup(pieces[1], v, 16), second);
-            store(target + i + 32 * phase, _mm256_blendv_epi8(two, lookup(pieces[2], v, 16), third));
-        }
-    edge_scalar.lut3(data + i, pixels - i / 3, tables, target + i);
+    for (; i + PLANAR_BLOCK <= pixels; i += PLANAR_BLOCK) {
+        const int maximum = maximum_of(data + 3 * i, 3 * PLANAR_BLOCK / 32);
+        if (maximum < 32)
+            lut3_block(data + 3 * i, 3 * PLANAR_BLOCK, pieces, 2, target + 3 * i);
+        else if (maximum < 64)
+            lut3_block(data + 3 * i, 3 * PLANAR_BLOCK, pieces, 4, target + 3 * i);
+        else if (LONG_LOOKUPS_PAY)
+            lut3_block(data + 3 * i, 3 * PLANAR_BLOCK, pieces, 16, target + 3 * i);
+        else
+            edge_scalar.lut3(data + 3 * i, PLANAR_BLOCK, tables, target + 3 * i);
+    }
+    edge_scalar.lut3(data + 3 * i, pixels - i, tables, target + 3 * i);
 }
 
 /* Five pixels at a time; the sixteenth byte goes through as it is and is turned with its pixel next. */

@@ -1,0 +1,55 @@
+"""From a camera's picture to statistics and a corrected small frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edge.frontend import FrontEnd
+
+
+def night(height: int = 480, width: int = 640) -> np.ndarray:
+    return np.clip(np.random.default_rng(1).normal(6, 4, (height, width, 3)), 0, 255).astype(np.uint8)
+
+
+def test_statistics_describe_the_small_frame() -> None:
+    front_end = FrontEnd(120, 160)
+    statistics = front_end.measure(night())
+    small = front_end.small.astype(np.float64)
+    assert statistics.mean == pytest.approx(small.mean(), rel=1e-12)
+    assert statistics.std == pytest.approx(small.std(ddof=1), rel=1e-12)
+    assert (statistics.minimum, statistics.maximum) == (small.min(), small.max())
+
+
+def test_the_whole_field_of_view_is_kept() -> None:
+    picture = np.zeros((480, 640, 3), np.uint8)
+    picture[:, :4] = picture[:4] = picture[-4:] = picture[:, -4:] = 255
+    front_end = FrontEnd(120, 160)
+    front_end.measure(picture)
+    edges = (front_end.small[0], front_end.small[-1], front_end.small[:, 0], front_end.small[:, -1])
+    assert all((edge == 255).all() for edge in edges)
+
+
+@pytest.mark.parametrize("gamma", [1.0, 2.0, 3.0])
+def test_correction_keeps_the_ends_and_lifts_between(gamma: float) -> None:
+    front_end = FrontEnd(60, 80)
+    statistics = front_end.measure(night())
+    before = front_end.small.copy()
+    corrected = front_end.correct(statistics, gamma)
+    assert (corrected.min(), corrected.max()) == (statistics.minimum, statistics.maximum)
+    assert (corrected >= before).all()
+    np.testing.assert_array_equal(front_end.small, before)
+
+
+def test_pictures_smaller_than_the_small_frame_and_mirrored_ones() -> None:
+    front_end = FrontEnd(60, 80)
+    assert front_end.measure(np.full((10, 10, 3), 7, np.uint8)).mean == 7
+    picture = night()
+    plain = front_end.measure(picture)
+    mirrored = front_end.measure(picture[:, ::-1])
+    assert mirrored.mean == pytest.approx(plain.mean, abs=0.05)
+
+
+def test_a_wrong_picture_is_named() -> None:
+    with pytest.raises(TypeError, match="source: expected dtype uint8"):
+        FrontEnd(60, 80).measure(night().astype(np.float32))  # type: ignore[arg-type]
