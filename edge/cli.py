@@ -25,7 +25,7 @@ A live camera that is missing is waited for. The JSON lines are described in doc
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     # Where whoever started us closed a stream, Python has None, and print(file=None) would write to the other one.
-    sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))
+    sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     arguments = vars(_parser().parse_args(argv))
     try:
         print_config, path = arguments.pop("print_config"), arguments.pop("config")

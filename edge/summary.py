@@ -15,9 +15,10 @@ TIMELINE_LENGTH = 200  # the last ones are kept
 
 @dataclass
 class Span:
-    """One answer and the stream times of its first and last tick."""
+    """One answer, a label or the reason of an abstention, and the stream times of its first and last tick."""
 
-    label: str
+    label: str | None
+    reason: str | None
     start_s: float
     end_s: float
 
@@ -84,11 +85,12 @@ class RunRecord:
     def add(self, prediction: Prediction) -> None:
         """Count one answer."""
         self._gammas[prediction.gamma] += 1
-        answer, now_s = prediction.label or prediction.reason or "", prediction.stream_time_s
-        if self._timeline and self._timeline[-1].label == answer:
-            self._timeline[-1].end_s = now_s
+        answer, now_s = (prediction.label, prediction.reason), round(prediction.stream_time_s, 3)
+        last = self._timeline[-1] if self._timeline else None
+        if last and (last.label, last.reason) == answer:
+            last.end_s = now_s
         else:
-            self._timeline.append(Span(answer, now_s, now_s))
+            self._timeline.append(Span(*answer, now_s, now_s))
 
     def summary(self, counts: CadenceCounts, stages: dict[str, Percentiles]) -> Summary:
         """The run so far."""
@@ -105,4 +107,4 @@ def _stage_line(name: str, stage: Percentiles) -> str:
 
 
 def _timeline_lines(timeline: list[Span]) -> list[str]:
-    return [f"  {span.start_s:8.2f} .. {span.end_s:8.2f} s  {span.label.replace('_', ' ')}" for span in timeline]
+    return [f"  {span.start_s:8.2f} .. {span.end_s:8.2f} s  {span.label}" for span in timeline if span.label]
