@@ -65,7 +65,7 @@ def clip_tensors(frames: Iterable[Frame], geometry: Geometry) -> ClipTensors:
     for frame in at_cadence(frames, cadence):
         statistics = now.measure(frame.image)
         if geometry.form == "rgb":
-            ticks.append(np.stack([now.correct(statistics, gamma)[..., ::-1] for gamma in geometry.gammas]))
+            ticks.append(np.stack([now.correct(statistics, g)[..., ::-1].copy() for g in geometry.gammas]))
         elif previous is not None:
             steps = (motion.step(before.correct(previous, g), now.correct(statistics, g)) for g in geometry.gammas)
             ticks.append(np.concatenate([x.copy() for x in steps]))  # every step fills the same buffer

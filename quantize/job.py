@@ -11,6 +11,7 @@ from calibration.clips import ClipSet
 from calibration.evaluate import Comparison, Evaluation, compare, evaluate, known_clips
 from calibration.tensors import Geometry, clip_tensors
 from edge.bundle import STUDENT_FILE, Accuracy, Bundle, Manifest
+from edge.engines.onnxruntime import Student
 from edge.errors import DataError, UsageError
 from quantize.qdq import FORMS, prepared, quantized
 from quantize.ranges import MinMaxObserver
@@ -72,6 +73,7 @@ def quantize(
         raise UsageError(
             f"{bundle.where}: expected a float bundle, found {bundle.manifest.precision}; quantise its origin"
         )
+    Student(bundle)  # refuses a model that is damaged or not the manifest's, before minutes of work
     model = prepared(bundle.student_bytes())
     observer = MinMaxObserver(model, bundle.manifest.states)
     _calibrate(observer, bundle.manifest, clips, calibrating)
