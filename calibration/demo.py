@@ -20,7 +20,7 @@ from edge.frame import Image
 
 SEED = 9029  # of the scene; the splits of the synthetic sets have seeds of their own kind (lists)
 FPS, SUB_FRAMES = 30.0, 2
-MEAN_LUMA = 16.0
+MEAN_LUMA = 11.0
 # The styles were chosen by eye: each begins and ends at rest, so that they join without a cut.
 ACTS = (
     Act("walk", 2.6, 107),

@@ -16,6 +16,7 @@ I64 = npt.NDArray[np.int64]
 LEFT, RIGHT = 0, 1
 SIDES = np.array([1.0, -1.0])  # sign of the body's left axis for LEFT and RIGHT
 UP = np.array([0.0, 1.0, 0.0])
+TOES = 0.115  # from heel to toes, by stature
 
 
 @dataclass(frozen=True)
@@ -191,7 +192,10 @@ def _arm(joints: dict[str, F64], side: str, i: int, pose: Pose, chest: Axes, p: 
 
 def _leg(joints: dict[str, F64], side: str, i: int, pose: Pose, hips: Axes, p: Proportions) -> None:
     hip = pose.pelvis + hips.left * (SIDES[i] * p.hip_half_m)
-    reach = pose.ankles[:, i] - hip
+    pitch = pose.foot_pitch[:, i, None]
+    # Toes that point down stay over the floor: the heel rises instead.
+    tiptoe = np.maximum(0, p.ankle_m - TOES * p.stature_m * np.sin(pitch[:, 0]) - pose.ankles[:, i, 1])
+    reach = pose.ankles[:, i] + UP * np.where(pitch[:, 0] < 0, tiptoe, 0)[:, None] - hip
     length = np.linalg.norm(reach, axis=-1, keepdims=True)
     along = reach / np.maximum(length, 1e-6)
     length = np.clip(length, 0.25 * p.leg_m, 0.998 * p.leg_m)
@@ -202,11 +206,10 @@ def _leg(joints: dict[str, F64], side: str, i: int, pose: Pose, hips: Axes, p: P
     joints[f"{side}_hip"] = hip
     joints[f"{side}_knee"] = hip + along * length / 2 + bend * np.sqrt(np.maximum(p.thigh_m**2 - length**2 / 4, 0))
     joints[f"{side}_ankle"] = ankle
-    pitch = pose.foot_pitch[:, i, None]
     toes = forward(pose.foot_yaw[:, i]) * np.cos(pitch) + UP * np.sin(pitch)
     heel = ankle - 0.7 * p.ankle_m * UP
     joints[f"{side}_heel"] = heel - 0.03 * p.stature_m * toes
-    joints[f"{side}_toes"] = heel + 0.115 * p.stature_m * toes
+    joints[f"{side}_toes"] = heel + TOES * p.stature_m * toes
 
 
 @dataclass(frozen=True)

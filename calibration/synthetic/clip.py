@@ -119,8 +119,8 @@ def place(rng: Rng, figure: Skeleton, times: F64) -> tuple[View, F64]:
 
 def _share(rng: Rng, depth_m: float) -> float:
     """Body height by picture height; small where the body is far off, mostly so when it moves through the depth."""
-    far = rng.random() < (0.6 if depth_m > 3 else 0.07)
-    return float(rng.uniform(0.14, 0.5) if far else rng.uniform(0.5, 2.0))
+    far = rng.random() < (0.7 if depth_m > 3 else 0.07)
+    return float(rng.uniform(0.12, 0.5) if far else rng.uniform(0.5, 2.0))
 
 
 def camera_motion(rng: Rng, times: F64, target: F64, follow: bool) -> I64:

@@ -184,7 +184,7 @@ def walk(rng: Rng, p: Proportions, t: F64) -> Pose:
 def run(rng: Rng, p: Proportions, t: F64) -> Pose:
     """Running or jogging, mostly through the picture, at times nearly in place."""
     pose = idle(rng, p, t)
-    speed = rng.uniform(0.0, 1.0) if rng.random() < 0.12 else rng.uniform(1.8, 4.2)
+    speed = rng.uniform(0.0, 1.0) if rng.random() < 0.12 else rng.uniform(1.5, 4.0)
     path = straight(rng, t, speed, _heading(rng, 0.4, 0.4), *_span(rng, t), rng.normal(0, 0.15))
     duty = rng.uniform(0.28, 0.42)
     gait = Gait(

@@ -1,0 +1,105 @@
+"""The dark camera against its own physics, and against noise measured on real dark clips."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from calibration.sets import open_set
+from calibration.synthetic.dark_camera import CODES, SENSORS, DarkCamera, InterCoder, exposure_for, tone_curve
+
+MEASURED = Path(__file__).parents[3].parent / "shared" / "data" / "noise" / "arid_measured_temporal_noise.json"
+PLAIN = replace(SENSORS["brio"], row_electrons=0.0, black_clip=0.0, blur_px=0.01, memory=0.0)
+
+
+@given(st.floats(3, 6), st.lists(st.floats(0, 1), min_size=2, max_size=20))
+def test_the_tone_curve_rises_from_0_and_is_steepest_at_black(slope: float, light: list[float]) -> None:
+    levels = tone_curve(np.sort(light), slope)
+    assert (np.diff(levels) >= -1e-12).all() and levels.min() >= 0
+    assert tone_curve(0.0, slope) == 0
+    assert tone_curve(1e-4, slope) == pytest.approx(slope * 1e-4)
+
+
+def test_the_curve_is_rec709_at_its_slope() -> None:
+    assert tone_curve(0.5, 4.5) == pytest.approx(1.099 * 0.5**0.45 - 0.099)
+    assert tone_curve(1.0, 4.5) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("sensor", SENSORS)
+@pytest.mark.parametrize("level", [1.5, 12.0, 40.0])
+def test_the_exposure_gives_the_mean_level(sensor: str, level: float) -> None:
+    light = np.random.default_rng(0).gamma(2, 0.3, (60, 80, 3)).astype(np.float32)
+    exposure = exposure_for(light, SENSORS[sensor], level)
+    assert 255 * tone_curve(light * exposure, SENSORS[sensor].slope).mean() == pytest.approx(level, rel=1e-3)
+
+
+@pytest.mark.parametrize("electrons", [5.0, 40.0])
+def test_noise_is_shot_noise_plus_read_noise(electrons: float) -> None:
+    """Photon transfer in green (gain 1): variance in electrons = signal + read noise squared."""
+    light = np.full((200, 300, 3), electrons / PLAIN.full_electrons, np.float32)
+    steep = replace(PLAIN, slope=4.5 * 20)  # 12-bit codes stay apart in 8 bits
+    image = DarkCamera(steep, 1.0, np.random.default_rng(1)).shoot(light)[..., 1].astype(np.float64)
+    codes = np.interp(image, 255 * tone_curve(np.arange(CODES) / (CODES - 1), steep.slope), np.arange(CODES))
+    measured = codes * PLAIN.full_electrons / (CODES - 1)
+    assert measured.mean() == pytest.approx(electrons, rel=0.12)
+    if electrons > 20:  # below, black clips a part of the noise
+        assert measured.var() == pytest.approx(electrons + PLAIN.read_electrons**2, rel=0.12)
+
+
+def test_darker_pictures_have_a_lower_signal_to_noise_ratio() -> None:
+    light = np.full((120, 160, 3), 0.3, np.float32)
+    ratios = []
+    for level in (2.0, 10.0, 60.0):
+        camera = DarkCamera(
+            SENSORS["arducam"], exposure_for(light, SENSORS["arducam"], level), np.random.default_rng(2)
+        )
+        image = camera.shoot(light)[..., 1].astype(float)
+        ratios.append(image.mean() / image.std())
+    assert ratios == sorted(ratios)
+
+
+def test_the_inter_coder_freezes_noise_and_follows_movement() -> None:
+    rng = np.random.default_rng(3)
+    still = np.full((64, 96, 3), 40.0)
+    noisy = [np.clip(still + rng.normal(0, 1.5, still.shape), 0, 255).astype(np.uint8) for _ in range(12)]
+    coder = InterCoder(step=10.0)
+    decoded = np.stack([coder(image) for image in noisy]).astype(float)
+    assert decoded[2:].std(axis=0).mean() < 0.3 * np.stack(noisy).std(axis=0).mean()
+    moved = noisy[-1].copy()
+    moved[16:48, 32:64] = 90
+    assert coder(moved)[20:44, 36:60].mean() == pytest.approx(90, abs=3)
+
+
+def test_the_inter_coder_is_exact_within_its_step() -> None:
+    image = np.random.default_rng(4).integers(0, 256, (32, 48, 1), np.uint8).repeat(3, axis=2)
+    fine = InterCoder(step=0.5)(image).astype(int)
+    assert np.abs(fine - image).mean() < 1
+
+
+@pytest.mark.skipif(not MEASURED.is_file(), reason="the measured noise of real dark clips is not here")
+def test_coded_clips_have_the_temporal_noise_of_real_ones() -> None:
+    """Median sigma over time in still regions, by luma: within a factor of 2.5 of the measured one, from 4 to 48."""
+    measured = json.loads(MEASURED.read_text())["bins_lo_hi_n_medianSigma_p90Sigma"]
+    means, sigmas = [], []
+    clips = [c for c in open_set("synthetic_val").clips if c.light == "LL"]
+    for clip in clips[:10]:
+        luma = np.stack([f.image[..., 1] for f in clip.frames()][4:20]).astype(np.float32)
+        blocks = luma[:, :240, :320].reshape(len(luma), 15, 16, 20, 16)
+        drift = blocks.mean(axis=(2, 4)).std(axis=0)
+        still = drift <= np.quantile(drift, 0.4)
+        means.append(luma.mean(axis=0).reshape(15, 16, 20, 16).mean(axis=(1, 3))[still])
+        sigmas.append(
+            np.median(luma.std(axis=0).reshape(15, 16, 20, 16).transpose(0, 2, 1, 3).reshape(15, 20, -1), 2)[still]
+        )
+    mean, sigma = np.concatenate(means), np.concatenate(sigmas)
+    compared = 0
+    for low, high, _, median, _ in measured:
+        inside = (mean >= low) & (mean < high)
+        if low >= 4 and high <= 48 and inside.sum() >= 60:
+            assert median / 2.5 < np.median(sigma[inside]) < median * 2.5, (low, high)
+            compared += 1
+    assert compared >= 3
