@@ -229,11 +229,11 @@ def summary_line(evaluation: Evaluation) -> str:
     )
 
 
-def comparison_line(comparison: Comparison) -> str:
+def comparison_line(comparison: Comparison, first: str = "the first", second: str = "the second") -> str:
     """Agreement, and the clips that one alone has right."""
     return (
-        f"same decision on {comparison.agreement:.1%} of the clips; right alone: {comparison.only_first} the first, "
-        f"{comparison.only_second} the second (McNemar p = {comparison.p_value:.2g})"
+        f"same decision on {comparison.agreement:.1%} of the clips; {first} alone is right on {comparison.only_first}, "
+        f"{second} on {comparison.only_second} (McNemar p = {comparison.p_value:.2g})"
     )
 
 
@@ -245,7 +245,7 @@ def left_out(evaluation: Evaluation) -> list[str]:
         lines.append(f"left out, no such label in the bundle: {listed}")
     silent = [r.clip.name for r in evaluation.results if not r.ticks]
     if silent:
-        lines.append(f"too short for one tick, counted as wrong: {len(silent)} clips ({', '.join(silent[:3])} ...)")
+        lines.append(f"too short for one tick, counted as wrong: {len(silent)} clips, the first is {silent[0]}")
     return lines
 
 

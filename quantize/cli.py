@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -78,7 +79,7 @@ def _report(source: Bundle, result: Result) -> str:
         f"calibrated {len(result.after.results)} clips, {result.ticks} ticks under each gamma",
         f"float      {summary_line(result.before)}",
         f"INT8       {summary_line(result.after)}",
-        f"decisions  {comparison_line(result.comparison)}",
+        f"decisions  {comparison_line(result.comparison, 'float', 'INT8')}",
         f"size       {sizes[0] / 1e6:.2f} MB -> {sizes[1] / 1e6:.2f} MB",
         f"latency    {float_ms:.3f} ms -> {integer_ms:.3f} ms a step, {float_ms / integer_ms:.1f} times faster here",
         f"integer    {ran.integer} of {ran.integer + len(ran.floats)} convolutions run as QLinearConv",
@@ -86,6 +87,14 @@ def _report(source: Bundle, result: Result) -> str:
     if ran.floats:
         lines.append(f"           in float: {', '.join(ran.floats)}")
     return "\n".join(lines + left_out(result.after))
+
+
+def _points(text: str) -> float:
+    """A finite number: NaN would open the gate to any loss."""
+    points = float(text)
+    if not math.isfinite(points):
+        raise ValueError(text)
+    return points
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -101,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="INT8 bundle, a directory or a .tar")
     parser.add_argument(
-        "--max-drop", type=float, default=1.0, help="points of top-1 or macro it may lose (default: 1.0)"
+        "--max-drop", type=_points, default=1.0, help="points of top-1 or macro it may lose (default: 1.0)"
     )
     parser.add_argument("--force", action="store_true", help="write it whatever it lost; the manifest says so")
     parser.add_argument("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")

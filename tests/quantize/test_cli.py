@@ -78,6 +78,13 @@ def test_a_loss_over_the_gate_writes_nothing(workplace: Path, capsys: pytest.Cap
     assert not (workplace / "lost").exists()
 
 
+@pytest.mark.parametrize("points", ["nan", "inf", "much"])
+def test_the_gate_cannot_be_opened_by_a_word(workplace: Path, points: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(options(workplace, "unwritten", f"--max-drop={points}"))
+    assert caught.value.code == EXIT_USAGE
+
+
 def test_force_writes_and_says_so(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(options(workplace, "forced", "--max-drop=-101", "--force")) == 0
     assert "warning" in capsys.readouterr().err
