@@ -84,7 +84,7 @@ def _run(config: Config) -> int:
 
     cv2.setNumThreads(1)  # small pictures: threads cost more than they bring, and a robot has other work
     source = camera_source(config.camera, realtime=config.realtime)
-    bundle = Bundle.load(Path(config.bundle).expanduser() if config.bundle else default_bundle_path())
+    bundle = Bundle.load(Path(config.bundle) if config.bundle else default_bundle_path())
     human = [] if config.quiet else [HumanLines(sys.stderr)]
     outputs = [JsonLines(sys.stdout), ServiceStatus(), *human]
     pipeline = Pipeline(bundle, outputs, threads=config.threads or 1, gamma=config.gamma)

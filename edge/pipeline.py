@@ -54,7 +54,7 @@ class Pipeline:
         max_frames: int | None = None,
         duration_s: float | None = None,
     ) -> Summary:
-        """Run until the recording ends, `stop` is set, a limit is reached or the first output's reader is gone.
+        """Run until the recording ends, `stop` is set, a limit is reached or the reader of an output is gone.
 
         Raises CameraError for a recording that cannot be read, EdgeError for an output that cannot be written.
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def camera_source(spec: str, *, realtime: bool = False) -> CameraSource:
 
         return CameraSource(spec, live=False, open=partial(open_demo, realtime))
     if spec.startswith(FILE_PREFIX) and len(spec) > len(FILE_PREFIX):
-        return _recording(spec, Path(spec[len(FILE_PREFIX) :]).expanduser(), realtime)
+        return _recording(spec, _path(spec[len(FILE_PREFIX) :]), realtime)
     if spec.startswith("/dev/"):
         return _device(Path(spec))
     if spec.isdecimal() and spec.isascii():
@@ -38,6 +39,14 @@ def camera_source(spec: str, *, realtime: bool = False) -> CameraSource:
         if spec in (profile.name, *profile.aliases):
             return _profile(spec, profile)
     raise UsageError(_unknown(spec))
+
+
+def _path(text: str) -> Path:
+    """A shell expands ~ at the beginning of a word only, and not after `file:`."""
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:  # ~someone who is not known here
+        return Path(text)
 
 
 def _recording(spec: str, path: Path, realtime: bool) -> CameraSource:
@@ -59,8 +68,9 @@ def _profile(spec: str, profile: CameraProfile) -> CameraSource:
 
 
 def _unknown(spec: str) -> str:
-    if Path(spec).expanduser().exists():
-        return f"unknown camera {spec!r}; for a recording write file:{spec}"
+    with suppress(OSError, ValueError):  # a name that no file can have
+        if _path(spec).exists():
+            return f"unknown camera {spec!r}; for a recording write file:{spec}"
     profiles = "; ".join(
         f"{profile.name}{''.join(f' ({alias})' for alias in profile.aliases)}: {profile.title}"
         for profile in camera_profiles().values()

@@ -37,8 +37,12 @@ class V4l2Camera(Camera):
         self._capture = cv2.VideoCapture(str(device), cv2.CAP_V4L2)
         if not self._capture.isOpened():
             raise CameraError(f"{device}: cannot be opened as a camera; does another program use it? (fuser {device})")
-        mode_notes = _set_mode(self._capture, profile.modes[0]) if profile.modes else ()
-        self.notes = (*mode_notes, *apply_controls(device, profile.controls))
+        try:
+            mode_notes = _set_mode(self._capture, profile.modes[0]) if profile.modes else ()
+            self.notes = (*mode_notes, *apply_controls(device, profile.controls))
+        except OSError as error:
+            self._capture.release()
+            raise CameraError(f"{device}: went away while it was set up ({error.strerror})") from error
         self._freshest = Freshest(self.name, self._produce, self._capture.release)
 
     def read(self, timeout_s: float) -> Frame | None:

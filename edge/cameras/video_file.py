@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import time
 from pathlib import Path
 
@@ -93,15 +95,17 @@ def open_recording(path: Path, realtime: bool = False, name: str = "") -> Camera
 
 
 def _check(path: Path) -> None:
-    if not path.exists():
-        raise CameraError(f"{path}: no such video file; check the path (--camera file:PATH)")
-    if path.is_dir():
-        raise CameraError(f"{path}: is a directory; name one video file in it (--camera file:{path}/CLIP.mp4)")
-    if not path.is_file():
-        raise CameraError(f"{path}: is a pipe or a device, not a video file; for a camera write --camera {path}")
-    if path.stat().st_size == 0:
-        raise CameraError(f"{path}: the video file is empty (0 bytes); record or copy it again")
     try:
-        path.open("rb").close()
-    except OSError as error:
-        raise CameraError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+        status = path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise CameraError(f"{path}: no such video file; check the path (--camera file:PATH)") from None
+    except (OSError, ValueError) as error:
+        raise CameraError(f"{path}: cannot be read ({error}); check the path and its permissions") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise CameraError(f"{path}: is a directory; name one video file in it (--camera file:{path}/CLIP.mp4)")
+    if not stat.S_ISREG(status.st_mode):
+        raise CameraError(f"{path}: is a pipe or a device, not a video file; for a camera write --camera {path}")
+    if status.st_size == 0:
+        raise CameraError(f"{path}: the video file is empty (0 bytes); record or copy it again")
+    if not os.access(path, os.R_OK):
+        raise CameraError(f"{path}: cannot be read (permission denied); check its permissions")

@@ -27,7 +27,7 @@ def test_every_form_is_understood_without_opening_it(spec: str, name: str, live:
     assert (source.name, source.live) == (name, live)
 
 
-@pytest.mark.parametrize("spec", ["arducm", "file:", "-1", "\u0662", "rtsp://host/stream"])
+@pytest.mark.parametrize("spec", ["arducm", "file:", "-1", "\u0662", "rtsp://host/stream", "x" * 5000])
 def test_an_unknown_camera_lists_what_there_is(spec: str) -> None:
     with pytest.raises(UsageError, match=r"unknown camera .*demo, file:PATH.*arducam_b0200 \(arducam\)") as raised:
         camera_source(spec)

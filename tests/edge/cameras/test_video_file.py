@@ -72,6 +72,12 @@ def test_a_forbidden_file_says_so(tmp_path: Path) -> None:
         open_camera(f"file:{path}")
 
 
+@pytest.mark.parametrize("path", ["x" * 5000, "~nobody_of_this_name/clip.mp4", "clip.mp4/inside"])
+def test_a_path_that_cannot_be_says_so(path: str) -> None:
+    with pytest.raises(CameraError, match=r"cannot be read|no such video file"):
+        open_camera(f"file:{path}")
+
+
 def test_a_truncated_video_gives_what_is_there(write_clip: Callable[..., Path], tmp_path: Path) -> None:
     whole = write_clip("whole.avi", frames=40).read_bytes()
     path = tmp_path / "cut.avi"
