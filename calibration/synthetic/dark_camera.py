@@ -97,6 +97,8 @@ class DarkCamera:
 
     def _bank(self, count: int) -> F32:
         bank = _normals()
+        if count > len(bank) // 2:  # a big picture would see the same noise again
+            return self._rng.standard_normal(count, dtype=np.float32)
         start = int(self._rng.integers(len(bank) - count))
         return bank[start : start + count]
 
