@@ -1,0 +1,69 @@
+# The C core: its tests, sanitizers, other CPUs, counts and times. Included by Makefile.
+NATIVE_BUILD := build/native
+NATIVE_C := $(filter-out edge/native/module.c,$(wildcard edge/native/*.c))
+NATIVE_DEPENDS := $(NATIVE_C) $(wildcard edge/native/*.h)
+NATIVE_FLAGS := -std=gnu11 -g -O3 -fno-math-errno -ffp-contract=off -Wall -Wextra -Iedge/native
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -O1
+ARM_CC ?= aarch64-linux-gnu-gcc
+ARM_RUN ?= qemu-aarch64-static
+FUZZ_CC ?= clang
+FUZZ_SECONDS ?= 60
+NATIVE_PYTHON ?= $(if $(BIN),$(BIN)/python,python3)
+
+.PHONY: native-test native-asan native-test-arm native-fuzz native-counts bench-native
+
+native-test: $(NATIVE_BUILD)/checkasm ## every kernel of every CPU level against scalar C, with guard pages
+	$<
+
+native-asan: $(NATIVE_BUILD)/checkasm-asan ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
+	$<
+
+native-test-arm: $(NATIVE_BUILD)/checkasm-arm ## the same for aarch64, cross-compiled and run under qemu
+	$(ARM_RUN) $<
+
+native-fuzz: $(NATIVE_BUILD)/fuzz ## libFuzzer over sizes, strides and formats for FUZZ_SECONDS
+	mkdir -p .cache/fuzz
+	$< -max_total_time=$(FUZZ_SECONDS) -max_len=4096 .cache/fuzz
+
+native-counts: $(NATIVE_BUILD)/checkasm ## instructions per byte under valgrind and qemu
+	$(NATIVE_PYTHON) tests/native/counts.py
+
+bench-native: $(NATIVE_BUILD)/checkasm ## the front end's ratios: memcpy, OpenCV, the released DGAM code
+	$< bench
+	$(NATIVE_PYTHON) benchmarks/native.py
+
+$(NATIVE_BUILD)/checkasm: tests/native/checkasm.c $(NATIVE_DEPENDS)
+	@mkdir -p $(@D)
+	$(CC) $(NATIVE_FLAGS) $< $(NATIVE_C) -lm -o $@
+
+$(NATIVE_BUILD)/checkasm-asan: tests/native/checkasm.c $(NATIVE_DEPENDS)
+	@mkdir -p $(@D)
+	$(CC) $(NATIVE_FLAGS) $(SANITIZE) $< $(NATIVE_C) -lm -o $@
+
+$(NATIVE_BUILD)/checkasm-arm: tests/native/checkasm.c $(NATIVE_DEPENDS) | $(NATIVE_BUILD)/arm-tools
+	@mkdir -p $(@D)
+	$(ARM_CC) -static $(NATIVE_FLAGS) $< $(NATIVE_C) -lm -o $@
+
+$(NATIVE_BUILD)/fuzz: tests/native/fuzz.c $(NATIVE_DEPENDS) | $(NATIVE_BUILD)/fuzz-tools
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(NATIVE_FLAGS) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $< $(NATIVE_C) -lm -o $@
+
+# $(call need,commands,packages): install what is missing when root, say what to install otherwise.
+define need
+	@mkdir -p $(@D)
+	@missing=; for tool in $(1); do command -v $$tool >/dev/null || missing=yes; done; \
+	if [ -n "$$missing" ]; then \
+		if [ "$$(id -u)" = 0 ]; then \
+			apt-get update -q && apt-get install -qy --no-install-recommends $(2); \
+		else \
+			echo "needs $(1); install: sudo apt-get install $(2)" >&2; exit 1; \
+		fi; \
+	fi
+	@touch $@
+endef
+
+$(NATIVE_BUILD)/arm-tools:
+	$(call need,$(ARM_CC) $(ARM_RUN),gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static)
+
+$(NATIVE_BUILD)/fuzz-tools:
+	$(call need,$(FUZZ_CC),clang libclang-rt-14-dev)
