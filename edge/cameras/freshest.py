@@ -15,7 +15,8 @@ JOIN_S = 1.5  # OpenCV's read of a stalled device returns after a second (see ed
 class Freshest:
     """Runs `produce` in a thread until it returns None (the end) or raises; whatever it raises reaches the reader.
 
-    release: called once, by the thread, when it ends; so the device is never closed under a running read.
+    The thread starts at once: what `produce` needs must be there before. release: called once, by the thread, when it
+    ends; so the device is never closed under a running read.
     """
 
     def __init__(self, name: str, produce: Callable[[], Frame | None], release: Callable[[], None]) -> None:
@@ -25,7 +26,7 @@ class Freshest:
         self._frame: Frame | None = None
         self._error: Exception | None = None
         self._ended = False
-        self.closing = threading.Event()
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
         self._thread.start()
 
@@ -44,13 +45,13 @@ class Freshest:
 
     def close(self) -> None:
         """Ask the thread to end and wait for it a moment; a read stuck in the driver ends by itself later."""
-        self.closing.set()
+        self._closing.set()
         self._thread.join(JOIN_S)
 
     def _run(self) -> None:
         error = None
         try:
-            while not self.closing.is_set() and (frame := self._produce()) is not None:
+            while not self._closing.is_set() and (frame := self._produce()) is not None:
                 with self._changed:
                     self._frame = frame
                     self._changed.notify()

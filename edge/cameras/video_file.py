@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import time
 from pathlib import Path
 
@@ -71,12 +72,14 @@ class PacedVideoFile(Camera):
         self._file = VideoFile(path, name)
         super().__init__(self._file.name)
         self._start_s: float | None = None
+        self._closing = threading.Event()
         self._freshest = Freshest(self.name, self._produce, self._file.close)
 
     def read(self, timeout_s: float) -> Frame | None:
         return self._freshest.read(timeout_s)
 
     def close(self) -> None:
+        self._closing.set()
         self._freshest.close()
 
     def _produce(self) -> Frame | None:
@@ -85,7 +88,7 @@ class PacedVideoFile(Camera):
             now_s = time.monotonic()
             if self._start_s is None:
                 self._start_s = now_s - frame.capture_time_s
-            self._freshest.closing.wait(max(0.0, self._start_s + frame.capture_time_s - now_s))
+            self._closing.wait(max(0.0, self._start_s + frame.capture_time_s - now_s))
         return frame
 
 

@@ -147,6 +147,16 @@ def test_a_missing_live_camera_is_waited_for(edge_run: EdgeRun, tiny_bundle: Pat
     assert "no such device" in done.stderr and "waiting" in done.stderr
 
 
+def test_it_leaves_nothing_at_home(tiny_bundle: Path, write_clip: WriteClip, tmp_path: Path) -> None:
+    """onnxruntime's telemetry writes a device id and a data base there, unless it is told not to."""
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    for name in ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME"):
+        environment.pop(name, None)
+    command = edge_run_command("--camera", f"file:{write_clip('home.avi', frames=9)}", "--bundle", tiny_bundle)
+    subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=True, timeout=60)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_it_fits_into_the_memory_that_a_robot_has_left(tiny_bundle: Path, write_clip: WriteClip) -> None:
     command = edge_run_command("--camera", f"file:{write_clip('rss.avi')}", "--bundle", tiny_bundle)
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:

@@ -20,6 +20,7 @@ class Feed:
     def __init__(self) -> None:
         self.items: queue.Queue[Frame | Exception | None] = queue.Queue()
         self.released = threading.Event()
+        self._closing = threading.Event()
         self.reader = Freshest("camera", self._next, self.released.set)
 
     def put(self, *items: Frame | Exception | None) -> None:
@@ -27,8 +28,12 @@ class Feed:
             self.items.put(item)
         self.items.join()
 
+    def close(self) -> None:
+        self._closing.set()
+        self.reader.close()
+
     def _next(self) -> Frame | None:
-        while not self.reader_closing():
+        while not self._closing.is_set():
             try:
                 item = self.items.get(timeout=0.01)
             except queue.Empty:
@@ -38,9 +43,6 @@ class Feed:
                 raise item
             return item
         return None
-
-    def reader_closing(self) -> bool:
-        return hasattr(self, "reader") and self.reader.closing.is_set()
 
 
 def frame(sequence: int) -> Frame:
@@ -62,7 +64,7 @@ def test_silence_is_a_stall_and_not_the_end() -> None:
     feed.put(frame(7))
     after = feed.reader.read(5.0)
     assert after is not None and after.sequence == 7
-    feed.reader.close()
+    feed.close()
 
 
 @pytest.mark.parametrize("error", [CameraError("unplugged"), RuntimeError("a bug")])
@@ -80,6 +82,6 @@ def test_what_the_thread_raises_reaches_the_reader_after_the_last_frame(error: E
 def test_closing_releases_the_device_and_ends_the_thread() -> None:
     feed = Feed()
     before = threading.active_count()
-    feed.reader.close()
-    feed.reader.close()
+    feed.close()
+    feed.close()
     assert feed.released.is_set() and threading.active_count() < before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -42,6 +43,18 @@ def test_in_real_time_a_slow_reader_loses_frames_and_keeps_the_last(write_clip: 
         last, end = camera.read(5.0), camera.read(5.0)
     assert first is not None and last is not None and end is None
     assert first.sequence < last.sequence == 29
+
+
+def test_its_thread_may_run_at_any_moment(write_clip: Callable[..., Path]) -> None:
+    spec = f"file:{write_clip('race.avi', frames=3)}"
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(30):
+            with open_camera(spec, realtime=True) as camera:
+                assert camera.read(5.0) is not None
+    finally:
+        sys.setswitchinterval(interval_s)
 
 
 @pytest.mark.parametrize(
