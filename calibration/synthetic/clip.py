@@ -137,7 +137,8 @@ def camera_motion(rng: Rng, times: F64, target: F64, follow: bool) -> I64:
     if kind > 0.65:
         centre = OVERSAMPLING * np.array([WIDTH / 2, HEIGHT / 2])
         away = np.clip(target, -3 * centre, 5 * centre) - target[len(times) // 2]
-        window = max(3, int(len(times) * rng.uniform(0.1, 0.4)))
+        # A part of the clip, and never so long that the camera would know what comes.
+        window = max(3, int(min(len(times) * rng.uniform(0.1, 0.4), 1.4 / (times[-1] - times[0]) * len(times))))
         smooth = np.stack([_smoothed(away[:, i], window) for i in range(2)], axis=1)
         shift -= smooth * np.array([rng.uniform(0.7 if follow else 0.3, 1.05), rng.uniform(0, 0.8)])
     limit = OVERSAMPLING * np.array([1.5 * WIDTH, 0.8 * HEIGHT])
