@@ -6,6 +6,7 @@ Training and calibration read these; nothing here repeats arithmetic of `edge`.
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -92,7 +93,8 @@ def load_tensors(
     """
     cache.mkdir(parents=True, exist_ok=True)
     tensors = []
-    with ProcessPoolExecutor(workers) as pool:
+    # Fresh processes, not forks: a fork of a process that has used PyTorch's threads can hang.
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         for tensor in pool.map(partial(_cached, geometry=geometry, cache=cache), clips, chunksize=4):
             tensors.append(tensor)
             if progress is not None:
