@@ -74,6 +74,8 @@ setup(
             "edge-run = edge.cli:main",
             "quantize = quantize.cli:main",
             "calibration = calibration.cli:main",
+            "edge-eval = calibration.evaluate:main",
+            "edge-folds = calibration.folds:main",
             "distill = distill.cli:main",
         ]
     },

@@ -205,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("edge-eval: stopped", file=sys.stderr)
         return EXIT_FAILURE
-    print(json.dumps(_as_dict(evaluations), indent=2) if options.json else _as_text(evaluations))
+    print(json.dumps(_as_dict(evaluations), indent=2) if options.json else report(evaluations))
     return 0
 
 
@@ -249,7 +249,8 @@ def left_out(evaluation: Evaluation) -> list[str]:
     return lines
 
 
-def _as_text(evaluations: Sequence[Evaluation]) -> str:
+def report(evaluations: Sequence[Evaluation]) -> str:
+    """For people: a line per evaluation, right and all clips of every class, and how two of them compare."""
     lines = [summary_line(evaluation) for evaluation in evaluations]
     for label in evaluations[0].per_class:
         shares = ["{}/{}".format(*evaluation.per_class[label]) for evaluation in evaluations]
