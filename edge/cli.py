@@ -94,7 +94,6 @@ def _run(config: Config) -> int:
 
 def _calm_libraries() -> None:
     """Settings that libraries take from the environment when they are loaded; what the user set stays."""
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # onnxruntime would write a device id and try to send
     os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")  # seconds that a read of a stalled camera blocks
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # our own error says it in one line
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
