@@ -4,6 +4,9 @@ RUN := .venv/run
 DEV := .venv/dev
 BIN := $(DEV)/bin
 DATA ?= ../shared/data
+RECIPE := distill/recipes/student.yaml
+START := runs/student/pretrained.safetensors
+LEFT_OUT := --folds runs/folds --set folder:$(DATA)/arid_dark
 
 .DEFAULT_GOAL := help
 .PHONY: help run setup test lint check bench bundle demo clean
@@ -12,7 +15,9 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
 
 run: $(RUN)/.installed ## install the runtime alone and recognise the demo clip
-	$(RUN)/bin/edge-run --camera demo
+	@mkdir -p .cache
+	$(RUN)/bin/edge-run --camera demo > .cache/demo.jsonl
+	@echo "the predictions, as JSON lines: .cache/demo.jsonl"
 
 setup: $(DEV)/.installed ## make the development environment
 
@@ -29,7 +34,15 @@ bench: $(DEV)/.installed ## the README's ratios and times, on this machine
 	$(BIN)/python benchmarks/pipeline.py
 
 bundle: $(DEV)/.installed ## remake the default bundle from DATA (an hour on two cores)
-	$(BIN)/python X
+	$(BIN)/distill pretrain $(RECIPE) --data-root $(DATA) --out runs/student
+	$(BIN)/distill train $(RECIPE) --data-root $(DATA) --out runs/student --start $(START)
+	$(BIN)/distill folds $(RECIPE) --data-root $(DATA) --out runs/folds --start $(START)
+	for fold in runs/folds/*/; do \
+		$(BIN)/quantize --calib synthetic_val --force --model $$fold/bundle --out $$fold/int8 || exit 1; done
+	$(BIN)/edge-folds $(LEFT_OUT) --record runs/student/bundle
+	$(BIN)/quantize --calib synthetic_val --model runs/student/bundle --out edge/data/bundle
+	$(BIN)/edge-folds $(LEFT_OUT) --member int8 --against bundle --record edge/data/bundle
+	rm -rf bundles/ellar-edge-s-float32 && cp -r runs/student/bundle bundles/ellar-edge-s-float32
 
 clean: ## remove environments, builds and caches
 	rm -rf .venv build dist *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
