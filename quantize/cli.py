@@ -91,9 +91,12 @@ def _report(source: Bundle, result: Result) -> str:
 
 def _points(text: str) -> float:
     """A finite number: NaN would open the gate to any loss."""
-    points = float(text)
+    try:
+        points = float(text)
+    except ValueError:
+        points = math.nan
     if not math.isfinite(points):
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"expected a number of points, found {text!r}")
     return points
 
 

@@ -79,10 +79,11 @@ def test_a_loss_over_the_gate_writes_nothing(workplace: Path, capsys: pytest.Cap
 
 
 @pytest.mark.parametrize("points", ["nan", "inf", "much"])
-def test_the_gate_cannot_be_opened_by_a_word(workplace: Path, points: str) -> None:
+def test_the_gate_cannot_be_opened_by_a_word(workplace: Path, capsys: pytest.CaptureFixture[str], points: str) -> None:
     with pytest.raises(SystemExit) as caught:
         main(options(workplace, "unwritten", f"--max-drop={points}"))
     assert caught.value.code == EXIT_USAGE
+    assert f"expected a number of points, found '{points}'" in capsys.readouterr().err
 
 
 def test_force_writes_and_says_so(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
