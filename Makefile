@@ -38,7 +38,7 @@ bundle: $(DEV)/.installed ## remake the default bundle from DATA (an hour on two
 	$(BIN)/distill train $(RECIPE) --data-root $(DATA) --out runs/student --start $(START)
 	$(BIN)/distill folds $(RECIPE) --data-root $(DATA) --out runs/folds --start $(START)
 	for fold in runs/folds/*/; do \
-		$(BIN)/quantize --calib synthetic_val --force --model $$fold/bundle --out $$fold/int8 || exit 1; done
+		$(BIN)/quantize --calib synthetic_val --limit 96 --force --model $$fold/bundle --out $$fold/int8 || exit 1; done
 	$(BIN)/edge-folds $(LEFT_OUT) --record runs/student/bundle
 	$(BIN)/quantize --calib synthetic_val --model runs/student/bundle --out edge/data/bundle
 	$(BIN)/edge-folds $(LEFT_OUT) --member int8 --against bundle --record edge/data/bundle

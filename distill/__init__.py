@@ -1,0 +1,1 @@
+"""The training room: students, losses, schedules; the only room with PyTorch."""
