@@ -15,8 +15,13 @@ NATIVE = Extension(
     "edge._native",
     sorted(str(path.relative_to(HERE)) for path in HERE.glob("edge/native/*.c")),
     depends=sorted(str(path.relative_to(HERE)) for path in HERE.glob("edge/native/*.h")),
-    # No fused multiply-add behind our back: the same bits on every CPU.
-    extra_compile_args="-std=gnu11 -O3 -fno-math-errno -ffp-contract=off -fvisibility=hidden -Wall -Wextra".split(),
+    extra_compile_args=[
+        "-std=gnu11",
+        "-O3",
+        "-fno-math-errno",
+        "-ffp-contract=off",  # no fused multiply-add behind our back: the same bits on every CPU
+        "-fvisibility=hidden",
+    ],
     define_macros=[("Py_LIMITED_API", "0x030A0000")],
     py_limited_api=True,
 )

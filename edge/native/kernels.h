@@ -26,7 +26,7 @@ typedef struct {
     int count;              /* output columns (or rows) */
     int pairs;              /* every output has 2 * pairs taps; the spare ones weigh 0 */
     int total;              /* sum of the weights of any output */
-    const int32_t *start;   /* [count, padded to 4]: first tap */
+    const int32_t *start;   /* [count, padded to 4]: first tap; of columns, its first element (three per pixel) */
     const int16_t *weights; /* [count, padded to 4][2 * pairs] */
     const int16_t *spread;  /* the same, laid out for 256-bit vectors: [count / 2][pairs][2 outputs][4 times (w0, w1)] */
 } EdgeAxis;

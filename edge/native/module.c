@@ -183,20 +183,29 @@ static PyObject *running_level(PyObject *self, PyObject *const *args, Py_ssize_t
 
 /* ---- Tables ---- */
 
+/* The curve of the last gamma asked for: a stream asks for the same one thousands of times. The GIL guards it. */
+static const double *last_curve(double gamma)
+{
+    static double known_gamma, powers[EDGE_LEVELS];
+    if (gamma != known_gamma)
+        edge_powers(gamma, powers);
+    known_gamma = gamma;
+    return powers;
+}
+
 static PyObject *gic_table(PyObject *self, PyObject *const *args, Py_ssize_t n)
 {
     (void)self;
     Views views = {.count = 0};
     int minimum, maximum;
-    double gamma, powers[EDGE_LEVELS];
+    double gamma;
     if (expect_arguments("gic_table", n, 4, 4) < 0 || range_of(args, EDGE_LEVELS - 1, &minimum, &maximum) < 0 ||
         gamma_of(args[2], &gamma) < 0)
         return NULL;
     const Py_buffer *table = hold(&views, args[3], (Wanted){"table", 'B', 1, 1, {EDGE_LEVELS}});
     if (!table)
         return finish(&views, 0);
-    edge_powers(gamma, powers);
-    edge_gic_table(minimum, maximum, powers, table->buf);
+    edge_gic_table(minimum, maximum, last_curve(gamma), table->buf);
     return finish(&views, 1);
 }
 

@@ -11,69 +11,103 @@
 
 /* ---- Histogram: positional population count; x86.h explains it ---- */
 
-enum { DEPTH = 4, VECTORS = 16, GROUPS = 4, FLUSH = 255 };
+enum { DEPTH = 6, VECTORS = 64, TREES = 8, FLUSH = 255 };
 
 typedef struct {
-    uint8x16_t level[2][DEPTH]; /* the tree's partial sums 1, 2, 4, 8: levels 0..7 and 8..15 of the group */
-    uint8x16_t counter[16];     /* bytes, in units of 16 */
-} HotCounts;
+    uint8x16_t sum[DEPTH]; /* bit by bit; sum[l] counts 2^l */
+    uint8x16_t counter[8]; /* bytes, in units of 64 */
+} Tree;
+
+/* What a tree counts: the 16-level group of its levels, and the hot bits of the eight. */
+typedef struct {
+    uint8x16_t base, hot;
+    size_t stride;
+} Levels;
 
 /* a + b + c bit by bit: *high * 2 + *low. */
 INLINE void carry_save(uint8x16_t *high, uint8x16_t *low, uint8x16_t a, uint8x16_t b, uint8x16_t c)
 {
     const uint8x16_t half = veorq_u8(a, b);
-    *high = vbslq_u8(half, c, a);
     *low = veorq_u8(half, c);
+    *high = vbslq_u8(half, c, a);
 }
 
-/* 16 vectors `stride` apart; tbl gives 0 for what is not in 0..15, so other groups' bytes count nowhere. */
-INLINE void count_hot(const uint8_t *data, size_t stride, const int group, HotCounts *hot)
+/* tbl gives 0 for what is not in 0..15: bytes of another group. */
+INLINE uint8x16_t hot_bits(const uint8_t *data, const Levels *levels, const int shifted)
 {
-    static const uint8_t low_bits[16] = {1, 2, 4, 8, 16, 32, 64, 128};
-    static const uint8_t high_bits[16] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128};
-    const uint8x16_t tables[2] = {vld1q_u8(low_bits), vld1q_u8(high_bits)}, base = vdupq_n_u8((uint8_t)(16 * group));
-    uint8x16_t ones[2], twos[2], fours[2], carry8[2][2];
-    for (int i = 0; i < 2; i++) {
-        ones[i] = hot->level[i][0];
-        twos[i] = hot->level[i][1];
-        fours[i] = hot->level[i][2];
-    }
-#pragma GCC unroll 2
-    for (int q = 0; q < 2; q++) {
-        uint8x16_t carry4[2][2];
-#pragma GCC unroll 2
-        for (int r = 0; r < 2; r++) {
-            uint8x16_t carry2[2][2];
-#pragma GCC unroll 2
-            for (int t = 0; t < 2; t++) {
-                uint8x16_t a = vld1q_u8(data), b = vld1q_u8(data + stride);
-                data += 2 * stride;
-                if (group) {
-                    a = vsubq_u8(a, base);
-                    b = vsubq_u8(b, base);
-                }
-#pragma GCC unroll 2
-                for (int i = 0; i < 2; i++)
-                    carry_save(&carry2[t][i], &ones[i], ones[i], vqtbl1q_u8(tables[i], a), vqtbl1q_u8(tables[i], b));
-            }
-            for (int i = 0; i < 2; i++)
-                carry_save(&carry4[r][i], &twos[i], twos[i], carry2[0][i], carry2[1][i]);
-        }
-        for (int i = 0; i < 2; i++)
-            carry_save(&carry8[q][i], &fours[i], fours[i], carry4[0][i], carry4[1][i]);
-    }
-    for (int i = 0; i < 2; i++) {
-        uint8x16_t carry16, eights = hot->level[i][3];
-        carry_save(&carry16, &eights, eights, carry8[0][i], carry8[1][i]);
-        hot->level[i][0] = ones[i];
-        hot->level[i][1] = twos[i];
-        hot->level[i][2] = fours[i];
-        hot->level[i][3] = eights;
-        for (int bit = 0; bit < 8; bit++) {
-            uint8x16_t *counter = &hot->counter[8 * i + bit];
-            *counter = vsubq_u8(*counter, vtstq_u8(carry16, vdupq_n_u8((uint8_t)(1 << bit))));
-        }
-    }
+    const uint8x16_t v = vld1q_u8(data);
+    return vqtbl1q_u8(levels->hot, shifted ? vsubq_u8(v, levels->base) : v);
+}
+
+/* 2, 4, ... 32 vectors into the sums; returns what carries over. */
+INLINE uint8x16_t add2(const uint8_t *data, const Levels *levels, const int shifted, uint8x16_t *sum)
+{
+    uint8x16_t carry;
+    const uint8x16_t first = hot_bits(data, levels, shifted), second = hot_bits(data + levels->stride, levels, shifted);
+    carry_save(&carry, &sum[0], sum[0], first, second);
+    return carry;
+}
+
+INLINE uint8x16_t add4(const uint8_t *data, const Levels *levels, const int shifted, uint8x16_t *sum)
+{
+    uint8x16_t carry;
+    const uint8x16_t first = add2(data, levels, shifted, sum);
+    const uint8x16_t second = add2(data + 2 * levels->stride, levels, shifted, sum);
+    carry_save(&carry, &sum[1], sum[1], first, second);
+    return carry;
+}
+
+INLINE uint8x16_t add8(const uint8_t *data, const Levels *levels, const int shifted, uint8x16_t *sum)
+{
+    uint8x16_t carry;
+    const uint8x16_t first = add4(data, levels, shifted, sum);
+    const uint8x16_t second = add4(data + 4 * levels->stride, levels, shifted, sum);
+    carry_save(&carry, &sum[2], sum[2], first, second);
+    return carry;
+}
+
+INLINE uint8x16_t add16(const uint8_t *data, const Levels *levels, const int shifted, uint8x16_t *sum)
+{
+    uint8x16_t carry;
+    const uint8x16_t first = add8(data, levels, shifted, sum);
+    const uint8x16_t second = add8(data + 8 * levels->stride, levels, shifted, sum);
+    carry_save(&carry, &sum[3], sum[3], first, second);
+    return carry;
+}
+
+INLINE uint8x16_t add32(const uint8_t *data, const Levels *levels, const int shifted, uint8x16_t *sum)
+{
+    uint8x16_t carry;
+    const uint8x16_t first = add16(data, levels, shifted, sum);
+    const uint8x16_t second = add16(data + 16 * levels->stride, levels, shifted, sum);
+    carry_save(&carry, &sum[4], sum[4], first, second);
+    return carry;
+}
+
+INLINE void add64(const uint8_t *data, const Levels *levels, const int shifted, Tree *tree)
+{
+    uint8x16_t sum[5] = {tree->sum[0], tree->sum[1], tree->sum[2], tree->sum[3], tree->sum[4]}, carry;
+    const uint8x16_t first = add32(data, levels, shifted, sum);
+    const uint8x16_t second = add32(data + 32 * levels->stride, levels, shifted, sum);
+    carry_save(&carry, &tree->sum[5], tree->sum[5], first, second);
+    for (int l = 0; l < 5; l++)
+        tree->sum[l] = sum[l];
+#pragma GCC unroll 8
+    for (int bit = 0; bit < 8; bit++)
+        tree->counter[bit] = vsubq_u8(tree->counter[bit], vtstq_u8(carry, vdupq_n_u8((uint8_t)(1 << bit))));
+}
+
+/* A block into tree t of every phase. */
+INLINE void add_block(const uint8_t *data, int t, const int channels, Tree *phases)
+{
+    static const uint8_t low[16] = {1, 2, 4, 8, 16, 32, 64, 128};
+    static const uint8_t high[16] = {0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, 128};
+    const Levels levels = {vdupq_n_u8((uint8_t)(t / 2 << 4)), vld1q_u8(t % 2 ? high : low), 16 * (size_t)channels};
+    for (int phase = 0; phase < channels; phase++)
+        if (t < 2)
+            add64(data + 16 * phase, &levels, 0, &phases[phase]);
+        else
+            add64(data + 16 * phase, &levels, 1, &phases[phase]);
 }
 
 /* Ones where the positions of a vector of this phase belong to the channel. */
@@ -85,44 +119,51 @@ INLINE uint8x16_t positions_of(int channel, int phase, int channels)
     return vceqq_u8(vld1q_u8(third + phase % 3), vdupq_n_u8((uint8_t)channel)); /* 16 phase = phase (mod 3) */
 }
 
-static void flush(HotCounts *hot, int group, int phase, int channels, uint32_t *counts)
+static void flush(Tree *tree, int t, int phase, int channels, uint32_t *counts)
 {
-    for (int c = 0; c < channels; c++) {
-        const uint8x16_t mine = positions_of(c, phase, channels);
-        for (int k = 0; k < 16; k++) {
-            const uint8x16_t bit = vdupq_n_u8((uint8_t)(1 << k % 8));
-            uint32_t total = VECTORS * (uint32_t)vaddlvq_u8(vandq_u8(hot->counter[k], mine));
-            for (int l = 0; l < DEPTH; l++) {
-                const uint8x16_t set = vandq_u8(vtstq_u8(hot->level[k / 8][l], bit), mine);
-                total += (uint32_t)vaddvq_u8(vshrq_n_u8(set, 7)) << l;
-            }
-            counts[c * EDGE_LEVELS + group * 16 + k] += total;
+    const uint8x16_t mine[3] = {positions_of(0, phase, channels), positions_of(1, phase, channels),
+                                positions_of(2, phase, channels)};
+    for (int k = 0; k < 8; k++) {
+        const uint8x16_t bit = vdupq_n_u8((uint8_t)(1 << k));
+        uint8x16_t low = vdupq_n_u8(0); /* of every position, up to 63 */
+        for (int l = 0; l < DEPTH; l++)
+            low = vorrq_u8(low, vandq_u8(vtstq_u8(tree->sum[l], bit), vdupq_n_u8((uint8_t)(1 << l))));
+        for (int c = 0; c < channels; c++) {
+            const uint32_t high = vaddlvq_u8(vandq_u8(tree->counter[k], mine[c]));
+            counts[c * EDGE_LEVELS + 8 * t + k] += VECTORS * high + vaddlvq_u8(vandq_u8(low, mine[c]));
         }
     }
-    memset(hot, 0, sizeof *hot);
+    memset(tree, 0, sizeof *tree);
 }
 
+/* The largest of 16 * vectors bytes; vectors is a multiple of 4. */
 INLINE int maximum_of(const uint8_t *data, int vectors)
 {
-    uint8x16_t a = vld1q_u8(data), b = vld1q_u8(data + 16);
-    for (int i = 2; i < vectors; i += 2) {
-        a = vmaxq_u8(a, vld1q_u8(data + 16 * i));
-        b = vmaxq_u8(b, vld1q_u8(data + 16 * i + 16));
+    uint8x16_t a = vld1q_u8(data), b = a;
+    for (int i = 0; i < vectors; i += 4) {
+        const uint8x16x4_t v = vld1q_u8_x4(data + 16 * i);
+        a = vmaxq_u8(vmaxq_u8(a, v.val[0]), v.val[1]);
+        b = vmaxq_u8(vmaxq_u8(b, v.val[2]), v.val[3]);
     }
     return vmaxvq_u8(vmaxq_u8(a, b));
 }
 
-/* How many groups of 16 levels hold nearly all of the picture: from every 37th vector. GROUPS + 1: it is bright. */
-INLINE int usual_groups(const uint8_t *data, size_t n)
+/* How many trees make the picture cheapest, from every 307th vector. In units of a tree: looking for escapes costs 2,
+ * an escape per byte 40, the counter tables 7. More than TREES: it is bright. */
+INLINE int usual_trees(const uint8_t *data, size_t n)
 {
-    size_t seen = 0, above[GROUPS + 1] = {0};
-    for (size_t i = 0; i + 16 <= n; i += 16 * 37, seen += 16)
-        for (int g = 1; g <= GROUPS; g++)
-            above[g] += vaddvq_u8(vshrq_n_u8(vcgeq_u8(vld1q_u8(data + i), vdupq_n_u8((uint8_t)(16 * g))), 7));
-    for (int g = 1; g <= GROUPS; g++)
-        if (above[g] * 64 <= seen)
-            return g;
-    return GROUPS + 1;
+    size_t seen = 0, above[TREES + 1] = {0};
+    for (size_t i = 0; i + 16 <= n; i += 16 * 307, seen += 16)
+        for (int t = 1; t <= TREES; t++)
+            above[t] += vaddvq_u8(vshrq_n_u8(vcgeq_u8(vld1q_u8(data + i), vdupq_n_u8((uint8_t)(8 * t))), 7));
+    int best = TREES + 1;
+    size_t least = 7 * seen;
+    for (int t = TREES; t >= 1; t--) {
+        const size_t cost = (size_t)t * seen + (above[t] ? 2 * seen + 40 * above[t] : 0);
+        best = cost <= least ? t : best;
+        least = cost <= least ? cost : least;
+    }
+    return best;
 }
 
 /* Count the block's bytes from `floor_level` up one by one; gives up (0, nothing counted) where they are many. */
@@ -130,10 +171,10 @@ INLINE int count_escapes(const uint8_t *data, int channels, int floor_level, uin
 {
     const int vectors = VECTORS * channels;
     const uint8x16_t threshold = vdupq_n_u8((uint8_t)floor_level);
-    uint8x16_t brighter = vdupq_n_u8(0); /* at most 48 per byte: no overflow */
+    uint8x16_t brighter = vdupq_n_u8(0); /* at most 192 per byte: no overflow */
     for (int i = 0; i < vectors; i++)
         brighter = vsubq_u8(brighter, vcgeq_u8(vld1q_u8(data + 16 * i), threshold));
-    if (vaddlvq_u8(brighter) > 16 * vectors / 24)
+    if (vaddlvq_u8(brighter) > 16 * vectors / 16)
         return 0;
     for (int i = 0; i < vectors; i++) {
         const uint8x16_t here = vcgeq_u8(vld1q_u8(data + 16 * i), threshold);
@@ -146,51 +187,52 @@ INLINE int count_escapes(const uint8_t *data, int channels, int floor_level, uin
     return 1;
 }
 
-INLINE void count_groups(const uint8_t *data, const int channels, int groups, HotCounts hot[GROUPS][3])
+INLINE void flush_phases(Tree *phases, int t, int channels, uint32_t *counts)
 {
-    for (int phase = 0; phase < channels; phase++) {
-        const uint8_t *start = data + 16 * phase;
-        count_hot(start, (size_t)(16 * channels), 0, &hot[0][phase]);
-        for (int g = 1; g < groups; g++)
-            count_hot(start, (size_t)(16 * channels), g, &hot[g][phase]);
-    }
+    for (int phase = 0; phase < channels; phase++)
+        flush(&phases[phase], t, phase, channels, counts);
+}
+
+/* Dark pictures never touch the tables, so that they are cleared only when they are needed. */
+INLINE int count_tabled(CounterTables tables, int tabled, const uint8_t *data, size_t n, const int channels)
+{
+    if (!tabled)
+        memset(tables, 0, sizeof(CounterTables));
+    count_bytes(tables, data, n, channels);
+    return 1;
 }
 
 INLINE void histogram_of(const uint8_t *data, size_t n, const int channels, uint32_t *counts)
 {
     const size_t block = (size_t)(16 * VECTORS * channels), blocks = n / block;
-    HotCounts hot[GROUPS][3];
+    const int usual = usual_trees(data, n), bright = usual > TREES;
+    Tree trees[TREES][3];
     CounterTables tables;
-    int filled[GROUPS] = {0}, bright = 0;
-    memset(hot, 0, sizeof hot);
-    memset(tables, 0, sizeof tables);
-    const int usual = usual_groups(data, n);
+    int filled[TREES] = {0}, tabled = 0;
+    memset(trees, 0, (size_t)(bright ? TREES : usual) * sizeof *trees);
     for (size_t b = 0; b < blocks; b++, data += block) {
         /* in a bright picture only every eighth block gets the chance to be dark */
-        int groups = usual > GROUPS && b % 8 ? 16 : (maximum_of(data, VECTORS * channels) >> 4) + 1;
-        if (groups > usual && usual <= GROUPS)
-            groups = count_escapes(data, channels, 16 * usual, counts) ? usual : 16;
-        if (groups > GROUPS) {
-            count_bytes(tables, data, block, channels);
-            bright = 1;
+        int used = bright && b % 8 ? EDGE_LEVELS : (maximum_of(data, VECTORS * channels) >> 3) + 1;
+        if (used > usual && !bright)
+            used = count_escapes(data, channels, 8 * usual, counts) ? usual : EDGE_LEVELS;
+        if (used > TREES) {
+            tabled = count_tabled(tables, tabled, data, block, channels);
             continue;
         }
-        count_groups(data, channels, groups, hot);
-        for (int g = 0; g < groups; g++)
-            if (++filled[g] == FLUSH) {
-                for (int phase = 0; phase < channels; phase++)
-                    flush(&hot[g][phase], g, phase, channels, counts);
-                filled[g] = 0;
+        for (int t = 0; t < used; t++) {
+            add_block(data, t, channels, trees[t]);
+            if (++filled[t] == FLUSH) {
+                flush_phases(trees[t], t, channels, counts);
+                filled[t] = 0;
             }
+        }
     }
-    for (int g = 0; g < GROUPS; g++)
-        for (int phase = 0; filled[g] && phase < channels; phase++)
-            flush(&hot[g][phase], g, phase, channels, counts);
-    if (n % block) {
-        count_bytes(tables, data, n % block, channels);
-        bright = 1;
-    }
-    if (bright)
+    for (int t = 0; t < TREES; t++)
+        if (filled[t])
+            flush_phases(trees[t], t, channels, counts);
+    if (n % block)
+        tabled = count_tabled(tables, tabled, data, n % block, channels);
+    if (tabled)
         add_tables(tables, channels, counts);
 }
 
@@ -389,7 +431,7 @@ static void narrow(const uint32_t *sums, size_t n, float scale, uint16_t *result
 /* Sums of blue, green, red (and one lane of rubbish) of an output column, scaled: four 16-bit values. */
 INLINE uint16x4_t column(const uint16_t *sums, const EdgeAxis *axis, int x, const int taps, float scale)
 {
-    const uint16_t *tap = sums + 3 * (size_t)axis->start[x];
+    const uint16_t *tap = sums + axis->start[x];
     const int16_t *weights = axis->weights + (size_t)x * (size_t)taps;
     uint32x4_t even = vdupq_n_u32(0), odd = even; /* two chains: each waits for its own last product only */
     for (int t = 0; t < taps; t += 2) {

@@ -77,7 +77,7 @@ static void narrow(const uint32_t *sums, size_t n, float scale, uint16_t *result
 
 static int32_t weighted(const uint16_t *sums, const EdgeAxis *axis, int column, int channel)
 {
-    const uint16_t *tap = sums + 3 * (size_t)axis->start[column] + channel;
+    const uint16_t *tap = sums + axis->start[column] + channel;
     const int16_t *weights = axis->weights + (size_t)column * 2 * axis->pairs;
     int32_t sum = 0;
     for (int t = 0; t < 2 * axis->pairs; t++)

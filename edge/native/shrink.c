@@ -22,7 +22,7 @@ typedef struct {
 } AxisMemory;
 
 /* Ask with memory NULL for pairs, total; then again with room for the arrays. */
-static void make_axis(EdgeAxis *axis, int source, int target, const AxisMemory *memory)
+static void make_axis(EdgeAxis *axis, int source, int target, int step, const AxisMemory *memory)
 {
     const int divisor = gcd(source, target), span = source / divisor, unit = target / divisor;
     const int padded = (target + 3) & ~3;
@@ -38,7 +38,7 @@ static void make_axis(EdgeAxis *axis, int source, int target, const AxisMemory *
     const size_t taps = 2 * (size_t)axis->pairs;
     for (int i = 0; i < padded; i++) {
         const int begin = i * span, end = begin + span, first = begin / unit;
-        memory->start[i] = i < target ? first : 0;
+        memory->start[i] = i < target ? first * step : 0;
         for (size_t t = 0; t < taps; t++) {
             const int left = (first + (int)t) * unit, right = left + unit;
             const int overlap = (right < end ? right : end) - (left > begin ? left : begin);
@@ -59,7 +59,7 @@ static size_t axis_bytes(const EdgeAxis *axis)
     return padded * sizeof(int32_t) + padded * 2 * axis->pairs * 5 * sizeof(int16_t);
 }
 
-static char *place_axis(EdgeAxis *axis, int source, char *memory)
+static char *place_axis(EdgeAxis *axis, int source, int step, char *memory)
 {
     const size_t padded = (size_t)(axis->count + 3) & ~(size_t)3, taps = padded * 2 * axis->pairs;
     const AxisMemory parts = {
@@ -67,19 +67,19 @@ static char *place_axis(EdgeAxis *axis, int source, char *memory)
         .weights = (int16_t *)(memory + padded * sizeof(int32_t)),
         .spread = (int16_t *)(memory + padded * sizeof(int32_t)) + taps,
     };
-    make_axis(axis, source, axis->count, &parts);
+    make_axis(axis, source, axis->count, step, &parts);
     return memory + axis_bytes(axis);
 }
 
 int edge_plan_make(EdgePlan *plan, EdgeFormat format, int height, int width, int small_height, int small_width)
 {
     *plan = (EdgePlan){.format = format, .height = height, .width = width};
-    make_axis(&plan->rows, height, small_height, NULL);
-    make_axis(&plan->columns, width, small_width, NULL);
+    make_axis(&plan->rows, height, small_height, 1, NULL);
+    make_axis(&plan->columns, width, small_width, 3, NULL);
     plan->memory = malloc(axis_bytes(&plan->rows) + axis_bytes(&plan->columns));
     if (!plan->memory)
         return -1;
-    place_axis(&plan->columns, width, place_axis(&plan->rows, height, plan->memory));
+    place_axis(&plan->columns, width, 3, place_axis(&plan->rows, height, 1, plan->memory));
     return 0;
 }
 
@@ -88,6 +88,8 @@ void edge_plan_free(EdgePlan *plan)
     free(plan->memory);
     plan->memory = NULL;
 }
+
+enum { AHEAD = 2 };
 
 /* Rows of the source as BGR (or RGB, which `columns` turns round): as they lie, or converted, each once. */
 typedef struct {
@@ -153,6 +155,27 @@ static void sum_rows(Reader *reader, int i, uint32_t *wide, uint16_t *sums)
         reader->kernels->narrow(wide, n, (float)EDGE_MAX_SUM / (float)axis->total, sums);
 }
 
+/* A frame fresh from a camera is in no cache, and three rows at a time is a pattern that hardware follows badly: ask for
+ * the rows under the output row after the next while this one's columns are computed. */
+static void fetch_ahead(const Reader *reader, int i)
+{
+    const EdgePlan *plan = reader->plan;
+    const EdgeAxis *axis = &plan->rows;
+    if (plan->format > EDGE_RGB || i + AHEAD + 1 >= axis->count)
+        return;
+    for (int y = axis->start[i + AHEAD]; y < axis->start[i + AHEAD + 1]; y++) {
+        const uint8_t *row = reader->source + y * reader->stride;
+        for (int at = 0; at < 3 * plan->width; at += 64)
+            __builtin_prefetch(row + at);
+    }
+}
+
+/* The plan of a frame that is small already. */
+static int is_identity(const EdgePlan *plan)
+{
+    return plan->format == EDGE_BGR && plan->rows.count == plan->height && plan->columns.count == plan->width;
+}
+
 static void shrink(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
                    uint8_t *target8, uint16_t *target12)
 {
@@ -168,6 +191,7 @@ static void shrink(const EdgeKernels *kernels, const EdgePlan *plan, const uint8
     const int swapped = plan->format == EDGE_RGB;
     for (int i = 0; i < plan->rows.count; i++) {
         sum_rows(&reader, i, wide, sums);
+        fetch_ahead(&reader, i);
         if (target8)
             kernels->columns8(sums, columns, 1.0f / divisor, swapped, target8 + (size_t)i * 3 * columns->count);
         else
@@ -178,7 +202,12 @@ static void shrink(const EdgeKernels *kernels, const EdgePlan *plan, const uint8
 void edge_shrink8(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
                   uint8_t *target)
 {
-    shrink(kernels, plan, source, stride, target, NULL);
+    const size_t row = 3 * (size_t)plan->width;
+    if (is_identity(plan))
+        for (int y = 0; y < plan->height; y++)
+            memcpy(target + (size_t)y * row, source + y * stride, row);
+    else
+        shrink(kernels, plan, source, stride, target, NULL);
 }
 
 void edge_shrink12(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,

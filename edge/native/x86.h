@@ -31,14 +31,16 @@ INLINE __m128i upper(__m256i v)
     return _mm256_extracti128_si256(v, 1);
 }
 
-/* The largest of 32 * vectors bytes; vectors is even. */
+/* The largest of 32 * vectors bytes; vectors is a multiple of 8. */
 INLINE int maximum_of(const uint8_t *data, int vectors)
 {
-    __m256i a = load(data), b = load(data + 32);
-    for (int i = 2; i < vectors; i += 2) {
-        a = _mm256_max_epu8(a, load(data + 32 * i));
-        b = _mm256_max_epu8(b, load(data + 32 * i + 32));
-    }
+    __m256i a = load(data), b = a;
+    for (int i = 0; i < vectors; i += 8)
+#pragma GCC unroll 4
+        for (int j = i; j < i + 8; j += 2) {
+            a = _mm256_max_epu8(a, load(data + 32 * j));
+            b = _mm256_max_epu8(b, load(data + 32 * j + 32));
+        }
     a = _mm256_max_epu8(a, b);
     const __m128i inverted = _mm_xor_si128(_mm_max_epu8(_mm256_castsi256_si128(a), upper(a)), _mm_set1_epi8(-1));
     const __m128i words = _mm_and_si128(_mm_min_epu8(inverted, _mm_srli_epi16(inverted, 8)), _mm_set1_epi16(255));
@@ -47,60 +49,88 @@ INLINE int maximum_of(const uint8_t *data, int vectors)
 
 /* ---- Histogram: positional population count ----
  *
- * pshufb turns a byte into one hot bit out of eight, a Harley-Seal tree of carry-save adders counts the bits of every
- * position over 32 vectors, and only its last carries are added to byte counters. The cost grows with the number of
- * 8-level groups that a block needs, so dark pictures are the cheap ones; a few bright pixels are counted one by one
- * ("escapes"), and blocks with many fall back to counter tables. Positions within a vector keep the channels apart:
- * three vectors in turn are three phases of the interleaving.
+ * pshufb turns a byte into one hot bit out of eight levels, a Harley-Seal tree of carry-save adders counts the bits of
+ * every position over 32 vectors, and only its last carries are added to byte counters. The cost grows with the number
+ * of trees (8 levels each) that a block needs, so dark pictures are the cheap ones; a few bright pixels are counted one
+ * by one ("escapes"), and blocks with many fall back to counter tables. Positions within a vector keep the channels
+ * apart: three vectors in turn are three phases of the interleaving.
  */
-enum { DEPTH = 5, VECTORS = 32, GROUPS = 4, FLUSH = 255 };
+enum { DEPTH = 5, VECTORS = 32, TREES = 12, FLUSH = 255 };
 
 typedef struct {
-    __m256i level[2][DEPTH]; /* the tree's partial sums 1, 2, 4, 8, 16: levels 0..7 and 8..15 of the group */
-    __m256i counter[16];     /* bytes, in units of 32 */
-} HotCounts;
+    __m256i sum[DEPTH];  /* bit by bit; sum[l] counts 2^l */
+    __m256i counter[8];  /* bytes, in units of 32 */
+} Tree;
 
-/* 32 vectors `stride` apart into one of the two trees; bit by bit, level[l] counts 2^l. */
-INLINE void count_hot(const uint8_t *data, size_t stride, int group, __m256i hot, __m256i *level, __m256i *counter)
+/* What a tree counts: the 16-level group of its levels, and the hot bits of the eight. */
+typedef struct {
+    __m256i flip, hot;
+    size_t stride;
+} Levels;
+
+/* Bytes of another group get bit 7, for which pshufb gives 0. */
+INLINE __m256i hot_bits(const uint8_t *data, const Levels *levels, const int flips)
 {
-    const __m256i flip = _mm256_set1_epi8((char)(group << 4)), lift = _mm256_set1_epi8(0x70);
-    __m256i ones = level[0], twos = level[1], fours = level[2], eights = level[3], carry16[2], carry32;
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; h++) {
-        __m256i carry8[2];
-#pragma GCC unroll 2
-        for (int q = 0; q < 2; q++) {
-            __m256i carry4[2];
-#pragma GCC unroll 2
-            for (int r = 0; r < 2; r++) {
-                __m256i carry2[2];
-#pragma GCC unroll 2
-                for (int t = 0; t < 2; t++) {
-                    __m256i a = load(data), b = load(data + stride);
-                    data += 2 * stride;
-                    if (group) {
-                        a = _mm256_xor_si256(a, flip);
-                        b = _mm256_xor_si256(b, flip);
-                    }
-                    /* other groups' bytes get bit 7, for which pshufb gives 0 */
-                    a = _mm256_shuffle_epi8(hot, _mm256_adds_epu8(a, lift));
-                    b = _mm256_shuffle_epi8(hot, _mm256_adds_epu8(b, lift));
-                    carry_save(&carry2[t], &ones, ones, a, b);
-                }
-                carry_save(&carry4[r], &twos, twos, carry2[0], carry2[1]);
-            }
-            carry_save(&carry8[q], &fours, fours, carry4[0], carry4[1]);
-        }
-        carry_save(&carry16[h], &eights, eights, carry8[0], carry8[1]);
-    }
-    carry_save(&carry32, &level[4], level[4], carry16[0], carry16[1]);
-    level[0] = ones;
-    level[1] = twos;
-    level[2] = fours;
-    level[3] = eights;
+    const __m256i v = flips ? _mm256_xor_si256(load(data), levels->flip) : load(data);
+    return _mm256_shuffle_epi8(levels->hot, _mm256_adds_epu8(v, _mm256_set1_epi8(0x70)));
+}
+
+/* 2, 4, 8, 16 vectors into the sums; returns what carries over. */
+INLINE __m256i add2(const uint8_t *data, const Levels *levels, const int flips, __m256i *sum)
+{
+    __m256i carry;
+    carry_save(&carry, &sum[0], sum[0], hot_bits(data, levels, flips), hot_bits(data + levels->stride, levels, flips));
+    return carry;
+}
+
+INLINE __m256i add4(const uint8_t *data, const Levels *levels, const int flips, __m256i *sum)
+{
+    __m256i carry;
+    const __m256i first = add2(data, levels, flips, sum), second = add2(data + 2 * levels->stride, levels, flips, sum);
+    carry_save(&carry, &sum[1], sum[1], first, second);
+    return carry;
+}
+
+INLINE __m256i add8(const uint8_t *data, const Levels *levels, const int flips, __m256i *sum)
+{
+    __m256i carry;
+    const __m256i first = add4(data, levels, flips, sum), second = add4(data + 4 * levels->stride, levels, flips, sum);
+    carry_save(&carry, &sum[2], sum[2], first, second);
+    return carry;
+}
+
+INLINE __m256i add16(const uint8_t *data, const Levels *levels, const int flips, __m256i *sum)
+{
+    __m256i carry;
+    const __m256i first = add8(data, levels, flips, sum), second = add8(data + 8 * levels->stride, levels, flips, sum);
+    carry_save(&carry, &sum[3], sum[3], first, second);
+    return carry;
+}
+
+INLINE void add32(const uint8_t *data, const Levels *levels, const int flips, Tree *tree)
+{
+    __m256i sum[4] = {tree->sum[0], tree->sum[1], tree->sum[2], tree->sum[3]}, carry;
+    const __m256i first = add16(data, levels, flips, sum), second = add16(data + 16 * levels->stride, levels, flips, sum);
+    carry_save(&carry, &tree->sum[4], tree->sum[4], first, second);
+    for (int l = 0; l < 4; l++)
+        tree->sum[l] = sum[l];
     const __m256i one = _mm256_set1_epi8(1);
     for (int bit = 0; bit < 8; bit++)
-        counter[bit] = _mm256_add_epi8(counter[bit], _mm256_and_si256(_mm256_srli_epi16(carry32, bit), one));
+        tree->counter[bit] =
+            _mm256_add_epi8(tree->counter[bit], _mm256_and_si256(_mm256_srli_epi16(carry, bit), one));
+}
+
+/* A block into tree t of every phase. */
+INLINE void add_block(const uint8_t *data, int t, const int channels, Tree *phases)
+{
+    const __m256i low = both(_mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0));
+    const __m256i high = both(_mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, -128));
+    const Levels levels = {_mm256_set1_epi8((char)(t / 2 << 4)), t % 2 ? high : low, 32 * (size_t)channels};
+    for (int phase = 0; phase < channels; phase++)
+        if (t < 2)
+            add32(data + 32 * phase, &levels, 0, &phases[phase]);
+        else
+            add32(data + 32 * phase, &levels, 1, &phases[phase]);
 }
 
 /* Which positions of a vector of this phase belong to a channel: as a bit mask. */
@@ -120,45 +150,57 @@ INLINE __m256i bytes_of(uint32_t positions)
     return _mm256_cmpeq_epi8(_mm256_and_si256(each, bit), bit);
 }
 
-INLINE uint32_t sum_bytes(__m256i v)
+INLINE uint32_t sum_of(__m256i quadwords)
 {
-    const __m256i sums = _mm256_sad_epu8(v, _mm256_setzero_si256());
-    const __m128i sum = _mm_add_epi64(_mm256_castsi256_si128(sums), upper(sums));
+    const __m128i sum = _mm_add_epi64(_mm256_castsi256_si128(quadwords), upper(quadwords));
     return (uint32_t)(_mm_cvtsi128_si64(sum) + _mm_extract_epi64(sum, 1));
 }
 
-static void flush(HotCounts *hot, int group, int phase, int channels, uint32_t *counts)
+INLINE uint32_t sum_bytes(__m256i v)
 {
-    for (int c = 0; c < channels; c++) {
-        const uint32_t mine = positions_of(c, phase, channels);
-        const __m256i select = bytes_of(mine);
-        for (int k = 0; k < 16; k++) {
-            uint32_t total = VECTORS * sum_bytes(_mm256_and_si256(hot->counter[k], select));
-            for (int l = 0; l < DEPTH; l++) {
-                const __m256i bit = _mm256_slli_epi16(hot->level[k / 8][l], 7 - k % 8);
-                total += (uint32_t)__builtin_popcount((uint32_t)_mm256_movemask_epi8(bit) & mine) << l;
-            }
-            counts[c * EDGE_LEVELS + group * 16 + k] += total;
-        }
-    }
-    memset(hot, 0, sizeof *hot);
+    return sum_of(_mm256_sad_epu8(v, _mm256_setzero_si256()));
 }
 
-/* How many groups of 16 levels hold nearly all of the picture: from every 37th vector. GROUPS + 1: it is bright. */
-INLINE int usual_groups(const uint8_t *data, size_t n)
+static void flush(Tree *tree, int t, int phase, int channels, uint32_t *counts)
 {
-    size_t seen = 0, above[GROUPS + 1] = {0};
-    for (size_t i = 0; i + 32 <= n; i += 32 * 37, seen += 32) {
-        const __m256i v = load(data + i);
-        for (int g = 1; g <= GROUPS; g++) {
-            const __m256i brighter = _mm256_cmpeq_epi8(_mm256_max_epu8(v, _mm256_set1_epi8((char)(16 * g))), v);
-            above[g] += (size_t)__builtin_popcount((uint32_t)_mm256_movemask_epi8(brighter));
+    const __m256i zero = _mm256_setzero_si256();
+    for (int k = 0; k < 8; k++) {
+        const __m256i bit = _mm256_set1_epi8((char)(1 << k));
+        __m256i low = zero; /* of every position, up to 31 */
+        for (int l = 0; l < DEPTH; l++) {
+            const __m256i set = _mm256_cmpeq_epi8(_mm256_and_si256(tree->sum[l], bit), bit);
+            low = _mm256_or_si256(low, _mm256_and_si256(set, _mm256_set1_epi8((char)(1 << l))));
+        }
+        for (int c = 0; c < channels; c++) {
+            const __m256i mine = bytes_of(positions_of(c, phase, channels));
+            const __m256i high = _mm256_sad_epu8(_mm256_and_si256(tree->counter[k], mine), zero);
+            const __m256i rest = _mm256_sad_epu8(_mm256_and_si256(low, mine), zero);
+            counts[c * EDGE_LEVELS + 8 * t + k] += sum_of(_mm256_add_epi64(_mm256_slli_epi64(high, DEPTH), rest));
         }
     }
-    for (int g = 1; g <= GROUPS; g++)
-        if (above[g] * 64 <= seen)
-            return g;
-    return GROUPS + 1;
+    memset(tree, 0, sizeof *tree);
+}
+
+/* How many trees make the picture cheapest, from every 127th vector. In units of a tree: looking for escapes costs 2,
+ * an escape per byte 64, the counter tables 10. More than TREES: it is bright. */
+INLINE int usual_trees(const uint8_t *data, size_t n)
+{
+    size_t seen = 0, above[TREES + 1] = {0};
+    for (size_t i = 0; i + 32 <= n; i += 32 * 127, seen += 32) {
+        const __m256i v = load(data + i);
+        for (int t = 1; t <= TREES; t++) {
+            const __m256i brighter = _mm256_cmpeq_epi8(_mm256_max_epu8(v, _mm256_set1_epi8((char)(8 * t))), v);
+            above[t] += (size_t)__builtin_popcount((uint32_t)_mm256_movemask_epi8(brighter));
+        }
+    }
+    int best = TREES + 1;
+    size_t least = 10 * seen;
+    for (int t = TREES; t >= 1; t--) {
+        const size_t cost = (size_t)t * seen + (above[t] ? 2 * seen + 64 * above[t] : 0);
+        best = cost <= least ? t : best;
+        least = cost <= least ? cost : least;
+    }
+    return best;
 }
 
 /* Count the block's bytes from `floor_level` up one by one; gives up (0, nothing counted) where they are many. */
@@ -171,7 +213,7 @@ INLINE int count_escapes(const uint8_t *data, int channels, int floor_level, uin
         const __m256i v = load(data + 32 * i);
         brighter = _mm256_sub_epi8(brighter, _mm256_cmpeq_epi8(_mm256_max_epu8(v, threshold), v));
     }
-    if (sum_bytes(brighter) > (uint32_t)(32 * vectors / 24))
+    if (sum_bytes(brighter) > (uint32_t)(32 * vectors / 16))
         return 0;
     for (int i = 0; i < vectors; i++) {
         const __m256i v = load(data + 32 * i);
@@ -184,48 +226,52 @@ INLINE int count_escapes(const uint8_t *data, int channels, int floor_level, uin
     return 1;
 }
 
+INLINE void flush_phases(Tree *phases, int t, int channels, uint32_t *counts)
+{
+    for (int phase = 0; phase < channels; phase++)
+        flush(&phases[phase], t, phase, channels, counts);
+}
+
+/* Dark pictures never touch the tables, so that they are cleared only when they are needed. */
+INLINE int count_tabled(CounterTables tables, int tabled, const uint8_t *data, size_t n, const int channels)
+{
+    if (!tabled)
+        memset(tables, 0, sizeof(CounterTables));
+    count_bytes(tables, data, n, channels);
+    return 1;
+}
+
 INLINE void histogram_of(const uint8_t *data, size_t n, const int channels, uint32_t *counts)
 {
-    const __m256i low = both(_mm_setr_epi8(1, 2, 4, 8, 16, 32, 64, -128, 0, 0, 0, 0, 0, 0, 0, 0));
-    const __m256i high = both(_mm_setr_epi8(0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 4, 8, 16, 32, 64, -128));
     const size_t block = (size_t)(32 * VECTORS * channels), blocks = n / block;
-    HotCounts hot[GROUPS][3];
+    const int usual = usual_trees(data, n), bright = usual > TREES;
+    Tree trees[TREES][3];
     CounterTables tables;
-    int filled[GROUPS] = {0}, bright = 0;
-    memset(hot, 0, sizeof hot);
-    memset(tables, 0, sizeof tables);
-    const int usual = usual_groups(data, n);
+    int filled[TREES] = {0}, tabled = 0;
+    memset(trees, 0, (size_t)(bright ? TREES : usual) * sizeof *trees);
     for (size_t b = 0; b < blocks; b++, data += block) {
         /* in a bright picture only every eighth block gets the chance to be dark */
-        int groups = usual > GROUPS && b % 8 ? 16 : (maximum_of(data, VECTORS * channels) >> 4) + 1;
-        if (groups > usual && usual <= GROUPS)
-            groups = count_escapes(data, channels, 16 * usual, counts) ? usual : 16;
-        if (groups > GROUPS) {
-            count_bytes(tables, data, block, channels);
-            bright = 1;
+        int used = bright && b % 8 ? EDGE_LEVELS : (maximum_of(data, VECTORS * channels) >> 3) + 1;
+        if (used > usual && !bright)
+            used = count_escapes(data, channels, 8 * usual, counts) ? usual : EDGE_LEVELS;
+        if (used > TREES) {
+            tabled = count_tabled(tables, tabled, data, block, channels);
             continue;
         }
-        for (int g = 0; g < groups; g++) {
-            for (int phase = 0; phase < channels; phase++) {
-                const uint8_t *start = data + 32 * phase;
-                count_hot(start, (size_t)(32 * channels), g, low, hot[g][phase].level[0], hot[g][phase].counter);
-                count_hot(start, (size_t)(32 * channels), g, high, hot[g][phase].level[1], hot[g][phase].counter + 8);
-            }
-            if (++filled[g] == FLUSH) {
-                for (int phase = 0; phase < channels; phase++)
-                    flush(&hot[g][phase], g, phase, channels, counts);
-                filled[g] = 0;
+        for (int t = 0; t < used; t++) {
+            add_block(data, t, channels, trees[t]);
+            if (++filled[t] == FLUSH) {
+                flush_phases(trees[t], t, channels, counts);
+                filled[t] = 0;
             }
         }
     }
-    for (int g = 0; g < GROUPS; g++)
-        for (int phase = 0; filled[g] && phase < channels; phase++)
-            flush(&hot[g][phase], g, phase, channels, counts);
-    if (n % block) {
-        count_bytes(tables, data, n % block, channels);
-        bright = 1;
-    }
-    if (bright)
+    for (int t = 0; t < TREES; t++)
+        if (filled[t])
+            flush_phases(trees[t], t, channels, counts);
+    if (n % block)
+        tabled = count_tabled(tables, tabled, data, n % block, channels);
+    if (tabled)
         add_tables(tables, channels, counts);
 }
 
@@ -479,7 +525,7 @@ INLINE __m256i column_pair(const uint16_t *sums, const int32_t *start, const int
                            __m256 scale)
 {
     const __m256i taps = both(_mm_setr_epi8(0, 1, 6, 7, 2, 3, 8, 9, 4, 5, 10, 11, 12, 13, 14, 15));
-    const uint16_t *left = sums + 3 * (size_t)start[0], *right = sums + 3 * (size_t)start[1];
+    const uint16_t *left = sums + start[0], *right = sums + start[1];
     __m256i sum = _mm256_setzero_si256();
     for (int p = 0; p < pairs; p++) {
         const __m256i v = _mm256_inserti128_si256(_mm256_castsi128_si256(load16(left + 6 * p)), load16(right + 6 * p), 1);

@@ -366,7 +366,11 @@ READ_ONLY.flags.writeable = False
 
 WRONG: list[tuple[Callable[[], object], type[Exception], str]] = [
     (lambda: native.shrink(3, TARGET), TypeError, "source: expected an array of uint8"),
-    (lambda: native.shrink(IMAGE.astype(np.int16), TARGET), TypeError, "source: expected dtype uint8, found format 'h'"),
+    (
+        lambda: native.shrink(IMAGE.astype(np.int16), TARGET),
+        TypeError,
+        "source: expected dtype uint8, found format 'h'",
+    ),
     (lambda: native.shrink(IMAGE[..., 0], TARGET), ValueError, r"source: expected shape \[height,width,3\]"),
     (lambda: native.shrink(IMAGE[:, ::2], TARGET), ValueError, "source: expected the pixels of a row"),
     (lambda: native.shrink(IMAGE, READ_ONLY), ValueError, "target: is read-only"),
