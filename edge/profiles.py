@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -35,11 +35,39 @@ class Control:
 
 
 @dataclass(frozen=True)
+class Sensor:
+    """How a camera turns light into levels in the dark (docs/dark-camera.md), per pixel of a picture 320 wide.
+
+    full_electrons: electrons at white. read_electrons, row_electrons: standard deviations of the noise. black_electrons:
+    mean of a black picture before it is cut at 0. hot_pixels_per_million, hot_electrons: how many pixels leak, and the
+    mean of what they leak. slope: of the tone curve at black (Rec.709: 4.5). blur_px, memory: smoothing by the camera's
+    processor over space and time (memory 0: none). white_balance: range of the gains of `blue` and `red`; green has 1.
+    mean_luma: range of the picture's mean, by light. jpeg_quality: of its USB stream. sources: where each value comes
+    from. measured: when `calibration measure-camera` wrote values; empty for a model.
+    """
+
+    full_electrons: float
+    read_electrons: float
+    row_electrons: float
+    black_electrons: float
+    slope: float
+    blur_px: float
+    memory: float
+    white_balance: dict[str, tuple[float, ...]]
+    mean_luma: dict[str, tuple[float, ...]]
+    jpeg_quality: int
+    hot_pixels_per_million: float = 0.0
+    hot_electrons: float = 0.0
+    sources: dict[str, str] = field(default_factory=dict)
+    measured: str = ""
+
+
+@dataclass(frozen=True)
 class CameraProfile:
     """A camera. modes: preferred first; controls: in the order in which they must be set.
 
     by_id: pattern of its link in /dev/v4l/by-id. match: rules of USB identity (edge/cameras/devices.py); one must hold.
-    limits: what the camera cannot do, or what is not known of it.
+    limits: what the camera cannot do, or what is not known of it. sensor: for simulation only; the device ignores it.
     """
 
     name: str
@@ -50,6 +78,7 @@ class CameraProfile:
     modes: tuple[Mode, ...] = ()
     controls: tuple[Control, ...] = ()
     limits: tuple[str, ...] = ()
+    sensor: Sensor | None = None
 
 
 @dataclass(frozen=True)

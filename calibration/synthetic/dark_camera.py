@@ -1,59 +1,57 @@
-"""The dark camera: linear light in, 8-bit noisy pictures out.
+"""The dark camera: linear light in, 8-bit noisy pictures out (docs/dark-camera.md).
 
-Per pixel, in electrons: signal, shot and read noise (one normal variable of variance signal + read^2), row noise, black
-level, white balance, the camera's own smoothing over space and time; then a 12-bit code and the tone curve to 8 bits.
-Magnitudes follow the low-light sensor models of ELD (Wei et al. 2020) at the sizes that cheap cameras show.
+Per pixel, in electrons: signal, shot noise, read noise, row noise, black level, hot pixels; then the camera's own
+smoothing over space and time, white balance, gain, a 12-bit code and the tone curve to 8 bits; then a stream's codec.
+Parameters are data: section `sensor` of firmware_configs/cameras/*.yaml. The noise model is that of ELD (Wei et al.
+2020) at the sizes that cheap cameras show.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from itertools import islice
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.errors import ConfigError
 from edge.frame import Image
+from edge.profiles import Sensor, camera_profiles
 
 F32 = npt.NDArray[np.float32]
 CODES = 4096
 LIGHTS = ("LL", "ELL")
+CAMERAS = ("brio", "c920", "arducam")  # of the rendered sets, in the order that their seeds count on
 
 
-@dataclass(frozen=True)
-class Sensor:
-    """A camera in the dark, per pixel of a 320x240 picture (so the binning of bigger sensors is included).
-
-    full_electrons: electrons at white. read_electrons, row_electrons: standard deviations.
-    black_clip: how far the black level is cut, in read noises. slope: of the tone curve at black (Rec.709: 4.5).
-    blur_px, memory: spatial and temporal smoothing by the camera's processor (memory 0: none).
-    mean_luma: range of the picture's mean, by light. jpeg_quality: of its USB stream.
-    """
-
-    full_electrons: float
-    read_electrons: float
-    row_electrons: float
-    black_clip: float
-    slope: float
-    blur_px: float
-    memory: float
-    mean_luma: dict[str, tuple[float, float]]
-    jpeg_quality: int
+def sensor_of(camera: str) -> Sensor:
+    """The sensor of a camera profile, by its name or an alias. Raises ConfigError where there is none."""
+    for profile in camera_profiles().values():
+        if camera in (profile.name, *profile.aliases) and profile.sensor is not None:
+            return profile.sensor
+    raise ConfigError(f"firmware_configs/cameras: no profile {camera!r} with a section `sensor`")
 
 
-SENSORS = {
-    "brio": Sensor(2600, 2.4, 0.15, 0.5, 4.5, 0.5, 0.35, {"LL": (9, 38), "ELL": (1.5, 6)}, 95),
-    "c920": Sensor(1500, 2.8, 0.3, 1.0, 4.5, 0.6, 0.25, {"LL": (9, 34), "ELL": (1.2, 5)}, 92),
-    "arducam": Sensor(900, 2.4, 0.45, 1.0, 4.0, 0.4, 0.0, {"LL": (8, 30), "ELL": (1.0, 4)}, 95),
-}
+SENSORS = {camera: sensor_of(camera) for camera in CAMERAS}
+
+
+def identity_of(camera: str) -> str:
+    """A camera's name; with the time of the measurement where its sensor was measured, so that caches notice."""
+    return f"{camera} {SENSORS[camera].measured}".rstrip()
 
 
 def tone_curve(linear: npt.ArrayLike, slope: float) -> npt.NDArray[np.float64]:
     """Rec.709's curve with another slope at black: linear 0..1 -> 0..1."""
     u = np.clip(np.asarray(linear, np.float64), 0, 1) * slope / 4.5
     return np.where(u < 0.018, 4.5 * u, 1.099 * np.maximum(u, 1e-9) ** 0.45 - 0.099)
+
+
+@lru_cache
+def level_table(slope: float) -> Image:
+    """8-bit level of every 12-bit code: uint8 [CODES]."""
+    return np.rint(255 * tone_curve(np.arange(CODES) / (CODES - 1), slope)).astype(np.uint8)
 
 
 @lru_cache(maxsize=1)
@@ -65,35 +63,68 @@ def _normals() -> F32:
 class DarkCamera:
     """One camera at one exposure; `shoot` frame after frame.
 
-    exposure: factor from the scene's linear light to the sensor's full scale. white_balance: gains of B, G, R; a
-    channel that is lifted brings its noise along.
+    exposure: factor from the scene's linear light to the sensor's full scale (aperture, shutter time). illumination:
+    scales the scene's light. gain: of the amplifier, over the one at which white is `full_electrons`; it lifts noise and
+    signal alike. poisson: draw photon counts; otherwise shot and read noise are one normal variable of the same
+    variance, which is several times faster and is what the rendered sets use. specimen: seed of the hot pixels' places.
+    White balance is drawn from the sensor's range: a channel that is lifted brings its noise along.
     """
 
-    def __init__(self, sensor: Sensor, exposure: float, rng: np.random.Generator) -> None:
-        self._sensor, self._rng = sensor, rng
-        self._balance = np.array([rng.uniform(1.2, 1.9), 1.0, rng.uniform(1.1, 1.7)], np.float32)
-        self._to_electrons = exposure * sensor.full_electrons / self._balance
-        self._to_codes = self._balance * ((CODES - 1) / sensor.full_electrons)
-        self._black = np.float32(0.5 * sensor.black_clip * sensor.read_electrons)
-        levels = 255 * tone_curve(np.arange(CODES) / (CODES - 1), sensor.slope)
-        self._table = np.rint(levels).astype(np.uint8)
+    def __init__(
+        self,
+        sensor: Sensor,
+        exposure: float,
+        rng: np.random.Generator,
+        *,
+        illumination: float = 1.0,
+        gain: float = 1.0,
+        poisson: bool = False,
+        specimen: int = 0,
+    ) -> None:
+        self._sensor, self._rng, self._poisson, self._specimen = sensor, rng, poisson, specimen
+        blue, red = (rng.uniform(*sensor.white_balance[name]) for name in ("blue", "red"))
+        self._balance = np.array([blue, 1.0, red], np.float32)
+        self._to_electrons = illumination * exposure * sensor.full_electrons / self._balance
+        self._to_codes = self._balance * (gain * (CODES - 1) / sensor.full_electrons)
+        self._table = level_table(sensor.slope)
+        self._leaks: F32 | None = None
         self._previous: F32 | None = None
 
     def shoot(self, light: F32) -> Image:
         """Linear light, float32 [H,W,3] BGR, any scale -> uint8 [H,W,3]."""
-        signal = light * self._to_electrons
-        noise = np.sqrt(signal + np.float32(self._sensor.read_electrons**2))
-        noise *= self._bank(signal.size).reshape(signal.shape)
-        signal += noise
+        sensor = self._sensor
+        signal = self._exposed(light * self._to_electrons)
         rows = self._rng.standard_normal((len(signal), 1, 1), dtype=np.float32)
-        signal += rows * np.float32(self._sensor.row_electrons) - self._black
-        signal = np.asarray(cv2.GaussianBlur(signal, (3, 3), self._sensor.blur_px), np.float32)
-        if self._previous is not None and self._sensor.memory:
-            keep = self._sensor.memory
+        signal += rows * np.float32(sensor.row_electrons) + np.float32(sensor.black_electrons)
+        signal = np.asarray(cv2.GaussianBlur(signal, (3, 3), sensor.blur_px), np.float32)
+        if self._previous is not None and sensor.memory:
+            keep = sensor.memory
             signal = np.asarray(cv2.addWeighted(signal, 1 - keep, self._previous, keep, 0), np.float32)
         self._previous = signal
         codes = np.clip(signal * self._to_codes, 0, CODES - 1).astype(np.uint16)
         return np.asarray(self._table[codes])
+
+    def _exposed(self, electrons: F32) -> F32:
+        """Expected electrons to noisy ones: shot noise, read noise, what hot pixels leak."""
+        if self._sensor.hot_pixels_per_million:
+            electrons += self._leaking(electrons.shape)
+        variance = np.float32(self._sensor.read_electrons**2)
+        if self._poisson:
+            read = self._rng.standard_normal(electrons.shape, dtype=np.float32) * np.sqrt(variance)
+            return np.asarray(self._rng.poisson(electrons) + read, np.float32)
+        noise = np.sqrt(electrons + variance)
+        noise *= self._bank(electrons.size).reshape(electrons.shape)
+        electrons += noise
+        return electrons
+
+    def _leaking(self, shape: tuple[int, ...]) -> F32:
+        """Electrons by pixel, the same in every frame; a generator of its own leaves the noise as it is without."""
+        if self._leaks is None:
+            rng = np.random.default_rng(self._specimen)
+            hot = rng.random(shape[:2]) < self._sensor.hot_pixels_per_million / 1e6
+            leaks = hot * rng.exponential(self._sensor.hot_electrons, shape[:2])
+            self._leaks = np.repeat(leaks[..., None], shape[2], axis=2).astype(np.float32)
+        return self._leaks
 
     def _bank(self, count: int) -> F32:
         bank = _normals()
@@ -101,6 +132,15 @@ class DarkCamera:
             return self._rng.standard_normal(count, dtype=np.float32)
         start = int(self._rng.integers(len(bank) - count))
         return bank[start : start + count]
+
+
+def open_shutter(lights: Iterable[F32], per_frame: int) -> Iterator[F32]:
+    """Motion blur: the mean of every `per_frame` instants, linear light each; the arrays that come in are used up."""
+    instants = iter(lights)
+    for light in instants:
+        for further in islice(instants, per_frame - 1):
+            light += further
+        yield light / np.float32(per_frame)
 
 
 def exposure_for(light: F32, sensor: Sensor, mean_level: float) -> float:

@@ -19,7 +19,7 @@ import numpy.typing as npt
 from calibration import folder, video
 from calibration.clips import Clip, ClipSet
 from calibration.synthetic.clip import camera_motion, record
-from calibration.synthetic.dark_camera import LIGHTS, SENSORS
+from calibration.synthetic.dark_camera import CAMERAS, LIGHTS, identity_of
 from calibration.synthetic.scene import HEIGHT, OVERSAMPLING, WIDTH, Lighting, View, background, colour, decode
 from edge.errors import DataError
 from edge.frame import Frame
@@ -64,13 +64,13 @@ def open_relit(name: str, root: Path) -> ClipSet:
     clips = []
     for index, row in enumerate(rows):
         path = root / row["file"]
-        for variant, (light, camera) in enumerate((light, camera) for light in LIGHTS for camera in SENSORS):
+        for variant, (light, camera) in enumerate((light, camera) for light in LIGHTS for camera in CAMERAS):
             clips.append(
                 Clip(
                     name=f"{path.stem}_{light}_{camera}",
                     label=labels.index(row["class"]),
                     source=partial(render, path, (3, index, variant), camera, light),
-                    identity=f"relit {REVISION} {index} {light} {camera} {video.identity(path)}",
+                    identity=f"relit {REVISION} {index} {light} {identity_of(camera)} {video.identity(path)}",
                     actor=row.get("actor") or None,
                     camera=camera,
                     light=light,

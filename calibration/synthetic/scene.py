@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.synthetic.body import F64, I64, TUBES, Mesh
+from calibration.synthetic.dark_camera import open_shutter
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -311,11 +312,7 @@ class Painting:
 
     def frames(self, per_frame: int) -> Iterator[F32]:
         """Linear light frame after frame, each the mean of `per_frame` sub-frames (motion blur)."""
-        for first in range(0, len(self.depth), per_frame):
-            light = self.sub_frame(first)
-            for s in range(first + 1, first + per_frame):
-                light += self.sub_frame(s)
-            yield light / np.float32(per_frame)
+        return open_shutter(map(self.sub_frame, range(len(self.depth))), per_frame)
 
 
 def paint(rng: Rng, view: View, body: Mesh, lighting: Lighting, solids: list[Solid]) -> Painting:

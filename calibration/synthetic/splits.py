@@ -8,7 +8,7 @@ import numpy as np
 
 from calibration.clips import Clip, ClipSet
 from calibration.synthetic.clip import ELL_SHARE, render
-from calibration.synthetic.dark_camera import SENSORS
+from calibration.synthetic.dark_camera import CAMERAS, identity_of
 
 # Raise it when the renderer's pictures change: caches of clips are keyed by it.
 REVISION = 6
@@ -25,7 +25,7 @@ def _clip(name: str, split: str, labels: tuple[str, ...], index: int) -> Clip:
     number = tuple(SPLITS).index(split)
     rng = np.random.default_rng([number, len(labels), index])
     action = labels[index % len(labels)]
-    camera = str(rng.choice(list(SENSORS)))
+    camera = str(rng.choice(CAMERAS))
     light = "ELL" if rng.random() < ELL_SHARE else "LL"
     person = int(rng.integers(PEOPLE[split]))
     seed = (1, number, len(labels), index)
@@ -33,7 +33,7 @@ def _clip(name: str, split: str, labels: tuple[str, ...], index: int) -> Clip:
         name=f"{name}/{index:05d}_{action}",
         label=index % len(labels),
         source=partial(render, seed, (2, number, person), action, camera, light),
-        identity=f"synthetic {REVISION} {seed} {person} {action} {camera} {light}",
+        identity=f"synthetic {REVISION} {seed} {person} {action} {identity_of(camera)} {light}",
         actor=f"{split}_{person:02d}",
         camera=camera,
         light=light,

@@ -13,7 +13,7 @@ from calibration.sets import open_set
 from calibration.synthetic.dark_camera import CODES, SENSORS, DarkCamera, InterCoder, exposure_for, tone_curve
 
 MEASURED = Path(__file__).parents[3].parent / "shared" / "data" / "noise" / "arid_measured_temporal_noise.json"
-PLAIN = replace(SENSORS["brio"], row_electrons=0.0, black_clip=0.0, blur_px=0.01, memory=0.0)
+PLAIN = replace(SENSORS["brio"], row_electrons=0.0, black_electrons=0.0, blur_px=0.01, memory=0.0)
 
 
 @given(st.floats(3, 6), st.lists(st.floats(0, 1), min_size=2, max_size=20))
