@@ -1,0 +1,38 @@
+"""Teachers: the networks of the seed papers, full size, that a student may learn from.
+
+Each takes a clip in levels, float32 [B,3,T,H,W] RGB 0..255, and gives a TeacherOutput (distill/teachers/base.py).
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+from distill.teachers.base import Stage, Teacher, TeacherOutput
+from edge.errors import ConfigError
+
+__all__ = ["TEACHERS", "Stage", "Teacher", "TeacherOutput", "build_teacher"]
+
+# Imported when asked for: a session that needs one teacher does not load them all.
+TEACHERS = {
+    "dgam": ("distill.teachers.dgam", "Dgam"),
+    "video_swin": ("distill.teachers.video_swin", "VideoSwinClassifier"),
+    "rbert": ("distill.teachers.rbert", "RBert"),
+    "actlumos": ("distill.teachers.actlumos", "ActLumosTeacher"),
+    "actlumos_student": ("distill.teachers.actlumos", "ActLumosStudent"),
+}
+
+
+def build_teacher(name: str, classes: int, **options: Any) -> Teacher:
+    """A teacher with random weights. options: keyword arguments of its class. Raises ConfigError."""
+    if name not in TEACHERS:
+        raise ConfigError(f"teacher: expected one of {', '.join(TEACHERS)}, found {name!r}")
+    module, attribute = TEACHERS[name]
+    teacher_class = getattr(importlib.import_module(module), attribute)
+    known = list(inspect.signature(teacher_class).parameters)[1:]
+    unknown = sorted(set(options) - set(known))
+    if unknown:
+        raise ConfigError(f"teacher {name}: options: expected some of {', '.join(known)}, found {', '.join(unknown)}")
+    teacher: Teacher = teacher_class(classes, **options)
+    return teacher
