@@ -99,12 +99,15 @@ def released_dgam(small: U8) -> npt.NDArray[np.float32]:
     return np.asarray(span * ((x - low) / (span + 1e-5)) ** (1 / GAMMA) + low, np.float32)
 
 
-def compare(calls: dict[str, Callable[[], object]], before: Callable[[], object] = lambda: None) -> dict[str, float]:
-    """Microseconds of every call: the median of interleaved runs, so that all see the same busy machine."""
+def compare(calls: dict[str, Callable[[], object]], before: Callable[[], object] | None = None) -> dict[str, float]:
+    """Microseconds of every call: the median of interleaved runs, so that all see the same busy machine.
+
+    before: what to do untimed before each; without it the call itself, so that each finds the caches as it leaves them.
+    """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for _ in range(ROUNDS):
         for name, call in calls.items():
-            before()
+            (before or call)()
             start = time.perf_counter_ns()
             call()
             times[name].append((time.perf_counter_ns() - start) / 1e3)
