@@ -8,7 +8,7 @@ ARM_CC ?= aarch64-linux-gnu-gcc
 ARM_RUN ?= qemu-aarch64-static
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 60
-NATIVE_PYTHON ?= $(if $(BIN),$(BIN)/python,python3)
+NATIVE_PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 
 .PHONY: native-test native-asan native-test-arm native-fuzz native-counts bench-native
 
@@ -28,7 +28,7 @@ native-fuzz: $(NATIVE_BUILD)/fuzz ## libFuzzer over sizes, strides and formats f
 native-counts: $(NATIVE_BUILD)/checkasm ## instructions per byte under valgrind and qemu
 	$(NATIVE_PYTHON) tests/native/counts.py
 
-bench-native: $(NATIVE_BUILD)/checkasm ## the front end's ratios: memcpy, OpenCV, the released DGAM code
+bench-native: $(NATIVE_BUILD)/checkasm $(if $(DEV),$(DEV)/.installed) ## the front end's ratios: memcpy, OpenCV, the released DGAM code
 	$< bench
 	$(NATIVE_PYTHON) benchmarks/native.py
 
