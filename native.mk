@@ -30,7 +30,7 @@ native-counts: $(NATIVE_BUILD)/checkasm ## instructions per byte under valgrind 
 
 bench-native: $(NATIVE_BUILD)/checkasm $(if $(DEV),$(DEV)/.installed) ## the front end's ratios: memcpy, OpenCV, the released DGAM code
 	$< bench
-	$(NATIVE_PYTHON) benchmarks/native.py
+	$(if $(BIN),$(BIN)/python,python3) benchmarks/native.py
 
 $(NATIVE_BUILD)/checkasm: tests/native/checkasm.c $(NATIVE_DEPENDS)
 	@mkdir -p $(@D)
