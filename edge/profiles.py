@@ -38,10 +38,11 @@ class Control:
 class Sensor:
     """How a camera turns light into levels in the dark (docs/dark-camera.md), per pixel of a picture 320 wide.
 
-    full_electrons: electrons at white. read_electrons, row_electrons: standard deviations of the noise. black_electrons:
-    mean of a black picture before it is cut at 0. hot_pixels_per_million, hot_electrons: how many pixels leak, and the
-    mean of what they leak. slope: of the tone curve at black (Rec.709: 4.5). blur_px, memory: smoothing by the camera's
-    processor over space and time (memory 0: none). white_balance: range of the gains of `blue` and `red`; green has 1.
+    full_electrons: electrons at white. read_electrons, row_electrons: standard deviations of the noise.
+    black_electrons: mean of a black picture before it is cut at 0. hot_pixels_per_million, hot_electrons: how many
+    pixels leak, and the mean of what they leak. slope: of the tone curve at black (Rec.709: 4.5). blur_px, memory:
+    smoothing by the camera's processor over space and time (memory 0: none). white_balance: range of the gains of
+    `blue` and `red`; green has 1.
     mean_luma: range of the picture's mean, by light. jpeg_quality: of its USB stream. sources: where each value comes
     from. measured: when `calibration measure-camera` wrote values; empty for a model.
     """

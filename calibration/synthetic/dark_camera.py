@@ -64,10 +64,10 @@ class DarkCamera:
     """One camera at one exposure; `shoot` frame after frame.
 
     exposure: factor from the scene's linear light to the sensor's full scale (aperture, shutter time). illumination:
-    scales the scene's light. gain: of the amplifier, over the one at which white is `full_electrons`; it lifts noise and
-    signal alike. poisson: draw photon counts; otherwise shot and read noise are one normal variable of the same
-    variance, which is several times faster and is what the rendered sets use. specimen: seed of the hot pixels' places.
-    White balance is drawn from the sensor's range: a channel that is lifted brings its noise along.
+    scales the scene's light. gain: of the amplifier, over the one at which white is `full_electrons`; it lifts noise
+    and signal alike. poisson: draw photon counts; otherwise shot and read noise are one normal variable of the same
+    variance, which is several times faster and is what the rendered sets use. specimen: seed of the hot pixels'
+    places. White balance is drawn from the sensor's range: a channel that is lifted brings its noise along.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class DarkCamera:
         specimen: int = 0,
     ) -> None:
         self._sensor, self._rng, self._poisson, self._specimen = sensor, rng, poisson, specimen
-        blue, red = (rng.uniform(*sensor.white_balance[name]) for name in ("blue", "red"))
+        blue, red = (rng.uniform(low, high) for low, high in (sensor.white_balance[n] for n in ("blue", "red")))
         self._balance = np.array([blue, 1.0, red], np.float32)
         self._to_electrons = illumination * exposure * sensor.full_electrons / self._balance
         self._to_codes = self._balance * (gain * (CODES - 1) / sensor.full_electrons)

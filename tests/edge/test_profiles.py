@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,14 @@ from edge.profiles import board_profile, board_profiles, camera_profiles
 
 def test_all_profiles_are_there() -> None:
     assert set(board_profiles()) == {"pi4", "pi5", "orin_nano", "orin_nx", "generic_arm64", "generic_x86"}
-    assert set(camera_profiles()) == {"arducam_b0200", "generic_uvc"}
+    assert set(camera_profiles()) == {"arducam_b0200", "brio_4k", "logitech_c920", "generic_uvc"}
+
+
+def test_every_value_of_a_sensor_names_its_source() -> None:
+    sensors = {name: profile.sensor for name, profile in camera_profiles().items() if profile.sensor is not None}
+    assert set(sensors) == {"arducam_b0200", "brio_4k", "logitech_c920"}
+    for sensor in sensors.values():
+        assert set(sensor.sources) == {field.name for field in fields(sensor)} - {"sources", "measured"}
 
 
 def test_names_and_aliases_are_unique() -> None:

@@ -4,13 +4,24 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from calibration.sets import open_set
-from calibration.synthetic.dark_camera import CODES, SENSORS, DarkCamera, InterCoder, exposure_for, tone_curve
+from calibration.synthetic import dark_camera
+from calibration.synthetic.dark_camera import (
+    CODES,
+    SENSORS,
+    DarkCamera,
+    InterCoder,
+    exposure_for,
+    identity_of,
+    open_shutter,
+    tone_curve,
+)
 
 MEASURED = Path(__file__).parents[3].parent / "shared" / "data" / "noise" / "arid_measured_temporal_noise.json"
 PLAIN = replace(SENSORS["brio"], row_electrons=0.0, black_electrons=0.0, blur_px=0.01, memory=0.0)
@@ -48,6 +59,78 @@ def test_noise_is_shot_noise_plus_read_noise(electrons: float) -> None:
     assert measured.mean() == pytest.approx(electrons, rel=0.12)
     if electrons > 20:  # below, black clips a part of the noise
         assert measured.var() == pytest.approx(electrons + PLAIN.read_electrons**2, rel=0.12)
+
+
+def test_the_rendered_sets_keep_their_arithmetic() -> None:
+    """To the last bit: a training set must not change under a training."""
+    sensor, light = SENSORS["brio"], np.random.default_rng(5).random((48, 64, 3), np.float32)
+    shot = [(camera := DarkCamera(sensor, 0.02, np.random.default_rng(6))).shoot(light), camera.shoot(light)]
+    rng = np.random.default_rng(6)
+    bank = np.random.default_rng(20_240).standard_normal(1 << 22, dtype=np.float32)
+    balance = np.array([rng.uniform(1.2, 1.9), 1.0, rng.uniform(1.1, 1.7)], np.float32)
+    table, previous = np.rint(255 * tone_curve(np.arange(CODES) / (CODES - 1), 4.5)).astype(np.uint8), None
+    for image in shot:
+        signal = light * (0.02 * 2600 / balance)
+        start = rng.integers(len(bank) - light.size)
+        signal += np.sqrt(signal + np.float32(2.4**2)) * bank[start : start + light.size].reshape(light.shape)
+        signal += rng.standard_normal((48, 1, 1), dtype=np.float32) * np.float32(0.15) - np.float32(0.6)
+        signal = cv2.GaussianBlur(signal, (3, 3), 0.5)
+        signal = signal if previous is None else cv2.addWeighted(signal, 0.65, previous, 0.35, 0)
+        previous = signal
+        codes = np.clip(signal * (balance * (4095 / 2600)), 0, 4095).astype(np.uint16)
+        assert np.array_equal(image, table[codes])
+
+
+@pytest.mark.parametrize("poisson", [False, True])
+def test_both_ways_to_draw_photons_agree_in_mean_and_variance(poisson: bool) -> None:
+    sensor = replace(PLAIN, black_electrons=20.0)  # nothing is cut
+    light = np.full((200, 300, 3), 30 / sensor.full_electrons, np.float32)
+    image = DarkCamera(sensor, 1.0, np.random.default_rng(7), poisson=poisson, gain=8.0).shoot(light)[..., 1]
+    codes = np.interp(image, 255 * tone_curve(np.arange(CODES) / (CODES - 1), sensor.slope), np.arange(CODES))
+    electrons = codes * sensor.full_electrons / (CODES - 1) / 8
+    assert electrons.mean() == pytest.approx(50, rel=0.03)
+    assert electrons.var() == pytest.approx(30 + 2.4**2, rel=0.08)
+
+
+def test_illumination_and_exposure_are_the_same_to_the_sensor_and_gain_is_not() -> None:
+    light = np.full((40, 40, 3), 0.2, np.float32)
+
+    def shoot(exposure: float, **terms: float) -> np.ndarray:
+        return DarkCamera(PLAIN, exposure, np.random.default_rng(8), **terms).shoot(light)[..., 1]  # type: ignore[arg-type]
+
+    assert np.array_equal(shoot(0.4), shoot(0.1, illumination=4.0))
+    bright, lifted = shoot(0.4).astype(float), shoot(0.1, gain=4.0).astype(float)
+    assert bright.mean() == pytest.approx(lifted.mean(), rel=0.02)
+    assert lifted.std() > 1.5 * bright.std()  # fewer photons, the same level
+
+
+def test_hot_pixels_stay_where_they_are_and_leave_the_others_alone() -> None:
+    hot = replace(PLAIN, hot_pixels_per_million=2000.0, hot_electrons=400.0)
+    light = np.full((100, 100, 3), 0.005, np.float32)
+    cameras = [
+        DarkCamera(sensor, 1.0, np.random.default_rng(9), specimen=specimen)
+        for sensor, specimen in ((PLAIN, 0), (hot, 1), (hot, 1), (hot, 2))
+    ]
+    none, one, same, other = ([camera.shoot(light) for _ in range(2)] for camera in cameras)
+    places = [(a != b).any(axis=2) for a, b in zip(none, one, strict=True)]
+    assert np.array_equal(places[0], places[1]) and 5 < places[0].sum() < 40
+    assert np.array_equal(one[0], same[0])
+    assert not np.array_equal((other[0] != none[0]).any(axis=2), places[0])
+
+
+def test_an_open_shutter_is_the_mean_of_its_instants() -> None:
+    instants = np.random.default_rng(10).random((6, 4, 5, 3), np.float32)
+    blurred = list(open_shutter((i.copy() for i in instants), 3))
+    assert len(blurred) == 2
+    np.testing.assert_allclose(blurred, instants.reshape(2, 3, 4, 5, 3).mean(axis=1), rtol=1e-6)
+
+
+def test_a_measured_camera_has_another_identity() -> None:
+    assert identity_of("brio") == "brio"
+    measured = {**SENSORS, "brio": replace(SENSORS["brio"], measured="2026-11-21T08:00:00+00:00")}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dark_camera, "SENSORS", measured)
+        assert identity_of("brio") == "brio 2026-11-21T08:00:00+00:00"
 
 
 def test_darker_pictures_have_a_lower_signal_to_noise_ratio() -> None:
