@@ -1,10 +1,13 @@
-"""distill: make students.
+"""distill: train students and teachers.
 
-distill pretrain RECIPE --out DIR            learn from the sources marked `pretrain`: DIR/pretrained.safetensors
-distill train RECIPE --out DIR [--start F]   then from every source, then the gate: DIR/bundle (float)
-distill folds RECIPE --out DIR [--start F]   the same without some actors, fold by fold: DIR/0/bundle, DIR/0/clips.txt
+distill train RECIPE --out DIR [--start F]   a student (to DIR/bundle, float), a teacher or an enhancer
+distill pretrain RECIPE --out DIR            a student's first part alone: DIR/pretrained.safetensors
+distill folds RECIPE --out DIR [--start F]   a student without some actors, fold by fold: DIR/0/bundle, DIR/0/clips.txt
+distill resume DIR                           go on after a kill, bit for bit
+distill eval DIR --set NAME                  top-1 and top-5 by the recipe's test protocol
+distill export DIR --out BUNDLE              a finished student's float bundle
 
-Without --start, train and folds pre-train first.
+Without --start, train and folds pre-train first. `torchrun --nproc-per-node N -m distill.cli ...` uses N processes.
 """
 
 from __future__ import annotations
@@ -14,84 +17,161 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from edge.errors import EXIT_STOPPED, EXIT_USAGE, EdgeError
+from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EXIT_USAGE, EdgeError, UsageError
+
+if TYPE_CHECKING:
+    from distill.job import Job
+    from distill.parallel import Team
+
+TRAINING = {
+    "pretrain": "learn from the sources marked `pretrain`",
+    "train": "train what the recipe describes",
+    "folds": "train a student once per fold, actors left out",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script. Returns the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return _run(options)
-    except EdgeError as error:
-        print(f"distill: {error}", file=sys.stderr)
-        return error.exit_code
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="distill", description="Train students for the dark.")
-    commands = parser.add_subparsers(dest="command", required=True)
-    verbs = {
-        "pretrain": "learn from the sources marked `pretrain`",
-        "train": "train on every source",
-        "folds": "train once per fold, actors left out",
-    }
-    for name, what in verbs.items():
-        command = commands.add_parser(name, help=what, description=what)
-        if name != "pretrain":
-            command.add_argument("--start", type=Path, help="what `distill pretrain` wrote")
-        command.add_argument("recipe", type=Path, help="a YAML file, such as distill/recipes/student.yaml")
-        command.add_argument("--out", type=Path, required=True, help="directory for bundles and metrics")
-        command.add_argument("--data-root", type=Path, help="directory of the data sets that the recipe names")
-        command.add_argument("--cache", type=Path, default=Path(".cache/tensors"), help="prepared clips (%(default)s)")
-        command.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes and threads")
-    return parser
-
-
-def _run(options: argparse.Namespace) -> int:
-    try:
         import torch
     except ImportError:
         print("distill: needs PyTorch; install it with: pip install 'ellar-edge[distill]'", file=sys.stderr)
         return EXIT_USAGE
-    from distill.bundles import write_float_bundle
-    from distill.gate import train_gate
-    from distill.recipe import load_recipe
-    from distill.sources import Source, load_sources
-    from distill.train import fine_tune, load_weights, metrics_writer, pretrain, save_weights
-
     torch.set_num_threads(options.workers)
-    recipe = load_recipe(options.recipe)
-    options.out.mkdir(parents=True, exist_ok=True)
-    sources = load_sources(recipe, options.data_root, options.cache, options.workers, _progress)
-    report = metrics_writer(options.out / "metrics.jsonl", print)
-    if options.command == "pretrain":
-        save_weights(pretrain(recipe, sources, report), options.out / "pretrained.safetensors")
-        return EXIT_STOPPED
-    pretrained = load_weights(recipe, options.start) if options.start else pretrain(recipe, sources, report)
-
-    def make(out: Path, chosen: list[Source]) -> None:
-        student = fine_tune(pretrained, recipe, chosen, report)
-        gate = train_gate(student, recipe, chosen, report)
-        write_float_bundle(out / "bundle", student, gate, recipe, options.recipe.name)
-        print(f"wrote {out / 'bundle'}")
-
-    if options.command == "train":
-        make(options.out, sources)
-        return EXIT_STOPPED
-    held_out = sources[recipe.folds.source]
-    for number, actors in enumerate(recipe.folds.actors):
-        fold = options.out / str(number)
-        fold.mkdir(exist_ok=True)
-        names = [name for name, actor in zip(held_out.names, held_out.actors, strict=True) if actor in actors]
-        (fold / "clips.txt").write_text("".join(f"{name}\n" for name in names))
-        make(fold, [source.without(actors) for source in sources])
+    try:
+        _run(options)
+    except EdgeError as error:
+        print(f"distill: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("distill: stopped; `distill resume DIR` goes on from the last checkpoint", file=sys.stderr)
+        return EXIT_FAILURE
     return EXIT_STOPPED
 
 
-def _progress(name: str, done: int, of: int) -> None:
-    if done == of or done % 20 == 0:
-        print(f"\r{name}: {done} of {of} clips", end="\n" if done == of else "", file=sys.stderr, flush=True)
+def _run(options: argparse.Namespace) -> None:
+    from distill.job import Job, read_document, read_job
+    from distill.parallel import team
+
+    with team(options.device) as processes:
+        if options.command in TRAINING:
+            job = Job(
+                command=options.command,
+                recipe_name=options.recipe.name,
+                cache=options.cache,
+                document=read_document(options.recipe, tuple(options.changes)),
+                data_root=options.data_root,
+                start=getattr(options, "start", None),
+                teacher=options.teacher,
+                workers=options.workers,
+                device=options.device,
+            )
+            _train(job, options.out, processes, resume=False)
+        elif options.command == "resume":
+            _train(read_job(options.run), options.run, processes, resume=True)
+        elif options.command == "eval":
+            _evaluate(options, processes)
+        else:
+            _export(options)
+
+
+def _train(job: Job, folder: Path, processes: Team, resume: bool) -> None:
+    if job.kind == "student":
+        from distill.student_job import run_student
+
+        run_student(job, folder, processes, resume)
+        return
+    if job.command != "train":
+        raise UsageError(f"distill {job.command} is for students; {job.recipe_name} describes a {job.kind}: use train")
+    if job.kind == "teacher":
+        from distill.teacher_train import run_teacher
+
+        run_teacher(job, folder, processes, resume)
+    else:
+        from distill.enhancer_train import run_enhancer
+
+        run_enhancer(job, folder, processes, resume)
+
+
+def _evaluate(options: argparse.Namespace, processes: Team) -> None:
+    from calibration.evaluate import evaluate, show_progress
+    from calibration.sets import open_set
+    from distill.job import read_job
+    from distill.scores import chosen, record, report
+
+    job = read_job(options.run)
+    clips = chosen(open_set(options.set, options.data_root or job.data_root), options.light, options.camera)
+    if options.limit is not None:
+        clips = clips.subset(options.limit, options.seed)
+    if job.kind == "teacher":
+        from distill.teacher_eval import evaluate_teacher
+
+        evaluation = evaluate_teacher(job, options.run, clips, processes)
+    elif job.kind == "student":
+        from distill.student_job import bundle_of
+
+        progress = show_progress("evaluating") if processes.first else None
+        [evaluation] = evaluate([bundle_of(options.run)], clips, threads=options.workers, progress=progress)
+    else:
+        raise UsageError(f"{options.run}: an enhancer decides nothing; evaluate a teacher that uses it")
+    if processes.first:
+        print(report(evaluation))
+        record(options.run, evaluation, options.light, options.camera)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from distill.job import read_job
+    from distill.student_job import export_student
+
+    job = read_job(options.run)
+    if job.kind != "student" or job.command != "train":
+        raise UsageError(f"{options.run}: only what `distill train` made of a student's recipe becomes a bundle")
+    export_student(job, options.run, options.out)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="distill", description="Train students and teachers for the dark.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, what in TRAINING.items():
+        _training_options(commands.add_parser(name, help=what, description=what), name)
+    resume = commands.add_parser("resume", help="go on after a kill, bit for bit")
+    resume.add_argument("run", type=Path, metavar="DIR", help="the folder of the training")
+    evaluation = commands.add_parser("eval", help="top-1 and top-5 by the recipe's test protocol")
+    evaluation.add_argument("run", type=Path, metavar="DIR", help="the folder of a training")
+    evaluation.add_argument("--set", required=True, help="a data set by name: `calibration list` shows them")
+    evaluation.add_argument("--data-root", type=Path, help="where data sets lie (default: the training's)")
+    evaluation.add_argument("--light", help="only clips of this light, such as LL")
+    evaluation.add_argument("--camera", help="only clips of this camera")
+    evaluation.add_argument("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")
+    evaluation.add_argument("--seed", type=int, default=0, help="of the choice that --limit makes (%(default)s)")
+    export = commands.add_parser("export", help="a finished student's float bundle")
+    export.add_argument("run", type=Path, metavar="DIR", help="the folder of the training")
+    export.add_argument("--out", type=Path, required=True, help="directory of the bundle")
+    for command in (resume, evaluation, export):
+        _machine_options(command)
+    return parser
+
+
+def _training_options(command: argparse.ArgumentParser, name: str) -> None:
+    command.add_argument("recipe", type=Path, help="a YAML file, such as distill/recipes/student.yaml")
+    command.add_argument("--out", type=Path, required=True, help="directory for checkpoints, metrics and results")
+    command.add_argument("--data-root", type=Path, help="directory of the data sets that the recipe names")
+    command.add_argument("--cache", type=Path, default=Path(".cache/tensors"), help="prepared clips (%(default)s)")
+    command.add_argument("--teacher", type=Path, metavar="DIR", help="a teacher's training, for a recipe that distils")
+    if name != "pretrain":
+        command.add_argument("--start", type=Path, help="weights to begin from, such as `distill pretrain` wrote")
+    command.add_argument(
+        "--with", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="change the recipe: a.b=1"
+    )
+    _machine_options(command)
+
+
+def _machine_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes and threads")
+    command.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="(default: %(default)s)")
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from distill.loop import REPORT_EVERY, Run
 from distill.recipe import Recipe
 from distill.sources import Source
 from distill.student import Student
-from distill.train import REPORT_EVERY, Report
 from edge.gate import LEAK
 
 F32 = npt.NDArray[np.float32]
@@ -52,7 +52,7 @@ class GateNetwork(nn.Module):
         return folded
 
 
-def train_gate(student: Student, recipe: Recipe, sources: Sequence[Source], report: Report) -> GateNetwork:
+def train_gate(student: Student, recipe: Recipe, sources: Sequence[Source], run: Run) -> GateNetwork:
     """A gate that lowers the expected loss: the gammas' losses of the frozen student, weighted by the gate's softmax.
 
     The expectation replaces the paper's hard choice in training, because its gradient reaches every gamma.
@@ -72,7 +72,7 @@ def train_gate(student: Student, recipe: Recipe, sources: Sequence[Source], repo
         loss.backward()
         optimizer.step()
         if step % (4 * REPORT_EVERY) == 0:
-            report({"phase": "gate", "step": step, "loss": loss.item()})
+            run.report({"phase": "gate", "step": step, "loss": loss.item()})
     return gate.eval()
 
 

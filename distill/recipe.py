@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from calibration.clips import ClipSet
 from calibration.sets import open_set
@@ -107,13 +108,17 @@ class Recipe:
 
 
 def load_recipe(path: Path) -> Recipe:
-    """Read and check a recipe. Raises ConfigError."""
-    recipe = build(Recipe, read_yaml(path), str(path))
+    """Read and check a student's recipe. Raises ConfigError."""
+    return recipe_of({key: value for key, value in read_yaml(path).items() if key != "kind"}, str(path))
+
+
+def recipe_of(document: dict[str, Any], where: str) -> Recipe:
+    """A recipe from what its file holds. Raises ConfigError that names `where`."""
+    recipe = build(Recipe, document, where)
     unknown = {*recipe.reversed, *recipe.reversed.values()} - set(recipe.labels)
     if unknown:
-        raise ConfigError(f"{path}: reversed: {', '.join(sorted(unknown))} not among the labels {list(recipe.labels)}")
+        raise ConfigError(f"{where}: reversed: {', '.join(sorted(unknown))} not among the labels {list(recipe.labels)}")
     if not 0 <= recipe.folds.source < len(recipe.sources):
-        raise ConfigError(
-            f"{path}: folds: source: expected 0 to {len(recipe.sources) - 1}, found {recipe.folds.source}"
-        )
+        last = len(recipe.sources) - 1
+        raise ConfigError(f"{where}: folds: source: expected 0 to {last}, found {recipe.folds.source}")
     return recipe

@@ -91,6 +91,10 @@ class Batch:
     labels: Tensor
     heads: Tensor
 
+    def part(self, share: slice, device: torch.device) -> Batch:
+        """Some of the clips, on a device."""
+        return Batch(self.x[share].to(device), self.labels[share].to(device), self.heads[share].to(device))
+
 
 class Batches:
     """Endless balanced batches: a source by its share, a class, a clip, a gamma at random (the paper's first step)."""
@@ -100,7 +104,7 @@ class Batches:
         shares = np.array([source.share for source in sources])
         self._shares = shares / shares.sum()
         self._recipe = recipe
-        self._rng = rng
+        self.rng = rng
         self._reversed = {recipe.labels.index(a): recipe.labels.index(b) for a, b in recipe.reversed.items()}
 
     def __iter__(self) -> Batches:
@@ -111,11 +115,11 @@ class Batches:
         drawn = [self._draw() for _ in range(recipe.schedule.batch)]
         lumas, velocities, labels, heads = zip(*drawn, strict=True)
         levels = recipe.geometry.levels_per_pixel
-        x = augment(torch.stack(lumas), torch.stack(velocities), recipe.augment, levels, self._rng)
+        x = augment(torch.stack(lumas), torch.stack(velocities), recipe.augment, levels, self.rng)
         return Batch(x, torch.tensor(labels), torch.tensor(heads))
 
     def _draw(self) -> tuple[Tensor, Tensor, int, int]:
-        rng, recipe = self._rng, self._recipe
+        rng, recipe = self.rng, self._recipe
         source, by_class = self._sources[rng.choice(len(self._sources), p=self._shares)]
         clips = by_class[rng.integers(len(by_class))]
         clip = clips[rng.integers(len(clips))]

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import copy
-import json
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,13 +13,12 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn import functional
 
+from distill.checkpoint import Trainee
+from distill.loop import Losses, Run, fit
 from distill.recipe import Recipe, ScheduleConfig
 from distill.sources import Batch, Batches, Source
 from distill.student import Student, StudentConfig
 from edge.errors import DataError
-
-REPORT_EVERY = 50
-Report = Callable[[dict[str, float | str]], None]
 
 
 def new_student(recipe: Recipe) -> Student:
@@ -40,25 +37,21 @@ def new_student(recipe: Recipe) -> Student:
     )
 
 
-def pretrain(recipe: Recipe, sources: Sequence[Source], report: Report) -> Student:
+def pretrain(recipe: Recipe, sources: Sequence[Source], run: Run) -> Student:
     """A student that has seen the sources marked `pretrain`, and nothing else."""
     student = new_student(recipe)
     chosen = [source for source in sources if source.pretrain]
     if chosen and recipe.schedule.pretrain_steps:
-        batches = Batches(chosen, recipe, np.random.default_rng([recipe.seed, 1]))
-        _run(
-            student, batches, recipe.schedule, recipe.schedule.pretrain_steps, recipe.schedule.rate, "pretrain", report
-        )
+        rng = np.random.default_rng([recipe.seed, 1])
+        _train(student, Batches(chosen, recipe, rng), recipe, run, "pretrain")
     return student
 
 
-def fine_tune(pretrained: Student, recipe: Recipe, sources: Sequence[Source], report: Report) -> Student:
+def fine_tune(pretrained: Student, recipe: Recipe, sources: Sequence[Source], run: Run) -> Student:
     """A copy of a pre-trained student, trained on all sources together."""
     student = copy.deepcopy(pretrained)
     torch.manual_seed(recipe.seed)
-    batches = Batches(sources, recipe, np.random.default_rng([recipe.seed, 2]))
-    rate = recipe.schedule.rate * (0.5 if recipe.schedule.pretrain_steps else 1.0)
-    _run(student, batches, recipe.schedule, recipe.schedule.steps, rate, "train", report)
+    _train(student, Batches(sources, recipe, np.random.default_rng([recipe.seed, 2])), recipe, run, "train")
     return student.eval()
 
 
@@ -91,39 +84,23 @@ def loss_of(logits: Tensor, batch: Batch, schedule: ScheduleConfig) -> Tensor:
     return clip + schedule.tick_weight * tick
 
 
-def _run(
-    student: Student, batches: Batches, schedule: ScheduleConfig, steps: int, rate: float, phase: str, report: Report
-) -> None:
+def _train(student: Student, batches: Batches, recipe: Recipe, run: Run, stage: str) -> None:
+    schedule, device = recipe.schedule, run.team.device
+    steps = schedule.pretrain_steps if stage == "pretrain" else schedule.steps
+    # What is pre-trained already moves in smaller steps.
+    rate = schedule.rate * (0.5 if stage == "train" and schedule.pretrain_steps else 1.0)
+    if run.is_over(stage):
+        return
+    share = run.team.share(schedule.batch)
+    student.to(device)
     optimizer = torch.optim.AdamW(student.parameters(), rate, weight_decay=schedule.weight_decay)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.15)
-    student.train()
-    started, losses = time.monotonic(), list[float]()
-    for step in range(1, steps + 1):
-        batch = next(batches)
-        with torch.autocast("cpu", torch.bfloat16):
+
+    def losses_of(_: int) -> Iterator[Losses]:
+        batch = next(batches).part(share, device)
+        with torch.autocast(device.type, torch.bfloat16):
             logits = student(batch.x)
-        loss = loss_of(logits, batch, schedule)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        cycle.step()
-        losses.append(loss.item())
-        if step % REPORT_EVERY == 0 or step == steps:
-            elapsed_s = time.monotonic() - started
-            report({"phase": phase, "step": step, "loss": float(np.mean(losses)), "elapsed_s": round(elapsed_s, 1)})
-            losses.clear()
+        yield {"classification": loss_of(logits, batch, schedule)}
 
-
-def metrics_writer(path: Path, show: Callable[[str], None]) -> Report:
-    """Reports as JSON lines in a file, and for people."""
-
-    def report(values: dict[str, float | str]) -> None:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
-        show(
-            "  ".join(
-                f"{key} {value:.4g}" if isinstance(value, float) else f"{key} {value}" for key, value in values.items()
-            )
-        )
-
-    return report
+    fit(run, stage, Trainee(student, optimizer, cycle, batches.rng), steps, losses_of)
+    student.cpu()

@@ -1,0 +1,90 @@
+"""`distill pretrain`, `train` and `folds` for a student; what they leave in their folder.
+
+DIR/pretrained.safetensors, or DIR/student.safetensors, DIR/gate.safetensors and the float bundle DIR/bundle.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from distill.bundles import write_float_bundle
+from distill.checkpoint import load_model, read_tensors, write_tensors
+from distill.gate import GateNetwork, train_gate
+from distill.job import Job
+from distill.loop import Run
+from distill.parallel import Team
+from distill.recipe import Recipe, recipe_of
+from distill.sources import Source, load_sources
+from distill.student import Student
+from distill.train import fine_tune, load_weights, pretrain, save_weights
+from edge.bundle import Bundle
+from edge.errors import UsageError
+
+PRETRAINED, STUDENT, GATE, BUNDLE = "pretrained.safetensors", "student.safetensors", "gate.safetensors", "bundle"
+
+
+def run_student(job: Job, folder: Path, team: Team, resume: bool = False) -> None:
+    """Train as the job says. Raises EdgeError."""
+    recipe = recipe_of(job.fields, job.recipe_name)
+    if team.first and not resume:
+        job.write(folder)
+    sources = load_sources(recipe, job.data_root, job.cache, job.workers, _progress if team.first else None)
+    learn = ("train", "gate")
+    if job.command == "pretrain":
+        student = pretrain(recipe, sources, Run(folder, ("pretrain",), team, resume))
+        if team.first:
+            save_weights(student, folder / PRETRAINED)
+    elif job.command == "train":
+        run = Run(folder, learn if job.start else ("pretrain", *learn), team, resume)
+        _finish(folder, run, _start(job, recipe, sources, run), sources, recipe, job)
+    else:
+        run = Run(folder, () if job.start else ("pretrain",), team, resume)
+        pretrained = _start(job, recipe, sources, run)
+        for number, actors in enumerate(recipe.folds.actors):
+            fold = folder / str(number)
+            if not (resume and (fold / BUNDLE).exists()):
+                chosen = [source.without(actors) for source in sources]
+                _finish(fold, Run(fold, learn, team, resume), pretrained, chosen, recipe, job)
+            held_out = sources[recipe.folds.source]
+            names = [name for name, actor in zip(held_out.names, held_out.actors, strict=True) if actor in actors]
+            (fold / "clips.txt").write_text("".join(f"{name}\n" for name in names))
+
+
+def export_student(job: Job, folder: Path, target: Path) -> None:
+    """The float bundle of a finished run, written anew. Raises UsageError where the run is not finished."""
+    recipe = recipe_of(job.fields, job.recipe_name)
+    if not (folder / GATE).exists():
+        raise UsageError(f"{folder}: this training is not finished; `distill resume {folder}` finishes it")
+    student = load_weights(recipe, folder / STUDENT)
+    gate = GateNetwork(recipe.gate.window, len(recipe.geometry.gammas))
+    load_model(gate, read_tensors(folder / GATE)[0], str(folder / GATE))
+    write_float_bundle(target, student.eval(), gate.eval(), recipe, job.recipe_name)
+    print(f"wrote {target}")
+
+
+def bundle_of(folder: Path) -> Bundle:
+    """The bundle of a finished run. Raises UsageError."""
+    if not (folder / BUNDLE).exists():
+        raise UsageError(f"{folder}: no {BUNDLE} here; `distill resume {folder}` finishes the training")
+    return Bundle.load(folder / BUNDLE)
+
+
+def _start(job: Job, recipe: Recipe, sources: list[Source], run: Run) -> Student:
+    return load_weights(recipe, job.start) if job.start else pretrain(recipe, sources, run)
+
+
+def _finish(folder: Path, run: Run, pretrained: Student, sources: list[Source], recipe: Recipe, job: Job) -> None:
+    student = fine_tune(pretrained, recipe, sources, run)
+    if run.team.first:
+        gate = train_gate(student, recipe, sources, run)
+        save_weights(student, folder / STUDENT)
+        write_tensors(folder / GATE, gate.state_dict(), {})
+        write_float_bundle(folder / BUNDLE, student, gate, recipe, job.recipe_name)
+        print(f"wrote {folder / BUNDLE}")
+    run.team.wait()
+
+
+def _progress(name: str, done: int, of: int) -> None:
+    if done == of or done % 20 == 0:
+        print(f"\r{name}: {done} of {of} clips", end="\n" if done == of else "", file=sys.stderr, flush=True)
