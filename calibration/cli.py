@@ -1,21 +1,27 @@
-"""`calibration`: lists the data sets that other commands take by name, and renders the demo clip."""
+"""`calibration`: lists the data sets that other commands take by name, checks them, and renders the demo clip."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from calibration import demo
+from calibration import demo, measure_camera
+from calibration.check import check
+from calibration.evaluate import show_progress
+from calibration.roots import data_root
 from calibration.sets import named_sets
-from edge.errors import EXIT_STOPPED, EdgeError
+from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError, UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments = _parser().parse_args(argv)
     try:
+        if hasattr(arguments, "run"):
+            return int(arguments.run(arguments))
         if arguments.command == "list":
             _list()
         else:
@@ -32,7 +38,23 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("list", help="the data sets, and what each needs")
     render = commands.add_parser("demo", help="render the demo clip and its true segments")
     render.add_argument("--out", metavar="MP4", type=Path, required=True, help="the file; a .json goes beside it")
+    measure_camera.add_parser(commands)
+    examine = commands.add_parser("check", help="count a data set's clips and list everything that is wrong with it")
+    examine.add_argument("name", help="ellar, ellar_val, arid, arid15, ug2, dark48, folder:DIR")
+    examine.add_argument("--data-root", type=Path, metavar="DIR", help="where downloaded data sets lie")
+    examine.add_argument("--full", action="store_true", help="decode every frame (default: the first of every file)")
+    examine.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1), help="default: %(default)s")
+    examine.set_defaults(run=_check)
     return parser
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    if arguments.workers < 1:
+        raise UsageError(f"--workers is {arguments.workers}; it must be 1 or more")
+    root = data_root(arguments.data_root)
+    report = check(arguments.name, root, arguments.workers, arguments.full, show_progress("looked at"))
+    print(report)
+    return EXIT_FAILURE if report.problems else EXIT_STOPPED
 
 
 def _list() -> None:

@@ -18,7 +18,7 @@ class Clip:
     name: unique within its set. label: index into the set's labels. source: opens the recording from its start; a
     module-level function or a `functools.partial` of one, so that clips travel between processes.
     identity: changes when the content may have changed; what a cache is keyed by.
-    actor, camera, light: None where not known.
+    actor, camera, light, location: None where not known.
     """
 
     name: str
@@ -28,6 +28,7 @@ class Clip:
     actor: str | None = None
     camera: str | None = None
     light: str | None = None
+    location: str | None = None
 
     def frames(self) -> Iterator[Frame]:
         """Decode or render, frame by frame. Raises DataError that names the file."""

@@ -8,9 +8,13 @@ from pathlib import Path, PurePosixPath
 
 from calibration import video
 from calibration.clips import Clip, ClipSet
+from calibration.side import Side, read_side
 from edge.errors import DataError
 
-LAYOUT = "DIR/labels.csv with the columns file,class[,actor,camera,light], or DIR/<class>/*.mp4 (avi, mkv, mov, ...)"
+LAYOUT = (
+    "DIR/labels.csv with the columns file,class[,actor,camera,light,location], or DIR/<class>/*.mp4 (avi, mkv, mov, "
+    "...); optionally DIR/pattern.txt, a regular expression for file names"
+)
 
 
 def open_folder(name: str, folder: Path) -> ClipSet:
@@ -21,7 +25,8 @@ def open_folder(name: str, folder: Path) -> ClipSet:
     if not rows:
         raise DataError(f"{name}: no clips in {folder}; expected {LAYOUT}")
     labels = tuple(sorted({row["class"] for row in rows}))
-    return ClipSet(name, labels, [_clip(folder, row, labels) for row in rows])
+    side = read_side(None, folder / "pattern.txt")
+    return ClipSet(name, labels, [_clip(folder, row, labels, side) for row in rows])
 
 
 def table(path: Path) -> list[dict[str, str]]:
@@ -53,14 +58,12 @@ def _tree(folder: Path) -> list[dict[str, str]]:
     return [{"file": p.relative_to(folder).as_posix(), "class": p.parent.name} for p in videos]
 
 
-def _clip(folder: Path, row: dict[str, str], labels: tuple[str, ...]) -> Clip:
+def _clip(folder: Path, row: dict[str, str], labels: tuple[str, ...], side: Side) -> Clip:
     path = folder / row["file"]
     return Clip(
         name=row["file"],
         label=labels.index(row["class"]),
         source=partial(video.read, path),
         identity=video.identity(path),
-        actor=row.get("actor") or None,
-        camera=row.get("camera") or None,
-        light=row.get("light") or None,
+        **{field: row.get(field) or told for field, told in side.of(row["file"]).items()},
     )

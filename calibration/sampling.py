@@ -74,7 +74,7 @@ def delta(frames: int, count: int, rng: Rng) -> Indices:
     """
     _check(frames, count)
     rate = min((frames + count * rng.uniform(0, MAXIMUM_DELTA)) / count, MAXIMUM_RATE)
-    sampled = np.minimum(np.arange(max(1, int(frames / rate))) * rate, frames - 1).astype(np.int64)
+    sampled: Indices = np.minimum(np.arange(max(1, int(frames / rate))) * rate, frames - 1).astype(np.int64)
     if len(sampled) > count:
         start = int(rng.integers(len(sampled) - count + 1))
         return sampled[start : start + count]

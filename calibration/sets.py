@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from calibration.clips import Clip, ClipSet
-from calibration.ellar import SPLITS as ELLAR_SPLITS
-from calibration.ellar import open_ellar
 from calibration.folder import open_folder
+from calibration.published import LIGHTS, PUBLISHED, Published, open_published
+from calibration.roots import data_root as find_data_root
 from calibration.synthetic.motions import SIX, TWELVE
 from calibration.synthetic.relight import open_relit
 from calibration.synthetic.splits import SPLITS as SYNTHETIC_SPLITS
@@ -41,8 +41,13 @@ def _synthetic(split: str, labels: tuple[str, ...]) -> Callable[[str, Path | Non
     return lambda name, _: open_synthetic(name, split, labels)
 
 
-def _ellar(split: str) -> Callable[[str, Path | None], ClipSet]:
-    return lambda name, data_root: open_ellar(name, split, data_root)
+def _published(published: Published, split: str, light: str | None = None) -> NamedSet:
+    name = "_".join(part for part in (published.name, light and light.lower(), split) if part)
+    lists = f"{published.folder}/{published.lists[split]}, {published.folder}/{published.videos}"
+    needs = f"{published.title} under --data-root: {lists}"
+    if light:
+        needs += f", and {published.folder}_clips.csv or {published.folder}_pattern.txt that tell the light"
+    return NamedSet(name, needs, lambda name, root: open_published(published, name, split, light, find_data_root(root)))
 
 
 def named_sets() -> tuple[NamedSet, ...]:
@@ -59,10 +64,14 @@ def named_sets() -> tuple[NamedSet, ...]:
             for split, count in SYNTHETIC_SPLITS.items()
         ),
         NamedSet("relit:DIR", "DIR/labels.csv (file,class,actor) and depth recordings of people, .npz", _relit),
-        NamedSet("folder:DIR", "DIR/labels.csv (file,class[,actor,camera,light]) or DIR/<class>/*.mp4", _folder),
+        NamedSet(
+            "folder:DIR", "DIR/labels.csv (file,class[,actor,camera,light,location]) or DIR/<class>/*.mp4", _folder
+        ),
         *(
-            NamedSet(f"ellar_{split}", "ELLAR under --data-root: ELLAR/ELLAR_label_*.txt, ELLAR/videos", _ellar(split))
-            for split in ELLAR_SPLITS
+            _published(published, split, light)
+            for published in PUBLISHED
+            for light in ((None, *LIGHTS) if published.by_light else (None,))
+            for split in published.lists
         ),
     )
 

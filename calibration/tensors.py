@@ -6,10 +6,8 @@ Training and calibration read these; nothing here repeats arithmetic of `edge`.
 from __future__ import annotations
 
 import hashlib
-import multiprocessing
 import os
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
@@ -19,7 +17,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.clips import Clip
+from calibration.parallel import in_order
 from edge.cadence import Cadence, at_cadence
+from edge.errors import DataError
 from edge.frame import Frame, Image
 from edge.frontend import FrameStatistics, FrontEnd
 from edge.motion import LumaFlow
@@ -80,6 +80,27 @@ def clip_tensors(frames: Iterable[Frame], geometry: Geometry) -> ClipTensors:
     return ClipTensors(np.stack(ticks, axis=1), np.asarray(seen, np.float32))
 
 
+def stream_tensors(
+    clips: Iterable[Clip],
+    geometry: Geometry,
+    cache: Path,
+    workers: int = 1,
+    damaged: Callable[[Clip, DataError], None] | None = None,
+) -> Iterator[tuple[Clip, ClipTensors]]:
+    """The tensors of every clip, in order, a few at a time in memory; made once, then read from `cache`.
+
+    A run that was stopped goes on where it was. damaged: told of every clip that cannot be decoded, which is then left
+    out; without it the first one raises DataError. Raises WorkerError.
+    """
+    cache.mkdir(parents=True, exist_ok=True)
+    for clip, future in in_order(partial(_cached, geometry=geometry, cache=cache), clips, workers):
+        error = future.exception()
+        if isinstance(error, DataError) and damaged is not None:
+            damaged(clip, error)
+        else:
+            yield clip, future.result()
+
+
 def load_tensors(
     clips: Sequence[Clip],
     geometry: Geometry,
@@ -87,18 +108,12 @@ def load_tensors(
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[ClipTensors]:
-    """The tensors of every clip, in order; made once, then read from `cache`. progress: called with (done, all).
-
-    Raises DataError where a clip cannot be decoded.
-    """
-    cache.mkdir(parents=True, exist_ok=True)
+    """All of `stream_tensors` in memory. progress: called with (done, all). Raises DataError, WorkerError."""
     tensors = []
-    # Fresh processes, not forks: a fork of a process that has used PyTorch's threads can hang.
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        for tensor in pool.map(partial(_cached, geometry=geometry, cache=cache), clips, chunksize=4):
-            tensors.append(tensor)
-            if progress is not None:
-                progress(len(tensors), len(clips))
+    for _, tensor in stream_tensors(clips, geometry, cache, workers):
+        tensors.append(tensor)
+        if progress is not None:
+            progress(len(tensors), len(clips))
     return tensors
 
 

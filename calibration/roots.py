@@ -1,0 +1,35 @@
+"""Where downloaded data sets lie: --data-root, else EDGE_DATA, else a file of the user."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.fields import build, read_yaml
+
+
+@dataclass(frozen=True)
+class _Settings:
+    data_root: str
+
+
+def data_root(option: Path | None, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder, or None where nothing names one.
+
+    The file is `ellar-edge/data.yaml` under XDG_CONFIG_HOME (~/.config), its one key data_root. Raises ConfigError.
+    """
+    if option is not None:
+        return option
+    if environment.get("EDGE_DATA"):
+        return Path(environment["EDGE_DATA"])
+    settings = _settings_file(environment)
+    if not settings.is_file():
+        return None
+    return Path(build(_Settings, read_yaml(settings), str(settings)).data_root).expanduser()
+
+
+def _settings_file(environment: Mapping[str, str]) -> Path:
+    home = environment.get("XDG_CONFIG_HOME")
+    return (Path(home) if home else Path.home() / ".config") / "ellar-edge" / "data.yaml"

@@ -1,0 +1,77 @@
+"""Tensors stream in order, from several processes, are kept, and a damaged video costs itself alone."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration.clips import Clip
+from calibration.parallel import AHEAD, in_order
+from calibration.sets import open_set
+from calibration.tensors import Geometry, clip_tensors, load_tensors, stream_tensors
+from edge.errors import DataError
+from tests.calibration.trees import write_video
+from tests.clips import square_set
+
+GEOMETRY = Geometry(height=24, width=32, input_height=6, input_width=8, gammas=(1.0, 2.0))
+
+
+def test_two_processes_give_what_one_gives_in_order(tmp_path: Path) -> None:
+    clips = square_set(10).clips
+    seen: list[tuple[int, int]] = []
+    streamed = list(stream_tensors(iter(clips), GEOMETRY, tmp_path / "a", workers=2))
+    loaded = load_tensors(clips, GEOMETRY, tmp_path / "b", 1, lambda done, of: seen.append((done, of)))
+    assert [clip.name for clip, _ in streamed] == [clip.name for clip in clips]
+    for clip, (_, ours), theirs in zip(clips, streamed, loaded, strict=True):
+        expected = clip_tensors(clip.frames(), GEOMETRY)
+        for tensors in (ours, theirs):
+            assert np.array_equal(tensors.x, expected.x) and tensors.x.dtype == np.uint8
+            assert np.array_equal(tensors.statistics, expected.statistics)
+    assert seen == [(done, 10) for done in range(1, 11)]
+
+
+def count_up(folder: Path, item: int) -> int:
+    (folder / str(item)).touch()
+    return item
+
+
+def test_no_more_is_in_flight_than_fits_in_memory(tmp_path: Path) -> None:
+    """The consumer's pace is the limit: what it has not asked for is not begun."""
+    stream = in_order(partial(count_up, tmp_path), range(1000), 2)
+    taken = [next(stream)[1].result() for _ in range(10)]
+    assert taken == list(range(10))
+    stream.close()
+    assert len(list(tmp_path.iterdir())) <= 10 + 2 * AHEAD
+
+
+def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    for seed in range(6):
+        write_video(tmp_path / "clips" / "walk" / f"{seed}.avi", seed)
+    clips = open_set(f"folder:{tmp_path / 'clips'}").clips
+    list(stream_tensors(clips[:3], GEOMETRY, tmp_path / "cache"))
+    kept = {path: path.stat().st_mtime_ns for path in (tmp_path / "cache").iterdir()}
+    assert len(kept) == 3
+    assert len(list(stream_tensors(clips, GEOMETRY, tmp_path / "cache"))) == 6
+    assert len(list((tmp_path / "cache").iterdir())) == 6
+    assert all(path.stat().st_mtime_ns == at for path, at in kept.items())
+
+
+def test_a_damaged_video_costs_itself_and_a_line(tmp_path: Path) -> None:
+    for seed in range(4):
+        write_video(tmp_path / "walk" / f"{seed}.avi", seed)
+    (tmp_path / "walk" / "1.avi").write_bytes(b"no video")
+    clips = open_set(f"folder:{tmp_path}").clips
+    lines: list[str] = []
+
+    def report(clip: Clip, error: DataError) -> None:
+        lines.append(f"{clip.name}: {error}")
+
+    streamed = list(stream_tensors(clips, GEOMETRY, tmp_path / "cache", 2, report))
+    assert [clip.name for clip, _ in streamed] == ["walk/0.avi", "walk/2.avi", "walk/3.avi"]
+    (line,) = lines
+    assert line.startswith("walk/1.avi: ") and "no frame could be decoded" in line
+    with pytest.raises(DataError, match=r"1\.avi: no frame could be decoded"):
+        load_tensors(clips, GEOMETRY, tmp_path / "cache")
