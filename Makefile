@@ -9,7 +9,7 @@ START := runs/student/pretrained.safetensors
 LEFT_OUT := --folds runs/folds --set folder:$(DATA)/arid_dark
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint check bench bundle demo clean
+.PHONY: help run setup test lint bench bundle clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -21,8 +21,8 @@ run: $(RUN)/.installed ## install the runtime alone and recognise the demo clip
 
 setup: $(DEV)/.installed ## make the development environment
 
-test: $(DEV)/.installed ## everything CI runs: lint, types, tests
-	$(MAKE) lint
+test: $(DEV)/.installed ## everything CI runs: lint, types, sanitizers, tests
+	$(MAKE) lint native-asan
 	$(BIN)/python -m pytest tests
 
 lint: $(DEV)/.installed ## format, lint and types
