@@ -96,7 +96,7 @@ class Teacher(nn.Module):
         return groups
 
     def train(self, mode: bool = True) -> Teacher:
-        """As nn.Module's, but frozen parts stay in evaluation mode: no dropout, and batch norms keep what they know."""
+        """As nn.Module's, but frozen parts stay in evaluation mode: no dropout, no change of batch norms."""
         super().train(mode)
         for name, part in self.named_children():
             if name not in self.stages[self.stage].rates:
@@ -111,6 +111,9 @@ class Teacher(nn.Module):
 class Normalise(nn.Module):
     """Levels to what a trunk was trained on: (clip - mean) / std; per channel, RGB, in levels."""
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(self, mean: Sequence[float], std: Sequence[float]) -> None:
         super().__init__()
         self.register_buffer("mean", torch.tensor(tuple(mean)).view(3, 1, 1, 1), persistent=False)
@@ -118,7 +121,7 @@ class Normalise(nn.Module):
 
     def forward(self, clip: Tensor) -> Tensor:
         """float32 [B,3,T,H,W] -> the same shape."""
-        return torch.as_tensor((clip - self.mean) / self.std)
+        return (clip - self.mean) / self.std
 
 
 def _is_decayed(key: str, parameter: Tensor) -> bool:

@@ -15,7 +15,7 @@ from edge.errors import ConfigError
 class BertHead(nn.Module):
     """Spatial average, a class token, learned positions, transformer layers; what the token has become is the result.
 
-    longest: the most time steps that have a position. hidden: width of the feed-forward part (BERT: 4 x channels).
+    longest: the most time steps that have a position. The feed-forward part is 4 x channels wide, as in BERT.
     """
 
     def __init__(
