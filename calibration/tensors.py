@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
+from typing import overload
 
 import cv2
 import numpy as np
@@ -101,6 +102,37 @@ def stream_tensors(
             yield clip, future.result()
 
 
+class StoredTensors(Sequence[ClipTensors]):
+    """The tensors of many clips, read from the cache one by one when they are asked for."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self._paths = paths
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    @overload
+    def __getitem__(self, index: int) -> ClipTensors: ...
+    @overload
+    def __getitem__(self, index: slice) -> StoredTensors: ...
+    def __getitem__(self, index: int | slice) -> ClipTensors | StoredTensors:
+        return StoredTensors(self._paths[index]) if isinstance(index, slice) else _read(self._paths[index])
+
+
+def store_tensors(
+    clips: Sequence[Clip],
+    geometry: Geometry,
+    cache: Path,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> StoredTensors:
+    """As `load_tensors`, but only the cache holds them: for sets larger than memory. Raises DataError, WorkerError."""
+    for done, _ in enumerate(stream_tensors(clips, geometry, cache, workers), start=1):
+        if progress is not None:
+            progress(done, len(clips))
+    return StoredTensors([_stored(clip, geometry, cache) for clip in clips])
+
+
 def load_tensors(
     clips: Sequence[Clip],
     geometry: Geometry,
@@ -117,13 +149,21 @@ def load_tensors(
     return tensors
 
 
+def _stored(clip: Clip, geometry: Geometry, cache: Path) -> Path:
+    key = hashlib.sha256(repr((REVISION, clip.identity, astuple(geometry))).encode()).hexdigest()[:32]
+    return cache / f"{key}.npz"
+
+
+def _read(path: Path) -> ClipTensors:
+    with np.load(path) as stored:
+        return ClipTensors(stored["x"], stored["statistics"])
+
+
 def _cached(clip: Clip, geometry: Geometry, cache: Path) -> ClipTensors:
     cv2.setNumThreads(1)
-    key = hashlib.sha256(repr((REVISION, clip.identity, astuple(geometry))).encode()).hexdigest()[:32]
-    path = cache / f"{key}.npz"
+    path = _stored(clip, geometry, cache)
     if path.exists():
-        with np.load(path) as stored:
-            return ClipTensors(stored["x"], stored["statistics"])
+        return _read(path)
     tensors = clip_tensors(clip.frames(), geometry)
     # Written aside and renamed: a kill leaves no half file that a later run would trust.
     aside = path.with_suffix(f".{os.getpid()}.tmp")

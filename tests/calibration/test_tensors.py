@@ -11,7 +11,7 @@ import pytest
 from calibration.clips import Clip
 from calibration.parallel import AHEAD, in_order
 from calibration.sets import open_set
-from calibration.tensors import Geometry, clip_tensors, load_tensors, stream_tensors
+from calibration.tensors import Geometry, clip_tensors, load_tensors, store_tensors, stream_tensors
 from edge.errors import DataError
 from tests.calibration.trees import write_video
 from tests.clips import square_set
@@ -31,6 +31,15 @@ def test_two_processes_give_what_one_gives_in_order(tmp_path: Path) -> None:
             assert np.array_equal(tensors.x, expected.x) and tensors.x.dtype == np.uint8
             assert np.array_equal(tensors.statistics, expected.statistics)
     assert seen == [(done, 10) for done in range(1, 11)]
+
+
+def test_stored_tensors_are_the_loaded_ones(tmp_path: Path) -> None:
+    clips = square_set(5).clips
+    stored, loaded = (make(clips, GEOMETRY, tmp_path) for make in (store_tensors, load_tensors))
+    assert len(stored) == 5 and len(stored[1:3]) == 2
+    for ours, theirs in zip(stored, loaded, strict=True):
+        assert np.array_equal(ours.x, theirs.x) and np.array_equal(ours.statistics, theirs.statistics)
+    assert np.array_equal(stored[1:3][-1].x, loaded[2].x)
 
 
 def count_up(folder: Path, item: int) -> int:
