@@ -69,8 +69,8 @@ setup(
         "pyyaml>=6",
     ],
     extras_require={
-        "quantize": ["onnx>=1.16", "rich>=13"],
-        "distill": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.5", "safetensors>=0.4", "rich>=13"],
+        "quantize": ["onnx>=1.16"],
+        "distill": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.5", "safetensors>=0.4"],
         "pi": ["picamera2>=0.3.12"],
         "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.8", "mypy>=1.13", "types-PyYAML", "build"],
     },
