@@ -32,6 +32,9 @@ TRAINING = {
 }
 
 
+PROTOCOLS = ("ellar-table3", "ellar-table4", "ellar-table5")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script. Returns the exit code."""
     options = _parser().parse_args(arguments)
@@ -100,12 +103,10 @@ def _evaluate(options: argparse.Namespace, processes: Team) -> None:
     from calibration.evaluate import evaluate, show_progress
     from calibration.sets import open_set
     from distill.job import read_job
-    from distill.scores import chosen, record, report
+    from distill.scores import record, tell
 
     job = read_job(options.run)
-    clips = chosen(open_set(options.set, options.data_root or job.data_root), options.light, options.camera)
-    if options.limit is not None:
-        clips = clips.subset(options.limit, options.seed)
+    clips = open_set(options.set, options.data_root or job.data_root, options.limit, options.seed)
     if job.kind == "teacher":
         from distill.teacher_eval import evaluate_teacher
 
@@ -118,8 +119,8 @@ def _evaluate(options: argparse.Namespace, processes: Team) -> None:
     else:
         raise UsageError(f"{options.run}: an enhancer decides nothing; evaluate a teacher that uses it")
     if processes.first:
-        print(report(evaluation))
-        record(options.run, evaluation, options.light, options.camera)
+        print(tell(evaluation, options.protocol))
+        record(options.run, evaluation)
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -143,8 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("run", type=Path, metavar="DIR", help="the folder of a training")
     evaluation.add_argument("--set", required=True, help="a data set by name: `calibration list` shows them")
     evaluation.add_argument("--data-root", type=Path, help="where data sets lie (default: the training's)")
-    evaluation.add_argument("--light", help="only clips of this light, such as LL")
-    evaluation.add_argument("--camera", help="only clips of this camera")
+    evaluation.add_argument("--protocol", choices=PROTOCOLS, help="a table of the ELLAR paper")
     evaluation.add_argument("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")
     evaluation.add_argument("--seed", type=int, default=0, help="of the choice that --limit makes (%(default)s)")
     export = commands.add_parser("export", help="a finished student's float bundle")

@@ -10,6 +10,7 @@ from calibration.clips import ClipSet
 from calibration.sets import open_set
 from calibration.tensors import Geometry
 from distill.augment import AugmentConfig
+from distill.wiid import WiidConfig
 from edge.errors import ConfigError
 from edge.fields import build, read_yaml
 from edge.manifest import DataSource, SmoothingSpec
@@ -85,8 +86,22 @@ class FoldsConfig:
 
 
 @dataclass(frozen=True)
+class DistillationConfig:
+    """What a teacher's word weighs beside the labels (Hinton et al., 2015). feature_weight: 0 leaves features alone.
+
+    ActLumos, which distils on logits for the dark, publishes neither weight nor temperature.
+    """
+
+    weight: float = 1.0
+    temperature: float = 4.0
+    feature_weight: float = 0.0
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """reversed: what an action becomes when it is played backwards; an action that is not named is never reversed."""
+    """distillation: needs a teacher, `--teacher DIR`. wiid: what an ablation switches (distill/wiid.py).
+
+    reversed: what an action becomes when it is played backwards; an action that is not named is never reversed."""
 
     name: str
     labels: tuple[str, ...]
@@ -100,6 +115,8 @@ class Recipe:
     student: StudentShape = field(default_factory=StudentShape)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     gate: GateConfig = field(default_factory=GateConfig)
+    distillation: DistillationConfig | None = None
+    wiid: WiidConfig | None = None
 
     @property
     def data(self) -> tuple[DataSource, ...]:

@@ -1,59 +1,37 @@
-"""An evaluation as the papers report it: top-1 and top-5, by light and camera."""
+"""An evaluation as `distill eval` tells it and keeps it."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from calibration.clips import ClipSet
-from calibration.evaluate import ClipResult, Evaluation, left_out, summary_line
-from edge.errors import DataError
+from calibration.protocols import PROTOCOLS, groups
+from calibration.report import percent, report, table
+from calibration.scores import GROUPS, Evaluation
 
 EVALUATIONS = "evaluations.jsonl"
-BEST = 5
 
 
-def chosen(clips: ClipSet, light: str | None, camera: str | None) -> ClipSet:
-    """The clips of one light and one camera; None takes all. Raises DataError where none is left."""
-    kept = [c for c in clips.clips if light in (None, c.light) and camera in (None, c.camera)]
-    if not kept:
-        known = sorted({f"{c.light}/{c.camera}" for c in clips.clips})
-        raise DataError(f"{clips.name}: no clip of light {light} and camera {camera}; it has {', '.join(known)}")
-    return replace(clips, clips=kept)
+def tell(evaluation: Evaluation, protocol: str | None = None) -> str:
+    """For people: all clips, every class, and the protocol's table, or every light, camera and actor that is known.
+
+    Raises DataError where the clips do not say what the protocol asks for.
+    """
+    parts = [report([evaluation]), f"top-5 {percent(evaluation.top(5))} %"]
+    if protocol is not None:
+        parts.append(table(PROTOCOLS[protocol]([evaluation])))
+    else:
+        parts += [table(groups(evaluation, by)) for by in GROUPS if len(evaluation.by(by)) > 1]
+    return "\n\n".join(parts)
 
 
-def top(results: Sequence[ClipResult], best: int) -> float:
-    """Share of clips whose true label is among the `best` likeliest."""
-    hits = [r.ticks > 0 and r.label in np.argsort(-r.probabilities, kind="stable")[:best] for r in results]
-    return sum(hits) / len(hits)
-
-
-def report(evaluation: Evaluation) -> str:
-    """For people: everything, every class, then every light and camera that the clips name."""
-    results = evaluation.results
-    lines = [summary_line(evaluation), f"{top(results, BEST):.1%} top-{BEST}"]
-    lines += [f"  {label:<16}{right:>6}/{count}" for label, (right, count) in evaluation.per_class.items()]
-    groups = sorted({(r.clip.light or "-", r.clip.camera or "-") for r in results})
-    for light, camera in groups if len(groups) > 1 else ():
-        part = [r for r in results if (r.clip.light or "-", r.clip.camera or "-") == (light, camera)]
-        scores = f"{top(part, 1):.1%} top-1, {top(part, BEST):.1%} top-{BEST}"
-        lines.append(f"  {light}/{camera:<20} {scores}, {len(part)} clips")
-    return "\n".join(lines + left_out(evaluation))
-
-
-def record(run: Path, evaluation: Evaluation, light: str | None, camera: str | None) -> None:
+def record(run: Path, evaluation: Evaluation) -> None:
     """Add a line to DIR/evaluations.jsonl."""
     values = {
         "set": evaluation.set_name,
-        "light": light,
-        "camera": camera,
         "clips": len(evaluation.results),
         "top1": evaluation.top1,
-        "top5": top(evaluation.results, BEST),
+        "top5": evaluation.top(5).value,
         "macro": evaluation.macro,
         "interval95": evaluation.interval95,
     }

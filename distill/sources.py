@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from calibration.clips import ClipSet
+from calibration.clips import Clip, ClipSet
 from calibration.tensors import ClipTensors, load_tensors
 from distill.augment import augment, reverse_time, window
 from distill.recipe import Recipe
@@ -19,9 +20,22 @@ from edge.errors import DataError
 Rng = np.random.Generator
 
 
+class Lesson(NamedTuple):
+    """A teacher on one clip, mean over its views. logits: float32 [classes], the recipe's; features: float32 [D]."""
+
+    logits: Tensor
+    features: Tensor
+
+
+Teach = Callable[[Clip], Lesson]
+
+
 @dataclass(frozen=True)
 class Source:
-    """One set in memory. labels: index into the recipe's labels. share: of a batch."""
+    """One set in memory. labels: index into the recipe's labels. share: of a batch.
+
+    lessons: what a teacher says of every clip, None without a teacher.
+    """
 
     names: tuple[str, ...]
     clips: tuple[ClipTensors, ...]
@@ -29,6 +43,7 @@ class Source:
     actors: tuple[str | None, ...]
     share: float
     pretrain: bool
+    lessons: tuple[Lesson, ...] | None = None
 
     def without(self, actors: Sequence[str]) -> Source:
         """The same source without these people."""
@@ -39,6 +54,7 @@ class Source:
             clips=tuple(self.clips[i] for i in kept),
             labels=tuple(self.labels[i] for i in kept),
             actors=tuple(self.actors[i] for i in kept),
+            lessons=None if self.lessons is None else tuple(self.lessons[i] for i in kept),
         )
 
     def by_class(self) -> list[list[int]]:
@@ -52,8 +68,9 @@ def load_sources(
     cache: Path,
     workers: int,
     progress: Callable[[str, int, int], None] | None = None,
+    teach: Teach | None = None,
 ) -> list[Source]:
-    """Decode or render every source of the recipe. Raises ConfigError, DataError."""
+    """Decode or render every source of the recipe; `teach` asks the teacher. Raises ConfigError, DataError."""
     sources = []
     for config in recipe.sources:
         clip_set = _known(config.open(data_root), recipe.labels)
@@ -71,6 +88,7 @@ def load_sources(
                 actors=tuple(clip_set.clips[i].actor for i in usable),
                 share=config.share,
                 pretrain=config.pretrain,
+                lessons=None if teach is None else tuple(teach(clip_set.clips[i]) for i in usable),
             )
         )
     return sources
@@ -85,15 +103,42 @@ def _known(clip_set: ClipSet, labels: Sequence[str]) -> ClipSet:
 
 @dataclass(frozen=True)
 class Batch:
-    """x: float32 [B,T,3,h,w] in levels; labels: int64 [B]; heads: int64 [B], the gamma of each clip."""
+    """x: float32 [B,T,3,h,w] in levels; labels: int64 [B]; heads: int64 [B], the gamma of each clip.
+
+    sources: int64 [B], the number of each clip's source. lessons: the teacher's, for the clips at `taught`: int64 [L].
+    """
 
     x: Tensor
     labels: Tensor
     heads: Tensor
+    sources: Tensor
+    taught: Tensor
+    lessons: Lesson | None = None
 
     def part(self, share: slice, device: torch.device) -> Batch:
         """Some of the clips, on a device."""
-        return Batch(self.x[share].to(device), self.labels[share].to(device), self.heads[share].to(device))
+        chosen = torch.arange(len(self.x))[share]
+        matches = self.taught.unsqueeze(1) == chosen.unsqueeze(0)
+        lessons = self.lessons and Lesson(*(values[matches.any(1)].to(device) for values in self.lessons))
+        return Batch(
+            self.x[share].to(device),
+            self.labels[share].to(device),
+            self.heads[share].to(device),
+            self.sources[share].to(device),
+            matches.nonzero()[:, 1].to(device),
+            lessons,
+        )
+
+
+class Drawn(NamedTuple):
+    """A clip for a batch: luma [T,h,w], velocity [T,2,h,w], the teacher's lesson if it applies."""
+
+    luma: Tensor
+    velocity: Tensor
+    label: int
+    head: int
+    source: int
+    lesson: Lesson | None
 
 
 class Batches:
@@ -107,27 +152,39 @@ class Batches:
         self.rng = rng
         self._reversed = {recipe.labels.index(a): recipe.labels.index(b) for a, b in recipe.reversed.items()}
 
+    @property
+    def lesson_width(self) -> int | None:
+        """Width of the teacher's features; None without a teacher."""
+        taught = [source.lessons[0] for source, _ in self._sources if source.lessons]
+        return len(taught[0].features) if taught else None
+
     def __iter__(self) -> Batches:
         return self
 
     def __next__(self) -> Batch:
         recipe = self._recipe
         drawn = [self._draw() for _ in range(recipe.schedule.batch)]
-        lumas, velocities, labels, heads = zip(*drawn, strict=True)
         levels = recipe.geometry.levels_per_pixel
-        x = augment(torch.stack(lumas), torch.stack(velocities), recipe.augment, levels, self.rng)
-        return Batch(x, torch.tensor(labels), torch.tensor(heads))
+        lumas, velocities = torch.stack([one.luma for one in drawn]), torch.stack([one.velocity for one in drawn])
+        x = augment(lumas, velocities, recipe.augment, levels, self.rng)
+        labels, heads, sources = torch.tensor([(one.label, one.head, one.source) for one in drawn]).unbind(1)
+        taught = [i for i, one in enumerate(drawn) if one.lesson is not None]
+        lessons = [one.lesson for one in drawn if one.lesson is not None]
+        stacked = Lesson(*map(torch.stack, zip(*lessons, strict=True))) if lessons else None
+        return Batch(x, labels, heads, sources, torch.tensor(taught, dtype=torch.int64), stacked)
 
-    def _draw(self) -> tuple[Tensor, Tensor, int, int]:
+    def _draw(self) -> Drawn:
         rng, recipe = self.rng, self._recipe
-        source, by_class = self._sources[rng.choice(len(self._sources), p=self._shares)]
+        number = int(rng.choice(len(self._sources), p=self._shares))
+        source, by_class = self._sources[number]
         clips = by_class[rng.integers(len(by_class))]
         clip = clips[rng.integers(len(clips))]
         head = int(rng.integers(len(recipe.geometry.gammas)))
         ticks, levels = recipe.schedule.ticks, recipe.geometry.levels_per_pixel
         luma, velocity = window(source.clips[clip].x[head], ticks, recipe.augment, levels, rng)
-        label = source.labels[clip]
+        label, lesson = source.labels[clip], source.lessons[clip] if source.lessons else None
         if label in self._reversed and rng.random() < recipe.augment.reverse:
             luma, velocity = reverse_time(luma, velocity)
-            label = self._reversed[label]
-        return luma, velocity, label, head
+            # The teacher has not seen the clip backwards.
+            label, lesson = self._reversed[label], None
+        return Drawn(luma, velocity, label, head, number, lesson)

@@ -146,9 +146,17 @@ class Student(nn.Module):
 
     def forward(self, clip: Tensor) -> Tensor:
         """float32 [B,T,3,H,W], levels -> logits float32 [B,T,heads,classes]; every tick sees only its past."""
+        return self.score(self.features(clip))
+
+    def features(self, clip: Tensor) -> Tensor:
+        """float32 [B,T,3,H,W], levels -> what the heads see of every tick, [B,T,2 * embedding]."""
         batch, ticks = clip.shape[:2]
-        logits = self._tick(self._centred(clip.flatten(0, 1)), ClipMemory(ticks))
-        return logits.view(batch, ticks, *logits.shape[1:])
+        return self._embedded(self._centred(clip.flatten(0, 1)), ClipMemory(ticks)).view(batch, ticks, -1)
+
+    def score(self, features: Tensor) -> Tensor:
+        """Features [B,T,2 * embedding] -> logits [B,T,heads,classes]."""
+        logits = self._scores(features.flatten(0, 1)[..., None, None])
+        return logits.view(*features.shape[:2], *logits.shape[1:])
 
     def step(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """One tick of a stream: float32 [1,3,H,W], states [1,h,w,c] -> logits [1,heads,classes], next states."""
@@ -173,6 +181,9 @@ class Student(nn.Module):
         return (levels - self.config.input_zero) * self.config.input_scale
 
     def _tick(self, x: Tensor, memory: Memory) -> Tensor:
+        return self._scores(self._embedded(x, memory))
+
+    def _embedded(self, x: Tensor, memory: Memory) -> Tensor:
         for halve, shifted in zip(self.halve, self.shifted, strict=True):
             x = halve(x)
             count = int(x.shape[1] * self.config.shift_fraction)
@@ -180,6 +191,8 @@ class Student(nn.Module):
             x = shifted(torch.cat([memory.previous(now), rest], 1))
         x = torch.cat([x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)], 1)
         x = self.embed(x)
-        x = torch.cat([x, self.temporal(memory.history(x, self.config.history))], 1)
-        scores: Tensor = self.heads(self.dropout(x))
+        return torch.cat([x, self.temporal(memory.history(x, self.config.history))], 1)
+
+    def _scores(self, features: Tensor) -> Tensor:
+        scores: Tensor = self.heads(self.dropout(features))
         return scores.view(-1, self.config.heads, self.config.classes)

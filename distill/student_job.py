@@ -12,10 +12,11 @@ from distill.bundles import write_float_bundle
 from distill.checkpoint import load_model, read_tensors, write_tensors
 from distill.gate import GateNetwork, train_gate
 from distill.job import Job
+from distill.lessons import Lessons
 from distill.loop import Run
 from distill.parallel import Team
 from distill.recipe import Recipe, recipe_of
-from distill.sources import Source, load_sources
+from distill.sources import Source, Teach, load_sources
 from distill.student import Student
 from distill.train import fine_tune, load_weights, pretrain, save_weights
 from edge.bundle import Bundle
@@ -27,9 +28,10 @@ PRETRAINED, STUDENT, GATE, BUNDLE = "pretrained.safetensors", "student.safetenso
 def run_student(job: Job, folder: Path, team: Team, resume: bool = False) -> None:
     """Train as the job says. Raises EdgeError."""
     recipe = recipe_of(job.fields, job.recipe_name)
+    progress, teach = _progress if team.first else None, _teach(job, recipe, team)
+    sources = load_sources(recipe, job.data_root, job.cache, job.workers, progress, teach)
     if team.first and not resume:
         job.write(folder)
-    sources = load_sources(recipe, job.data_root, job.cache, job.workers, _progress if team.first else None)
     learn = ("train", "gate")
     if job.command == "pretrain":
         student = pretrain(recipe, sources, Run(folder, ("pretrain",), team, resume))
@@ -83,6 +85,13 @@ def _finish(folder: Path, run: Run, pretrained: Student, sources: list[Source], 
         write_float_bundle(folder / BUNDLE, student, gate, recipe, job.recipe_name)
         print(f"wrote {folder / BUNDLE}")
     run.team.wait()
+
+
+def _teach(job: Job, recipe: Recipe, team: Team) -> Teach | None:
+    if (recipe.distillation is None) != (job.teacher is None):
+        expected = "name the teacher's training with --teacher DIR" if job.teacher is None else "leave --teacher out"
+        raise UsageError(f"{job.recipe_name}: distillation is {recipe.distillation}; {expected}, or change the recipe")
+    return None if job.teacher is None else Lessons(job.teacher, recipe.labels, job.cache, team)
 
 
 def _progress(name: str, done: int, of: int) -> None:

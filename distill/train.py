@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
-from torch.nn import functional
 
 from distill.checkpoint import Trainee
+from distill.learner import Learner
 from distill.loop import Losses, Run, fit
-from distill.recipe import Recipe, ScheduleConfig
-from distill.sources import Batch, Batches, Source
+from distill.recipe import Recipe
+from distill.sources import Batches, Source
 from distill.student import Student, StudentConfig
 from edge.errors import DataError
 
@@ -74,16 +73,6 @@ def load_weights(recipe: Recipe, path: Path) -> Student:
     return student
 
 
-def loss_of(logits: Tensor, batch: Batch, schedule: ScheduleConfig) -> Tensor:
-    """Cross entropy of the clip's mean logits, plus a share of that of every tick; logits [B,T,heads,classes]."""
-    scored = logits[torch.arange(len(batch.labels)), schedule.warm_up :, batch.heads].float()
-    smoothing = schedule.label_smoothing
-    clip = functional.cross_entropy(scored.mean(1), batch.labels, label_smoothing=smoothing)
-    each = batch.labels.repeat_interleave(scored.shape[1])
-    tick = functional.cross_entropy(scored.flatten(0, 1), each, label_smoothing=2 * smoothing)
-    return clip + schedule.tick_weight * tick
-
-
 def _train(student: Student, batches: Batches, recipe: Recipe, run: Run, stage: str) -> None:
     schedule, device = recipe.schedule, run.team.device
     steps = schedule.pretrain_steps if stage == "pretrain" else schedule.steps
@@ -92,15 +81,14 @@ def _train(student: Student, batches: Batches, recipe: Recipe, run: Run, stage: 
     if run.is_over(stage):
         return
     share = run.team.share(schedule.batch)
-    student.to(device)
-    optimizer = torch.optim.AdamW(student.parameters(), rate, weight_decay=schedule.weight_decay)
+    learner = Learner(student, recipe, batches.lesson_width).to(device)
+    trained = [parameter for parameter in learner.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, rate, weight_decay=schedule.weight_decay)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, steps, pct_start=0.15)
 
     def losses_of(_: int) -> Iterator[Losses]:
-        batch = next(batches).part(share, device)
-        with torch.autocast(device.type, torch.bfloat16):
-            logits = student(batch.x)
-        yield {"classification": loss_of(logits, batch, schedule)}
+        yield learner.losses(next(batches).part(share, device))
 
-    fit(run, stage, Trainee(student, optimizer, cycle, batches.rng), steps, losses_of)
+    trainee = Trainee(learner, optimizer, cycle, batches.rng)
+    fit(run, stage, trainee, steps, losses_of, after_step=learner.follow)
     student.cpu()
