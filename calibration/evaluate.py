@@ -2,100 +2,76 @@
 
 edge-eval --bundle BUNDLE --set synthetic_test
 edge-eval --bundle INT8 --against FLOAT --set folder:CLIPS --gamma 2
+edge-eval --set ellar_test --data-root DIR --protocol ellar-table4 --baselines --html report.html
+torchrun --nproc-per-node 2 -m calibration.evaluate --set synthetic_test
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from calibration import html_report
 from calibration.clips import Clip, ClipSet
+from calibration.protocols import PROTOCOLS, check_protocol
+from calibration.report import (
+    Progress,
+    Report,
+    as_dict,
+    comparison_line,
+    left_out,
+    report,
+    show_progress,
+    summary_line,
+    text,
+)
+from calibration.scores import (
+    GROUPS,
+    ClipResult,
+    Comparison,
+    Evaluation,
+    LiveTicks,
+    compare,
+    mcnemar,
+    wilson,
+)
 from calibration.sets import open_set
-from edge.bundle import Bundle, default_bundle_path
-from edge.cadence import Cadence, Step
+from calibration.shards import Team, team
+from calibration.variants import Variant, ablations, baselines
+from edge.bundle import Bundle, CadenceSpec, default_bundle_path
+from edge.cadence import Cadence, Step, at_cadence
 from edge.errors import EXIT_FAILURE, DataError, EdgeError, UsageError
+from edge.frame import Frame
+from edge.frontend import FrontEnd
+from edge.gate import Gate
+from edge.health import PictureHealth
 from edge.recogniser import Recogniser
-from edge.smoothing import softmax
+from edge.smoothing import Smoother, softmax
 
-F32 = npt.NDArray[np.float32]
-Z95 = 1.959964  # two-sided 95 % of the normal distribution
-Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class ClipResult:
-    """label: the truth, as an index of the bundle's labels. probabilities: float32 [classes], mean over the ticks.
-
-    A clip too short for a single tick has ticks 0 and no decision, and counts as wrong: the device would stay silent.
-    """
-
-    clip: Clip
-    label: int
-    probabilities: F32
-    ticks: int
-
-    @property
-    def decision(self) -> int | None:
-        """Index of the likeliest label."""
-        return int(np.argmax(self.probabilities)) if self.ticks else None
-
-    @property
-    def right(self) -> bool:
-        return self.decision == self.label
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One bundle on one set. unknown: clips left out because the bundle has no such label, counted by label."""
-
-    set_name: str
-    labels: tuple[str, ...]
-    results: tuple[ClipResult, ...]
-    unknown: dict[str, int]
-
-    @property
-    def top1(self) -> float:
-        """Fraction of clips decided rightly."""
-        return sum(r.right for r in self.results) / len(self.results)
-
-    @property
-    def macro(self) -> float:
-        """Mean of the classes' recalls, over the classes that the set has."""
-        recalls = [right / count for right, count in self.per_class.values()]
-        return sum(recalls) / len(recalls)
-
-    @property
-    def interval95(self) -> tuple[float, float]:
-        """Wilson interval of top1."""
-        return wilson(sum(r.right for r in self.results), len(self.results))
-
-    @property
-    def per_class(self) -> dict[str, tuple[int, int]]:
-        """Label -> (decided rightly, clips), in the bundle's order."""
-        counts, rights = Counter(r.label for r in self.results), Counter(r.label for r in self.results if r.right)
-        return {self.labels[i]: (rights[i], counts[i]) for i in sorted(counts)}
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """Two bundles on the same clips. only_first, only_second: clips that one alone decides rightly.
-
-    agreement: fraction of clips with the same decision. p_value: McNemar's exact test (1947; binomial form).
-    """
-
-    agreement: float
-    only_first: int
-    only_second: int
-    p_value: float
+__all__ = [
+    "ClipResult",
+    "Comparison",
+    "Evaluation",
+    "compare",
+    "comparison_line",
+    "contend",
+    "evaluate",
+    "known_clips",
+    "left_out",
+    "main",
+    "mcnemar",
+    "report",
+    "show_progress",
+    "summary_line",
+    "wilson",
+]
 
 
 def evaluate(
@@ -104,26 +80,59 @@ def evaluate(
     gamma: float | None = None,
     threads: int = 1,
     progress: Progress | None = None,
+    processes: Team | None = None,
 ) -> list[Evaluation]:
     """Run the device's chain over every clip, once for all bundles; they must share labels and cadence.
 
-    gamma: fixed, or None for the gate's choice. progress: called with (clips done, all). Raises UsageError (bundles
-    that cannot be compared, a gamma without a head), DataError (no clip that the bundles know, a damaged clip).
+    gamma: fixed, or None for the gate's choice. progress: called with (clips done, all of this process's). processes:
+    who shares the clips. Raises UsageError (bundles that cannot be compared, a gamma without a head), DataError (no
+    clip that the bundles know, a damaged clip).
     """
-    manifest = bundles[0].manifest
-    if any((b.manifest.labels, b.manifest.cadence) != (manifest.labels, manifest.cadence) for b in bundles):
+    contestants = [(bundle, Variant(gamma=gamma)) for bundle in bundles]
+    return contend(contestants, clips, threads=threads, progress=progress, processes=processes)
+
+
+def contend(
+    contestants: Sequence[tuple[Bundle, Variant]],
+    clips: ClipSet,
+    *,
+    whole_clip: bool = False,
+    threads: int = 1,
+    progress: Progress | None = None,
+    processes: Team | None = None,
+) -> list[Evaluation]:
+    """Every bundle in its variant over every clip, decoded once for all; one evaluation each, in their order.
+
+    whole_clip: the gate sees the clip's statistics first and chooses one gamma for all of it; otherwise it chooses tick
+    by tick, as on the device. processes: who shares the clips (calibration/shards.py); all get all results. Raises as
+    `evaluate`.
+    """
+    processes = processes or Team()
+    manifest = contestants[0][0].manifest
+    if any((b.manifest.labels, b.manifest.cadence) != (manifest.labels, manifest.cadence) for b, _ in contestants):
         raise UsageError("the bundles differ in labels or cadence; compare bundles that were made from one another")
     known, unknown = known_clips(clips, manifest.labels)
-    recognisers = [Recogniser(bundle, threads=threads, gamma=gamma) for bundle in bundles]
-    pace = manifest.cadence
-    results: list[list[ClipResult]] = [[] for _ in bundles]
-    for done, (clip, label) in enumerate(known, 1):
-        cadence = Cadence(pace.interval_ms, pace.tolerance_ms, pace.reset_after_ms)
-        for mine, result in zip(results, _run(recognisers, clip, label, cadence, len(manifest.labels)), strict=True):
-            mine.append(result)
+    runners = [_Runner(bundle, variant, threads, whole_clip) for bundle, variant in contestants]
+    mine = processes.share(known)
+    answers = []
+    for done, (clip, label) in enumerate(mine, 1):
+        answers.append(_run(runners, clip, label, _cadence(manifest.cadence)))
         if progress is not None:
-            progress(done, len(known))
-    return [Evaluation(clips.name, manifest.labels, tuple(mine), unknown) for mine in results]
+            progress(done, len(mine))
+    everything = processes.gather(answers)
+    return [
+        Evaluation(
+            set_name=clips.name,
+            labels=manifest.labels,
+            results=tuple(
+                _result(clip, label, answer[i]) for (clip, label), answer in zip(known, everything, strict=True)
+            ),
+            unknown=unknown,
+            name=variant.name,
+            whole_clip=whole_clip,
+        )
+        for i, (_, variant) in enumerate(contestants)
+    ]
 
 
 def known_clips(clips: ClipSet, labels: Sequence[str]) -> tuple[list[tuple[Clip, int]], dict[str, int]]:
@@ -142,151 +151,162 @@ def known_clips(clips: ClipSet, labels: Sequence[str]) -> tuple[list[tuple[Clip,
     return known, dict(sorted(Counter(name for name in names if name not in index).items()))
 
 
-def compare(first: Evaluation, second: Evaluation) -> Comparison:
-    """Pair two evaluations of the same clips. Raises ValueError where the clips differ."""
-    if [r.clip.name for r in first.results] != [r.clip.name for r in second.results]:
-        raise ValueError("expected evaluations of the same clips in the same order")
-    pairs = list(zip(first.results, second.results, strict=True))
-    only_first = sum(a.right and not b.right for a, b in pairs)
-    only_second = sum(b.right and not a.right for a, b in pairs)
-    agreement = sum(a.decision == b.decision for a, b in pairs) / len(pairs)
-    return Comparison(agreement, only_first, only_second, mcnemar(only_first, only_second))
+class _Runner:
+    """One bundle in one variant, clip after clip."""
+
+    def __init__(self, bundle: Bundle, variant: Variant, threads: int, whole_clip: bool) -> None:
+        manifest, smoothing = bundle.manifest, bundle.manifest.smoothing
+        gammas = manifest.gate.gammas
+        self._variant, self._manifest = variant, manifest
+        self._head = None if variant.head is None else gammas.index(variant.head)
+        self._gate = Gate(bundle.gate_weights(), gammas) if whole_clip and variant.gamma is None else None
+        self._whole_clip = whole_clip
+        # For whole clips the gamma is known before the first tick, and one recogniser per gamma keeps it.
+        chosen = gammas if self._gate is not None else (variant.gamma,)
+        self._recognisers = [Recogniser(bundle, threads=threads, gamma=gamma) for gamma in chosen]
+        self._recogniser = self._recognisers[0]
+        self._smoother = Smoother(
+            len(manifest.labels), smoothing.window_ms, smoothing.minimum_confidence, smoothing.warm_up_ms
+        )
+        self._health = PictureHealth()
+
+    def start(self, clip: Clip, label: int) -> None:
+        """Begin a clip; with a gate that judges it as a whole, look at all of it."""
+        if self._gate is not None:
+            self._recogniser = self._recognisers[self._chosen_head(clip, self._gate)]
+        self._label, self._ticks = label, 0
+        self._sum = np.zeros(len(self._manifest.labels), np.float64)
+        self._gammas: Counter[float] = Counter()
+        self._live: Counter[str] = Counter()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the stream, as the device does after a gap; what was counted stays."""
+        self._recogniser.reset()
+        self._smoother.reset()
+        self._health.reset()
+
+    def tick(self, frame: Frame) -> None:
+        """Take a frame of the cadence."""
+        answer = self._recogniser.tick(self._prepared(frame))
+        if answer is None:
+            return
+        logits = answer.logits if self._head is None else answer.all_logits[self._head]
+        self._ticks += 1
+        self._sum += softmax(logits)
+        self._gammas[answer.gamma] += 1
+        reason = self._health.check(answer.statistics, self._recogniser.small, frame.capture_time_s)
+        said = self._smoother.skip(reason) if reason else self._smoother.step(logits, frame.capture_time_s)
+        self._live["silent" if said.index is None else "right" if said.index == self._label else "wrong"] += 1
+
+    def answer(self) -> dict[str, Any]:
+        """What there is to know of the clip, as JSON carries it."""
+        probabilities = (self._sum / max(self._ticks, 1)).astype(np.float32)
+        return {
+            "probabilities": probabilities.tolist(),
+            "ticks": self._ticks,
+            "gammas": sorted(self._gammas.items()),
+            "live": None if self._whole_clip else dict(self._live),
+        }
+
+    def _prepared(self, frame: Frame) -> Frame:
+        if self._variant.prepare is None:
+            return frame
+        return Frame(self._variant.prepare(frame.image), frame.sequence, frame.capture_time_s)
+
+    def _chosen_head(self, clip: Clip, gate: Gate) -> int:
+        """The head for the whole clip: statistics of as many ticks as the gate takes, evenly spread over the clip."""
+        front_end = FrontEnd(self._manifest.front_end.height, self._manifest.front_end.width)
+        seen = [
+            front_end.measure(self._prepared(frame).image)
+            for frame in at_cadence(clip.frames(), _cadence(self._manifest.cadence))
+        ]
+        spread = np.linspace(0, len(seen) - 1, gate.window).round().astype(int)
+        features = [value for i in spread for value in (seen[i].mean, seen[i].std, seen[i].entropy)]
+        return int(np.argmax(gate.scores(np.asarray(features, np.float32))))
 
 
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """95 % score interval of a fraction (Wilson 1927); stays inside [0, 1] and is honest near its ends."""
-    p, z2 = successes / trials, Z95 * Z95
-    centre = (p + z2 / (2 * trials)) / (1 + z2 / trials)
-    half = Z95 * math.sqrt(p * (1 - p) / trials + z2 / (4 * trials * trials)) / (1 + z2 / trials)
-    return max(0.0, min(p, centre - half)), min(1.0, max(p, centre + half))
-
-
-def mcnemar(only_first: int, only_second: int) -> float:
-    """Two-sided exact p-value that two classifiers are equally good, from the clips on which one alone is right."""
-    n, least = only_first + only_second, min(only_first, only_second)
-    tail = sum(math.comb(n, k) for k in range(least + 1))
-    return min(1.0, 2 * tail / (1 << n))
-
-
-def _run(
-    recognisers: Sequence[Recogniser], clip: Clip, label: int, cadence: Cadence, classes: int
-) -> Iterator[ClipResult]:
-    """Every recogniser over one clip, which is decoded once and frame by frame."""
-    sums = np.zeros((len(recognisers), classes), np.float64)
-    ticks = 0
-    for recogniser in recognisers:
-        recogniser.reset()
+def _run(runners: Sequence[_Runner], clip: Clip, label: int, cadence: Cadence) -> list[dict[str, Any]]:
+    """Every runner over one clip, which is decoded frame by frame."""
+    for runner in runners:
+        runner.start(clip, label)
     for frame in clip.frames():
         step = cadence.offer(frame)
-        if step is Step.SKIP:
-            continue
-        if step is Step.GAP:
-            for recogniser in recognisers:
-                recogniser.reset()
-        answers = [recogniser.tick(frame) for recogniser in recognisers]
-        ticks += answers[0] is not None
-        for row, answer in zip(sums, answers, strict=True):
-            if answer is not None:
-                row += softmax(answer.logits)
-    for row in sums:
-        yield ClipResult(clip, label, (row / max(ticks, 1)).astype(np.float32), ticks)
+        for runner in runners if step is not Step.SKIP else ():
+            if step is Step.GAP:
+                runner.reset()
+            runner.tick(frame)
+    return [runner.answer() for runner in runners]
+
+
+def _cadence(pace: CadenceSpec) -> Cadence:
+    return Cadence(pace.interval_ms, pace.tolerance_ms, pace.reset_after_ms)
+
+
+def _result(clip: Clip, label: int, answer: dict[str, Any]) -> ClipResult:
+    live = None if answer["live"] is None else LiveTicks(**answer["live"])
+    gammas = {float(gamma): int(ticks) for gamma, ticks in answer["gammas"]}
+    probabilities = np.asarray(answer["probabilities"], np.float32)
+    return ClipResult(clip, label, probabilities, answer["ticks"], gammas, live)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `edge-eval`; returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
-        bundles = [Bundle.load(path) for path in (options.bundle, options.against) if path is not None]
-        clips = open_set(options.set, options.data_root, options.limit, options.seed)
-        evaluations = evaluate(bundles, clips, options.gamma, options.threads, show_progress("evaluating"))
+        with team(options.exchange) as processes:
+            found = _evaluated(options, processes)
+            if processes.first:
+                print(json.dumps(as_dict(found), indent=2) if options.json else text(found))
+                if options.html is not None:
+                    html_report.write(options.html, found)
     except EdgeError as error:
         print(f"edge-eval: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
         print("edge-eval: stopped", file=sys.stderr)
         return EXIT_FAILURE
-    print(json.dumps(_as_dict(evaluations), indent=2) if options.json else report(evaluations))
     return 0
 
 
-def show_progress(what: str) -> Progress | None:
-    """A counter on stderr, for people: None where stderr is not a terminal."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(done: int, total: int) -> None:
-        print(f"\r{what} {done}/{total} clips", end="\n" if done == total else "", file=sys.stderr, flush=True)
-
-    return show
-
-
-def summary_line(evaluation: Evaluation) -> str:
-    """`63.2 % top-1 [58.1, 68.0], 61.0 % macro, 240 clips of synthetic_test`."""
-    low, high = evaluation.interval95
-    return (
-        f"{evaluation.top1:.1%} top-1 [{low:.1%}, {high:.1%}], {evaluation.macro:.1%} macro, "
-        f"{len(evaluation.results)} clips of {evaluation.set_name}"
+def _evaluated(options: argparse.Namespace, processes: Team) -> Report:
+    """Load, run everything that was asked for in one pass over the clips, and sort it into a report."""
+    if options.html is not None and not options.html.resolve().parent.is_dir():
+        raise UsageError(f"{options.html}: there is no folder {options.html.parent} for the report")
+    bundle = Bundle.load(options.bundle)
+    gammas = bundle.manifest.gate.gammas
+    main_variants = ablations(gammas) if options.protocol == "ellar-table7" else [Variant(gamma=options.gamma)]
+    if options.gamma is not None and len(main_variants) > 1:
+        raise UsageError("--gamma fixes what ellar-table7 switches on and off; leave one of them out")
+    contestants = [(bundle, variant) for variant in (baselines(gammas) if options.baselines else [])]
+    split = len(contestants)
+    contestants += [(bundle, variant) for variant in main_variants]
+    if options.against is not None:
+        contestants.append((Bundle.load(options.against), Variant(gamma=options.gamma)))
+    clips = open_set(options.set, options.data_root, options.limit, options.seed)
+    check_protocol(options.protocol, clips)
+    evaluations = contend(
+        contestants,
+        clips,
+        whole_clip=options.clip,
+        threads=options.threads,
+        progress=show_progress("evaluating") if processes.first else None,
+        processes=processes,
+    )
+    return Report.of(
+        [(bundle.manifest, evaluation) for (bundle, _), evaluation in zip(contestants, evaluations, strict=True)],
+        baselines=split,
+        variants=len(main_variants),
+        by=options.by,
+        protocol=options.protocol,
     )
 
 
-def comparison_line(comparison: Comparison, first: str = "the first", second: str = "the second") -> str:
-    """Agreement, and the clips that one alone has right."""
-    return (
-        f"same decision on {comparison.agreement:.1%} of the clips; {first} alone is right on {comparison.only_first}, "
-        f"{second} on {comparison.only_second} (McNemar p = {comparison.p_value:.2g})"
-    )
-
-
-def left_out(evaluation: Evaluation) -> list[str]:
-    """Lines on clips that were not scored or gave no decision; empty where all is well."""
-    lines = []
-    if evaluation.unknown:
-        listed = ", ".join(f"{count} {label}" for label, count in evaluation.unknown.items())
-        lines.append(f"left out, no such label in the bundle: {listed}")
-    silent = [r.clip.name for r in evaluation.results if not r.ticks]
-    if silent:
-        lines.append(f"too short for one tick, counted as wrong: {len(silent)} clips, the first is {silent[0]}")
-    return lines
-
-
-def report(evaluations: Sequence[Evaluation]) -> str:
-    """For people: a line per evaluation, right and all clips of every class, and how two of them compare."""
-    lines = [summary_line(evaluation) for evaluation in evaluations]
-    for label in evaluations[0].per_class:
-        shares = ["{}/{}".format(*evaluation.per_class[label]) for evaluation in evaluations]
-        lines.append(f"  {label:<16}" + "".join(f"{share:>10}" for share in shares))
-    if len(evaluations) == 2:
-        lines.append(comparison_line(compare(*evaluations)))
-    return "\n".join(lines + left_out(evaluations[0]))
-
-
-def _as_dict(evaluations: Sequence[Evaluation]) -> dict[str, object]:
-    one = [
-        {
-            "set": e.set_name,
-            "clips": len(e.results),
-            "top1": e.top1,
-            "macro": e.macro,
-            "interval95": e.interval95,
-            "per_class": {label: {"right": right, "clips": count} for label, (right, count) in e.per_class.items()},
-            "unknown": e.unknown,
-            "decisions": [
-                {
-                    "clip": r.clip.name,
-                    "label": e.labels[r.label],
-                    "decision": None if r.decision is None else e.labels[r.decision],
-                    "probabilities": [round(p, 6) for p in r.probabilities.tolist()],
-                    "ticks": r.ticks,
-                }
-                for r in e.results
-            ],
-        }
-        for e in evaluations
-    ]
-    result: dict[str, object] = {"evaluations": one}
-    if len(evaluations) == 2:
-        result["comparison"] = vars(compare(*evaluations))
-    return result
+def _attributes(value: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in value.split(","))
+    if not set(names) <= set(GROUPS):
+        raise argparse.ArgumentTypeError(f"expected some of {','.join(GROUPS)}, found {value!r}")
+    return names
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -298,10 +318,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", required=True, help="a data set by name: `calibration list` shows them")
     parser.add_argument("--data-root", type=Path, help="where downloaded data sets lie")
     parser.add_argument("--gamma", type=float, help="fix the gamma (default: the gate chooses)")
+    parser.add_argument("--clip", action="store_true", help="one gamma for the whole clip (default: tick by tick)")
+    parser.add_argument("--by", type=_attributes, default=(), metavar="light,camera,actor", help="rows for each value")
+    parser.add_argument("--protocol", choices=sorted(PROTOCOLS), help="a table in the form of the ELLAR paper's")
+    parser.add_argument("--baselines", action="store_true", help="also each fixed gamma, CLAHE, histogram equalisation")
     parser.add_argument("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")
     parser.add_argument("--seed", type=int, default=0, help="of the choice that --limit makes (default: 0)")
     parser.add_argument("--threads", type=int, default=1, help="of the engine (default: 1)")
+    parser.add_argument("--exchange", type=Path, metavar="DIR", help="under torchrun: a folder that all machines see")
     parser.add_argument("--json", action="store_true", help="print JSON, with every clip's probabilities")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with plots, complete in one file")
     return parser
 
 

@@ -1,0 +1,115 @@
+"""Small plots as SVG text: bars with intervals, a matrix of counts, curves. No dependency, no script, no web font."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from html import escape
+
+import numpy as np
+import numpy.typing as npt
+
+COLOURS = ("#3465a4", "#cc6600", "#4e9a06", "#a40000", "#75507b")
+STYLE = "font-family='sans-serif' font-size='12' fill='#222'"
+WIDTH = 640
+
+Bar = tuple[str, float, float, float]  # label, value, low, high; fractions of 1
+Point = tuple[float, float]
+
+
+def bars(items: Sequence[Bar]) -> str:
+    """Horizontal bars from 0 to 100 % with their intervals as lines."""
+    left, row = 20 + 7 * max(len(label) for label, *_ in items), 22
+    height, scale = row * len(items) + 24, WIDTH - 60 - left
+
+    def x(value: float) -> str:
+        return f"{left + scale * value:.1f}"
+
+    parts = []
+    for tick in (0, 0.25, 0.5, 0.75, 1):
+        parts.append(f"<line x1='{x(tick)}' x2='{x(tick)}' y1='0' y2='{height - 20}' stroke='#ddd'/>")
+        parts.append(_text(float(x(tick)), height - 6, f"{tick:.0%}", "middle"))
+    for i, (label, value, low, high) in enumerate(items):
+        y = row * i + 3
+        parts.append(_text(left - 6, y + 12, label, "end"))
+        parts.append(
+            f"<rect x='{left}' y='{y}' width='{scale * value:.1f}' height='15' fill='{COLOURS[0]}' opacity='.75'/>"
+        )
+        parts.append(f"<path d='M{x(low)} {y + 7.5}H{x(high)}M{x(low)} {y + 4}v7M{x(high)} {y + 4}v7' stroke='#222'/>")
+        parts.append(_text(left + scale * high + 6, y + 12, f"{100 * value:.1f}", "start"))
+    return _svg(WIDTH, height, parts)
+
+
+def matrix(rows: Sequence[str], columns: Sequence[str], counts: npt.NDArray[np.int64]) -> str:
+    """Counts as shades of their row's sum, with the counts written in."""
+    cell, left, top = 44, 20 + 7 * max(map(len, rows)), 14 + 6 * max(map(len, columns))
+    parts = []
+    for j, name in enumerate(columns):
+        x = left + cell * j + cell / 2
+        parts.append(f"<text {STYLE} transform='translate({x + 4:.1f} {top - 6}) rotate(-60)'>{escape(name)}</text>")
+    for i, name in enumerate(rows):
+        parts.append(_text(left - 6, top + cell * i + cell / 2 + 4, name, "end"))
+        for j, count in enumerate(counts[i].tolist()):
+            shade, x, y = count / max(1, int(counts[i].sum())), left + cell * j, top + cell * i
+            parts.append(
+                f"<rect x='{x}' y='{y}' width='{cell - 1}' height='{cell - 1}' fill='{COLOURS[0]}' "
+                f"fill-opacity='{0.06 + 0.9 * shade:.2f}'/>"
+            )
+            if count:
+                parts.append(
+                    _text(x + cell / 2, y + cell / 2 + 4, str(count), "middle", "#fff" if shade > 0.5 else "#222")
+                )
+    return _svg(left + cell * len(columns) + 60, top + cell * len(rows) + 4, parts)
+
+
+def curves(series: Mapping[str, Sequence[Point]], x_label: str, y_label: str) -> str:
+    """Points joined by lines, both axes logarithmic; every value must be greater than 0."""
+    points = [point for line in series.values() for point in line]
+    height, left, bottom, right = 360, 56, 316, WIDTH - 16
+    (x_low, x_high), (y_low, y_high) = (_decades([point[axis] for point in points]) for axis in (0, 1))
+
+    def x(value: float) -> float:
+        return left + (right - left) * math.log(value / x_low) / math.log(x_high / x_low)
+
+    def y(value: float) -> float:
+        return bottom - (bottom - 16) * math.log(value / y_low) / math.log(y_high / y_low)
+
+    parts = []
+    for value in _ticks(x_low, x_high):
+        parts.append(f"<line x1='{x(value):.1f}' x2='{x(value):.1f}' y1='16' y2='{bottom}' stroke='#ddd'/>")
+        parts.append(_text(x(value), bottom + 16, f"{value:g}", "middle"))
+    for value in _ticks(y_low, y_high):
+        parts.append(f"<line x1='{left}' x2='{right}' y1='{y(value):.1f}' y2='{y(value):.1f}' stroke='#ddd'/>")
+        parts.append(_text(left - 6, y(value) + 4, f"{value:g}", "end"))
+    for i, (name, line) in enumerate(series.items()):
+        colour = COLOURS[i % len(COLOURS)]
+        path = "L".join(f"{x(a):.1f} {y(b):.1f}" for a, b in line)
+        parts.append(f"<path d='M{path}' fill='none' stroke='{colour}' stroke-width='2'/>")
+        parts += [f"<circle cx='{x(a):.1f}' cy='{y(b):.1f}' r='3' fill='{colour}'/>" for a, b in line]
+        parts.append(_text(left + 12, 34 + 16 * i, name, "start", colour))
+    parts.append(_text((left + right) / 2, height - 8, x_label, "middle"))
+    upright = f"transform='translate(14 {bottom / 2}) rotate(-90)' text-anchor='middle'"
+    parts.append(f"<text {STYLE} {upright}>{escape(y_label)}</text>")
+    return _svg(WIDTH, height, parts)
+
+
+def _decades(values: Sequence[float]) -> tuple[float, float]:
+    """A little more than the range."""
+    return min(values) / 1.25, max(values) * 1.25
+
+
+def _ticks(low: float, high: float) -> list[float]:
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    return [v for e in exponents for m in (1, 2, 5) if low <= (v := float(f"{m}e{e}")) <= high]
+
+
+def _text(x: float, y: float, content: str, anchor: str, colour: str = "#222") -> str:
+    style = STYLE.replace("#222", colour)
+    return f"<text {style} x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}'>{escape(content)}</text>"
+
+
+def _svg(width: float, height: float, parts: Sequence[str]) -> str:
+    return (
+        f"<svg xmlns='http://www.w3.org/2000/svg' width='{width:.0f}' height='{height:.0f}' "
+        f"viewBox='0 0 {width:.0f} {height:.0f}'>\n" + "\n".join(parts) + "\n</svg>\n"
+    )
