@@ -170,7 +170,8 @@ def dgam_tables(minimum: float, maximum: float, gamma: float, tables: U8) -> Non
     minimum, maximum: of the normalised frame, as `statistics_dgam` gives them.
     """
     span = maximum - minimum
-    normalised = (np.arange(256)[None] - DGAM_MEAN[:, None]) / DGAM_STD[:, None]
+    # float32, as the minimum is: the darkest pixels stay exactly where they are, and a root makes much of little.
+    normalised = dgam_levels().astype(np.float64)
     unit = np.maximum(normalised - minimum, 0.0) / (span + 1e-5)
     level = (span * unit ** (1.0 / gamma) + minimum) * DGAM_STD[:, None] + DGAM_MEAN[:, None]
     tables[...] = np.clip(np.floor(level + 0.5), 0, 255)

@@ -244,6 +244,15 @@ def test_dgam_tables(gamma: float) -> None:
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("gamma", GAMMAS)
+def test_dgam_tables_keep_the_darkest_and_the_brightest_level(gamma: float) -> None:
+    tables = np.zeros((3, 256), np.uint8)
+    for channel, level in itertools.product(range(3), (0, 1, 5, 17)):
+        low, high = reference.dgam_levels()[channel, [level, 255]].astype(float)
+        native.dgam_tables(low, high, gamma, tables)
+        assert tables[channel, [level, 255]].tolist() == [level, 255]
+
+
 @given(st.integers(1, 4000), st.sampled_from(["dark", "random", "full"]), st.integers(0, 99))
 @settings(max_examples=100, deadline=None)
 def test_tables_are_applied_to_any_length(pixels: int, kind: str, seed: int) -> None:
