@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from calibration import demo, measure_camera
+from calibration import clip_statistics, demo, measure_camera
 from calibration.check import check
 from calibration.evaluate import show_progress
 from calibration.roots import data_root
@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     render = commands.add_parser("demo", help="render the demo clip and its true segments")
     render.add_argument("--out", metavar="MP4", type=Path, required=True, help="the file; a .json goes beside it")
     measure_camera.add_parser(commands)
+    clip_statistics.add_parser(commands)
     examine = commands.add_parser("check", help="count a data set's clips and list everything that is wrong with it")
     examine.add_argument("name", help="ellar, ellar_val, arid, arid15, ug2, dark48, folder:DIR")
     examine.add_argument("--data-root", type=Path, metavar="DIR", help="where downloaded data sets lie")
