@@ -57,11 +57,14 @@ def saliency(frame: U8) -> F32:
 def target_map(frames: U8, threshold: float = 0.5, history: int = 50) -> F32:
     """Where the actor is: salient, or moving against a Gaussian mixture over time; uint8 [T,H,W,3] -> [T,H,W], 0 or 1.
 
-    The mixture (Zivkovic, ICPR 2004) sees the clip twice, so that the first frames have a background to differ from.
-    threshold: of the saliency; history: frames that the mixture remembers (neither is published).
+    The mixture (Zivkovic, ICPR 2004) sees the clip's median, so that the first frames have a background to differ from,
+    then the clip twice, so that it knows the noise.
+    What a pixel shows for less than 0.3 of the time is not background. threshold: of the saliency; history: frames that
+    the mixture remembers (none of these is published).
     """
     mixture = cv2.createBackgroundSubtractorMOG2(history=history, varThreshold=16, detectShadows=False)
-    for frame in frames:
+    mixture.setBackgroundRatio(0.7)
+    for frame in (np.median(frames, 0).astype(np.uint8), *frames):
         mixture.apply(np.ascontiguousarray(frame))
     result = np.zeros(frames.shape[:3], np.float32)
     for frame, target in zip(frames, result, strict=True):

@@ -32,7 +32,8 @@ def multi_scale_retinex(frames: Tensor, scales: Sequence[float] = SCALES, spread
     ]
     ratio = torch.log1p(frames) - torch.stack(surround).mean(0)
     std, mean = torch.std_mean(ratio, (1, 2, 3), keepdim=True)
-    return ((ratio - mean) / (spread * std).clamp(min=1e-6) * 127.5 + 127.5).clamp(0, 255)
+    # The floor keeps rounding errors of an even frame from becoming a picture.
+    return ((ratio - mean) / (spread * std).clamp(min=1e-4) * 127.5 + 127.5).clamp(0, 255)
 
 
 class Retinex:
