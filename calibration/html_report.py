@@ -59,9 +59,15 @@ def _table(table: Table) -> str:
     for (label, cells), note in zip(table.rows, notes, strict=True):
         values = "".join(f"<td>{percent(cell)}</td>" for cell in cells)
         rows.append(f"<tr><td>{escape(label)}</td>{values}<td>{escape(note)}</td></tr>")
-    first = [(label, *_ends(cells[0])) for label, cells in table.rows if cells[0] is not None]
-    plot = svg.bars(first) if first else ""
-    return f"<h2>{escape(table.title)}</h2>\n<table><tr>{head}</tr>\n{chr(10).join(rows)}</table>\n{plot}"
+    body = "\n".join(rows)
+    return f"<h2>{escape(table.title)}</h2>\n<table><tr>{head}</tr>\n{body}</table>\n{_bars(table)}"
+
+
+def _bars(table: Table) -> str:
+    """The column that sums a row up: the average of table 4, top-1 of the others."""
+    column = len(table.columns) - 1 if table.columns[-1] == "average" else 0
+    shown = [(label, *_ends(cells[column])) for label, cells in table.rows if cells[column] is not None]
+    return f"<p>{escape(table.columns[column])}</p>\n{svg.bars(shown)}" if shown else ""
 
 
 def _plots(evaluation: Evaluation) -> list[str]:

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from calibration.evaluate import contend, evaluate
+from calibration.scores import LiveTicks
+from calibration.sets import open_set
 from calibration.tensors import clip_tensors
 from calibration.variants import Variant, ablations, baselines, clahe, equalised
 from edge.bundle import gate_bytes
+from edge.cameras import camera_source
 from edge.engines.onnxruntime import Student
 from edge.frontend import FrontEnd
 from edge.gate import Gate
+from edge.messages import Prediction
+from edge.outputs import Output
+from edge.pipeline import Pipeline
 from edge.smoothing import softmax
 from tests.calibration.test_evaluate import geometry_of, tiny_bundle
-from tests.clips import square_set
+from tests.clips import square_set, write_square_folder
 from tests.students import GAMMAS, HEIGHT, WIDTH, tiny_gate
 
 DARK = np.random.default_rng(0).integers(2, 12, (60, 80, 3), np.uint8)
@@ -91,48 +99,27 @@ def test_a_whole_clip_has_the_gamma_that_its_own_statistics_choose() -> None:
         np.testing.assert_allclose(result.probabilities, expected, atol=1e-6)
 
 
-def test_live_answers_are_those_of_the_pipeline() -> None:
-    """The evaluation's smoothed answers, tick by tick, are what `edge-run` would print."""
-    import threading
-    from itertools import islice
+class Kept(Output):
+    """Remembers the labels."""
 
-    from edge.cameras.base import Camera, CameraSource
-    from edge.messages import Event, Prediction
-    from edge.pipeline import Pipeline
-    from edge.summary import Summary
+    def __init__(self) -> None:
+        self.labels: list[str | None] = []
 
-    bundle, clips = tiny_bundle(), square_set(3, frames=30)
+    def prediction(self, prediction: Prediction) -> None:
+        self.labels.append(prediction.label)
+
+
+def test_live_answers_are_those_of_the_device(tmp_path: Path) -> None:
+    """The evaluation's smoothed answers, counted, are those that `edge-run` gives on the same file."""
+    bundle, clips = tiny_bundle(), open_set(f"folder:{write_square_folder(tmp_path, 3, frames=30)}")
     (found,) = evaluate([bundle], clips)
-
-    class Recording(Camera):
-        live = False
-
-        def __init__(self, clip: object) -> None:
-            super().__init__("recording")
-            self._frames = clip.frames()  # type: ignore[attr-defined]
-
-        def read(self, timeout_s: float) -> object:  # type: ignore[override]
-            return next(islice(self._frames, 1), None)
-
-        def close(self) -> None: ...
-
-    class Kept:
-        def __init__(self) -> None:
-            self.labels: list[str | None] = []
-
-        def prediction(self, prediction: Prediction) -> None:
-            self.labels.append(prediction.label)
-
-        def event(self, event: Event) -> None: ...
-        def waiting(self) -> None: ...
-        def stopped(self, summary: Summary) -> None: ...
-
     for clip, result in zip(clips.clips, found.results, strict=True):
         kept = Kept()
-        source = CameraSource("recording", False, lambda clip=clip: Recording(clip))  # type: ignore[misc]
-        Pipeline(bundle, [kept]).run(source, threading.Event())  # type: ignore[list-item]
+        Pipeline(bundle, [kept]).run(camera_source(f"file:{tmp_path / clip.name}"), threading.Event())
         truth = found.labels[result.label]
-        assert result.live is not None
-        assert result.live.right == sum(label == truth for label in kept.labels)
-        assert result.live.silent == sum(label is None for label in kept.labels)
-        assert result.live.wrong == len(kept.labels) - result.live.right - result.live.silent
+        expected = LiveTicks(
+            right=sum(label == truth for label in kept.labels),
+            wrong=sum(label not in (truth, None) for label in kept.labels),
+            silent=sum(label is None for label in kept.labels),
+        )
+        assert result.live == expected and result.ticks == len(kept.labels) > 20
