@@ -60,9 +60,7 @@ def test_edge_run_recognises_the_demo(environment: Path, tmp_path: Path) -> None
 
 def test_quantize_says_what_it_needs(environment: Path, tmp_path: Path) -> None:
     assert run(environment / "quantize", "--help", cwd=tmp_path).returncode == 0
-    done = run(
-        environment / "quantize", "--calib", "synthetic_val", "--model", "none", "--out", "none2", cwd=tmp_path
-    )
+    done = run(environment / "quantize", "--calib", "synthetic_val", "--model", "none", "--out", "none2", cwd=tmp_path)
     assert done.returncode == 2
     assert "ellar-edge[quantize]" in done.stderr
     assert "Traceback" not in done.stderr
