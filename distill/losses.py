@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 
@@ -24,10 +24,12 @@ def contrastive_loss(views: Tensor, labels: Tensor | None = None, temperature: f
     """
     clips, count = views.shape[:2]
     flat = functional.normalize(views.float(), dim=2).flatten(0, 1)
+    with torch.autocast(views.device.type, enabled=False):  # a half-precision cosine is coarse beside the temperature
+        similarity = flat @ flat.T / temperature
     group = torch.arange(clips, device=views.device) if labels is None else labels
     group = group.repeat_interleave(count)
     itself = torch.eye(len(flat), dtype=torch.bool, device=views.device)
-    log_p = functional.log_softmax((flat @ flat.T / temperature).masked_fill(itself, float("-inf")), 1)
+    log_p = functional.log_softmax(similarity.masked_fill(itself, float("-inf")), 1)
     positive = (group.unsqueeze(0) == group.unsqueeze(1)) & ~itself
     each = -log_p.masked_fill(~positive, 0.0).sum(1) / positive.sum(1).clamp(min=1)
     return each.sum() / positive.any(1).sum().clamp(min=1)
@@ -46,7 +48,7 @@ def distillation_loss(student: Tensor, teacher: Tensor, temperature: float = 4.0
 def consistency_loss(prediction: Tensor, target: Tensor) -> Tensor:
     """2 - 2 cos(prediction, target), mean over the batch (Grill et al., BYOL, 2020, eq. 2); [B,D] each.
 
-    No gradient reaches the target. Also the distillation of features, where widths are equal (`FeatureDistillation`).
+    No gradient reaches the target. Also the distillation of features, once a layer has made the widths equal.
     """
     return (2 - 2 * functional.cosine_similarity(prediction, target.detach(), dim=1)).mean()
 
@@ -63,15 +65,3 @@ def maximum_mean_discrepancy(first: Tensor, second: Tensor, widths: tuple[float,
     kernel = torch.stack([torch.exp(-square / (width * unit).clamp(min=1e-12)) for width in widths]).mean(0)
     count = len(first)
     return kernel[:count, :count].mean() + kernel[count:, count:].mean() - 2 * kernel[:count, count:].mean()
-
-
-class FeatureDistillation(nn.Module):
-    """A student's features, projected to the teacher's width by a layer that is thrown away, point where they do."""
-
-    def __init__(self, student: int, teacher: int) -> None:
-        super().__init__()
-        self.project = nn.Linear(student, teacher)
-
-    def forward(self, student: Tensor, teacher: Tensor) -> Tensor:
-        """student: [B,student], teacher: [B,teacher] -> a loss; no gradient reaches the teacher."""
-        return consistency_loss(self.project(student), teacher)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from distill.losses import consistency_loss, maximum_mean_discrepancy
+from distill.losses import consistency_loss
 
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]
@@ -124,18 +124,6 @@ class Consistency(nn.Module):
             weight.lerp_(trained, 1 - self.momentum)
         for statistic, seen in zip(self.slow.buffers(), self.online.buffers(), strict=True):
             statistic.copy_(seen)
-
-
-def wiid_losses(
-    config: WiidConfig, consistency: Consistency, views: tuple[Tensor, Tensor], dark: Tensor, bright: Tensor
-) -> dict[str, Tensor]:
-    """The terms that are switched on, weighted. views: of the same clips; dark, bright: features [M,D], [N,D]."""
-    terms = {}
-    if config.consistency_weight:
-        terms["consistency"] = config.consistency_weight * consistency(*views)
-    if config.mmd_weight:
-        terms["mmd"] = config.mmd_weight * maximum_mean_discrepancy(dark, bright)
-    return terms
 
 
 def _head(inputs: int, width: int) -> nn.Sequential:

@@ -26,11 +26,9 @@ def multi_scale_retinex(frames: Tensor, scales: Sequence[float] = SCALES, spread
     channels together, become 0..255 (the paper's gain and offset, which it leaves to the display).
     """
     frames = frames.float()
-    down, across = frames.shape[2:]
-    surround = [
-        torch.log1p(_gaussian(down, s, frames.device) @ frames @ _gaussian(across, s, frames.device).T) for s in scales
-    ]
-    ratio = torch.log1p(frames) - torch.stack(surround).mean(0)
+    with torch.autocast(frames.device.type, enabled=False):  # a ratio near 1 needs more digits than half precision has
+        surround = torch.stack([torch.log1p(_blurred(frames, scale)) for scale in scales]).mean(0)
+    ratio = torch.log1p(frames) - surround
     std, mean = torch.std_mean(ratio, (1, 2, 3), keepdim=True)
     # The floor keeps rounding errors of an even frame from becoming a picture.
     return ((ratio - mean) / (spread * std).clamp(min=1e-4) * 127.5 + 127.5).clamp(0, 255)
@@ -49,6 +47,11 @@ class Retinex:
             levels = torch.from_numpy(np.ascontiguousarray(frame.transpose(2, 0, 1)))[None]
             target[...] = multi_scale_retinex(levels, self.scales, self.spread)[0].round().byte().permute(1, 2, 0)
         return result
+
+
+def _blurred(frames: Tensor, scale: float) -> Tensor:
+    down, across = (_gaussian(side, scale, frames.device) for side in frames.shape[2:])
+    return down @ frames @ across.T
 
 
 @lru_cache(maxsize=16)

@@ -1,12 +1,11 @@
 """Zero-DCE: a small network learns curves that lift a picture, without any bright picture to compare with.
 
 Guo et al., Zero-Reference Deep Curve Estimation for Low-Light Image Enhancement, CVPR 2020. Its published weights are
-not free for every use: only weights trained here, with `train_zero_dce`, are used.
+not free for every use: only weights trained here are used (`distill train distill/recipes/zero_dce.yaml`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -70,34 +69,6 @@ def zero_dce_losses(dark: Tensor, lifted: Tensor, maps: Tensor, exposure: float 
         "smoothness": 2 * (slopes[0].sum(1).mean() + slopes[1].sum(1).mean()),
     }
     return {name: WEIGHTS[name] * term for name, term in terms.items()}
-
-
-def train_zero_dce(
-    batches: Iterator[Tensor],
-    steps: int,
-    rate: float = 1e-4,
-    seed: int = 0,
-    report: Callable[[dict[str, float]], None] | None = None,
-) -> ZeroDce:
-    """A network that has seen `steps` batches of dark pictures, [N,3,H,W] RGB in 0..1, on the batches' device.
-
-    Adam, weight decay 1e-4, gradients cut at norm 0.1, as published. report: every step's losses.
-    """
-    torch.manual_seed(seed)
-    network: ZeroDce | None = None
-    for _ in range(steps):
-        dark = next(batches)
-        if network is None:
-            network = ZeroDce().to(dark.device)
-            optimizer = torch.optim.Adam(network.parameters(), rate, weight_decay=1e-4)
-        losses = zero_dce_losses(dark, *network(dark))
-        optimizer.zero_grad()
-        torch.stack(list(losses.values())).sum().backward()
-        nn.utils.clip_grad_norm_(network.parameters(), 0.1)
-        optimizer.step()
-        if report is not None:
-            report({name: loss.item() for name, loss in losses.items()})
-    return (network or ZeroDce()).eval()
 
 
 class ZeroDceEnhancer:

@@ -164,9 +164,11 @@ class Dgam(Teacher):
         """
         if clip.shape[2] != self.frames:
             raise ConfigError(f"clip: expected {self.frames} frames, as the gate was built for, found {clip.shape[2]}")
-        statistics = frame_statistics(clip)
-        weights = self._weights(statistics)
-        features = self.backbone(self.experts(clip, statistics, weights))
+        with torch.autocast(clip.device.type, enabled=False):  # the device's gate and tables know no half precision
+            statistics = frame_statistics(clip)
+            weights = self._weights(statistics)
+            corrected = self.experts(clip, statistics, weights)
+        features = self.backbone(corrected)
         dropped = functional.dropout(features, self.dropout, self.heads.training)
         logits = torch.stack([head(dropped) for head in self.heads], 1)
         return TeacherOutput(logits if len(self.heads) > 1 else logits.squeeze(1), features, weights)

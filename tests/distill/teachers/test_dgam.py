@@ -152,6 +152,18 @@ def test_choice_is_one_hot_and_its_gradient_is_the_softmaxs() -> None:
     torch.testing.assert_close(scores.grad, expected.grad)
 
 
+def test_gate_and_experts_compute_the_same_in_mixed_precision() -> None:
+    torch.manual_seed(0)
+    teacher, seen = small().eval(), []
+    teacher.backbone.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    with torch.inference_mode():
+        whole = teacher(clip())
+        with torch.autocast("cpu", torch.bfloat16):
+            mixed = teacher(clip())
+    assert torch.equal(seen[0], seen[1])
+    assert whole.gate is not None and mixed.gate is not None and torch.equal(whole.gate, mixed.gate)
+
+
 def test_first_stage_draws_gammas_and_trains_all_but_the_gate() -> None:
     torch.manual_seed(0)
     teacher = small()
