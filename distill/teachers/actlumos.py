@@ -8,7 +8,7 @@ options, and their defaults are those of the papers that the parts come from.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +17,7 @@ from distill.enhance.retinex import SCALES, multi_scale_retinex
 from distill.losses import consistency_loss, contrastive_loss, distillation_loss
 from distill.teachers.base import ARID, Normalise, Stage, Teacher, TeacherOutput
 from distill.teachers.bert_head import BertHead
-from distill.teachers.r2plus1d import DEPTHS_34, R2Plus1D
+from distill.teachers.r2plus1d import DEPTHS_34, R2Plus1D, in_trunk
 from distill.teachers.views import ViewConfig, two_views
 
 KINETICS = (110.2, 100.68, 96.0), (58.15, 56.47, 55.33)  # RGB, levels: bright frames, for the Retinex stream
@@ -91,6 +91,10 @@ class ActLumosTeacher(Teacher):
         contrast = contrastive_loss(output.projection, labels, self.temperature)
         return super().losses(output, labels) | {"supcon": self.supcon_weight * contrast}
 
+    def adapt(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Public weights of an R(2+1)D, or our own."""
+        return in_trunk(weights)
+
     @torch.no_grad()
     def _retinex(self, clip: Tensor) -> Tensor:
         frames = multi_scale_retinex(clip.transpose(1, 2).flatten(0, 1), self.scales)
@@ -163,6 +167,10 @@ class ActLumosStudent(Teacher):
         if self.feature_weight:
             terms["features"] = self.feature_weight * consistency_loss(output.features, teacher.features)
         return terms
+
+    def adapt(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Public weights of an R(2+1)D, or our own."""
+        return in_trunk(weights)
 
     def _features(self, clip: Tensor) -> Tensor:
         return torch.as_tensor(self.bert(self.trunk(self.normalise(clip))))

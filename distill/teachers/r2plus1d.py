@@ -6,7 +6,7 @@ Tran et al., A Closer Look at Spatiotemporal Convolutions for Action Recognition
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -79,3 +79,8 @@ class R2Plus1D(nn.Module):
         for layer in self.children():
             x = layer(x)
         return torch.as_tensor(x)
+
+
+def in_trunk(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights of a public R(2+1)D under the names of a teacher that calls it `trunk`; other keys stay as they are."""
+    return {f"trunk.{key}" if key.startswith(("stem.", "layer")) else key: value for key, value in weights.items()}

@@ -6,14 +6,14 @@ Sampling and its five draws at test time are `delta` and `delta_views` of calibr
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
 from distill.losses import focal_loss
 from distill.teachers.base import ARID, Normalise, Stage, Teacher, TeacherOutput
 from distill.teachers.bert_head import BertHead
-from distill.teachers.r2plus1d import DEPTHS_34, R2Plus1D
+from distill.teachers.r2plus1d import DEPTHS_34, R2Plus1D, in_trunk
 
 
 class RBert(Teacher):
@@ -54,3 +54,7 @@ class RBert(Teacher):
     def losses(self, output: TeacherOutput, labels: Tensor) -> dict[str, Tensor]:
         """The focal loss."""
         return {"focal": focal_loss(output.scores, labels, self.focus)}
+
+    def adapt(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Public weights of an R(2+1)D, or our own."""
+        return in_trunk(weights)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -9,9 +12,10 @@ from torch import nn
 from distill.teachers import build_teacher
 from distill.teachers.bert_head import BertHead
 from distill.teachers.r2plus1d import R2Plus1D, middle_channels
+from distill.teachers.weights import load_start
 from edge.errors import ConfigError
 
-SMALL = {"depths": (1, 1, 1, 1), "width": 8, "heads": 2}
+SMALL: dict[str, Any] = {"depths": (1, 1, 1, 1), "width": 8, "heads": 2}
 
 
 def parameters(module: nn.Module) -> int:
@@ -43,6 +47,21 @@ def test_public_key_names() -> None:
         "layer4.0.downsample.1.bias",
     ):
         assert key in keys
+
+
+@pytest.mark.parametrize("name", ["rbert", "actlumos", "actlumos_student"])
+def test_public_weights_become_the_trunk(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    trunk, teacher, path = (
+        R2Plus1D(SMALL["depths"], SMALL["width"]),
+        build_teacher(name, 3, **SMALL),
+        tmp_path / "r.pth",
+    )
+    torch.save(trunk.state_dict() | {"fc.weight": torch.zeros(400, 64)}, path)
+    report = load_start(teacher, path)
+    assert report.unexpected == ("fc.weight",) and not any(key.startswith("trunk.") for key in report.missing)
+    for key, value in trunk.state_dict().items():
+        torch.testing.assert_close(teacher.trunk.state_dict()[key], value)
 
 
 def test_bert_head_knows_the_order_of_time() -> None:
