@@ -1,4 +1,4 @@
-"""The wheel as a user gets it: built here, installed into an empty environment, run with the source tree out of reach."""
+"""The wheel as a user gets it: built here, installed into an empty environment, run far from the source tree."""
 
 from __future__ import annotations
 
