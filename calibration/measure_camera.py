@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import re
+import sys
 from datetime import datetime, timezone
 from importlib import resources
 from itertools import islice
@@ -18,7 +19,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from calibration.photon_transfer import MODEL_WIDTH, PhotonTransfer, photon_transfer
+from calibration.photon_transfer import MINIMUM_FRAMES, MODEL_WIDTH, PhotonTransfer, photon_transfer
 from edge.cameras import Camera, camera_source, open_camera
 from edge.errors import ConfigError, DataError, UsageError
 from edge.fields import build, read_yaml
@@ -46,6 +47,8 @@ def add_parser(commands: Any) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Measure, write, and print what changed. Raises EdgeError."""
     profile = profile_of(arguments.camera)
+    if arguments.frames < MINIMUM_FRAMES:
+        raise UsageError(f"--frames is {arguments.frames}; it must be {MINIMUM_FRAMES} or more")
     if (arguments.dark is None) != (not arguments.flat):
         raise UsageError("--dark and --flat belong together; without both the camera itself is recorded")
     if arguments.dark is None:
@@ -131,11 +134,12 @@ def _from_file(path: Path, frames: int) -> Image:
 
 def _from_camera(camera: str, frames: int) -> list[Image]:
     """A lens-cap and a flat-field recording of a live camera, one after the other."""
-    source = camera_source(camera)
     recordings = []
-    for what in ("Cover the lens", "Point it at an evenly lit wall, out of focus, mid-grey in the picture"):
-        input(f"{what}, then press Enter: ")
-        with source.open() as opened:
+    with camera_source(camera).open() as opened:
+        for what in ("Cover the lens", "Point it at an evenly lit wall, out of focus, dark grey in the picture"):
+            print(f"{what}, then press Enter: ", end="", file=sys.stderr, flush=True)
+            if not sys.stdin.readline():
+                raise UsageError("nobody is there to press Enter; give recordings: --dark FILE --flat FILE")
             recordings.append(_take(opened, frames))
     return recordings
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +12,10 @@ import pytest
 import yaml
 
 from calibration.cli import main
-from calibration.measure_camera import _own_file, profile_of, write_sensor
+from calibration.measure_camera import _from_camera, _own_file, profile_of, write_sensor
 from calibration.photon_transfer import level_edges, photon_transfer
 from calibration.synthetic.dark_camera import CAMERAS, SENSORS, DarkCamera, level_table
-from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EXIT_USAGE, DataError
+from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EXIT_USAGE, DataError, UsageError
 from edge.fields import build, read_yaml
 from edge.frame import Image
 from edge.profiles import CameraProfile, Sensor
@@ -119,6 +120,19 @@ def test_the_command_measures_files_and_writes_the_profile(tmp_path: Path, capsy
     assert "# Manual exposure first" in out.read_text()  # people's comments stay
 
 
+def test_a_camera_is_recorded_twice_when_enter_is_pressed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A recording stands for the camera: 15 frames to settle and 40 to keep, dark, then the same lit."""
+    sensor = SENSORS["arducam"]
+    takes = [recording(sensor, seed, level, 55, size=(48, 64)) for seed, level in ((1, 0.0), (2, 0.1))]
+    path = write_video(tmp_path / "camera.avi", np.concatenate(takes))
+    monkeypatch.setattr("sys.stdin", io.StringIO("\n\n"))
+    dark, flat = _from_camera(f"file:{path}", 40)
+    assert np.array_equal(dark, takes[0][15:]) and np.array_equal(flat, takes[1][15:])
+    monkeypatch.setattr("sys.stdin", io.StringIO(""))
+    with pytest.raises(UsageError, match="nobody is there to press Enter"):
+        _from_camera(f"file:{path}", 40)
+
+
 def test_a_bigger_picture_is_brought_to_the_model_s_pixel(tmp_path: Path) -> None:
     small = replace(SENSORS["arducam"], blur_px=0.01, row_electrons=0.0)
     native = replace(small, full_electrons=small.full_electrons / 4, read_electrons=2.4, black_electrons=-0.3)
@@ -156,6 +170,7 @@ def test_only_the_section_is_replaced(tmp_path: Path) -> None:
         (["--camera", "nothing"], EXIT_USAGE, "no camera profile is called 'nothing'"),
         (["--camera", "generic_uvc"], EXIT_USAGE, "no section `sensor`"),
         (["--camera", "brio", "--dark", "x.avi"], EXIT_USAGE, "belong together"),
+        (["--camera", "brio", "--frames", "-1"], EXIT_USAGE, "must be 39 or more"),
         (["--camera", "brio", "--dark", "no.avi", "--flat", "no.avi"], EXIT_FAILURE, "no such video file"),
     ],
 )
