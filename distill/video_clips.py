@@ -58,9 +58,16 @@ class VideoClips(Dataset[tuple[Tensor, int]]):
         """The batches of steps `first` to `steps`, this process's share of each; fetched ahead by `workers`."""
         numbers = [list(range(step * batch, (step + 1) * batch))[share] for step in range(first, steps)]
         processes = workers if workers > 1 else 0
-        # Fresh processes, not forks: a fork of a process that has used PyTorch's threads can hang.
-        context = "spawn" if processes else None
-        return iter(DataLoader(self, batch_sampler=numbers, num_workers=processes, multiprocessing_context=context))
+        loader = DataLoader(
+            self,
+            batch_sampler=numbers,
+            num_workers=processes,
+            # Fresh processes, not forks: a fork of a process that has used PyTorch's threads can hang.
+            multiprocessing_context="spawn" if processes else None,
+            # Its own, because a loader draws a seed when it starts: a resumed training would go another way.
+            generator=torch.Generator(),
+        )
+        return iter(loader)
 
     def _draw(self, frames: U8, rng: Rng) -> U8:
         config = self.config
@@ -163,7 +170,9 @@ def enhancer_of(config: ClipConfig) -> Enhancer:
     options = {} if config.enhance_weights is None else {"weights": config.enhance_weights}
     if config.enhance == "zero_dce" and not options:
         raise ConfigError("clip: enhance: zero_dce needs enhance_weights, which `distill train zero_dce.yaml` makes")
-    return build_enhancer(config.enhance, **options)
+    # A network's first weights are drawn before its own are loaded: the training must not notice.
+    with torch.random.fork_rng(devices=[]):
+        return build_enhancer(config.enhance, **options)
 
 
 def to_tensor(views: U8) -> Tensor:
