@@ -14,7 +14,7 @@ from typing import TypeVar
 import cv2
 
 from calibration.listing import Problem
-from calibration.parallel import in_order
+from calibration.parallel import WorkerError, in_order
 from calibration.survey import Listed, Survey, survey
 
 CHUNK = 16  # files per task of a worker
@@ -93,7 +93,8 @@ def _files(found: Survey, workers: int, full: bool, progress: Progress | None) -
     places = {found.videos / listed.file: listed.place for listed in reversed(found.listed)}
     paths = list(reversed(places))
     by_size: dict[int, list[Path]] = {}
-    for done, (path, (size, wrong)) in enumerate(_each(partial(probe, full=full), paths, workers), start=1):
+    for done, (path, probed) in enumerate(_each(partial(probe, full=full), paths, workers), start=1):
+        size, wrong = probed or (0, "is damaged: it crashes the decoder")
         if wrong:
             yield Problem(places[path], f"{path} {wrong}")
         else:
@@ -103,14 +104,22 @@ def _files(found: Survey, workers: int, full: bool, progress: Progress | None) -
     alike = [path for group in by_size.values() if len(group) > 1 for path in group]
     first: dict[str, Path] = {}
     for path, digest in _each(content, alike, workers):
-        if (other := first.setdefault(digest, path)) is not path:
+        if digest and (other := first.setdefault(digest, path)) is not path:
             yield Problem(places[path], f"{path} has the same content as {other}, see {places[other]}")
 
 
-def _each(work: Callable[[Path], T], paths: Sequence[Path], workers: int) -> Iterator[tuple[Path, T]]:
-    chunks = [paths[start : start + CHUNK] for start in range(0, len(paths), CHUNK)]
+def _each(
+    work: Callable[[Path], T], paths: Sequence[Path], workers: int, size: int = CHUNK
+) -> Iterator[tuple[Path, T | None]]:
+    """Every path with its result, None where it kills the process that works on it."""
+    chunks = (paths[start : start + size] for start in range(0, len(paths), size))
     for chunk, future in in_order(partial(_chunk, work), chunks, workers):
-        yield from zip(chunk, future.result(), strict=True)
+        if not isinstance(future.exception(), WorkerError):
+            yield from zip(chunk, future.result(), strict=True)
+        elif len(chunk) > 1:
+            yield from _each(work, chunk, 1, size=1)
+        else:
+            yield chunk[0], None
 
 
 def _chunk(work: Callable[[Path], T], paths: Sequence[Path]) -> list[T]:

@@ -18,9 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.clips import Clip
-from calibration.parallel import in_order
+from calibration.parallel import WorkerError, in_order
 from edge.cadence import Cadence, at_cadence
-from edge.errors import DataError
+from edge.errors import DataError, EdgeError
 from edge.frame import Frame, Image
 from edge.frontend import FrameStatistics, FrontEnd
 from edge.motion import LumaFlow
@@ -86,17 +86,17 @@ def stream_tensors(
     geometry: Geometry,
     cache: Path,
     workers: int = 1,
-    damaged: Callable[[Clip, DataError], None] | None = None,
+    damaged: Callable[[Clip, EdgeError], None] | None = None,
 ) -> Iterator[tuple[Clip, ClipTensors]]:
     """The tensors of every clip, in order, a few at a time in memory; made once, then read from `cache`.
 
     A run that was stopped goes on where it was. damaged: told of every clip that cannot be decoded, which is then left
-    out; without it the first one raises DataError. Raises WorkerError.
+    out; without it the first one raises DataError, or WorkerError where it kills the process that decodes it.
     """
     cache.mkdir(parents=True, exist_ok=True)
     for clip, future in in_order(partial(_cached, geometry=geometry, cache=cache), clips, workers):
         error = future.exception()
-        if isinstance(error, DataError) and damaged is not None:
+        if isinstance(error, DataError | WorkerError) and damaged is not None:
             damaged(clip, error)
         else:
             yield clip, future.result()

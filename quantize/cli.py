@@ -2,6 +2,7 @@
 
 quantize --calib synthetic_val --model FLOAT --out INT8
 quantize --calib ellar_val --data-root DIR --model FLOAT --out INT8.tar --max-drop 0.5
+torchrun --standalone --nproc-per-node 2 -m quantize.cli --calib ...     # the clips shared among processes
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 
 from calibration.evaluate import comparison_line, left_out, show_progress, summary_line
 from calibration.sets import open_set
+from calibration.shards import team
 from edge.bundle import Bundle, check_target, write_bundle
 from edge.errors import EXIT_FAILURE, EdgeError, UsageError
 
@@ -39,13 +41,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("onnx") is None:
         raise UsageError("the package onnx is missing; install it with: pip install 'ellar-edge[quantize]'")
-    from quantize.job import ENOUGH_TICKS, Request, forced, quantize
+    from quantize.job import Request, quantize
 
     check_target(options.out)  # before minutes of work
     bundle = Bundle.load(options.model)
     clips = open_set(options.calib, options.data_root, options.limit, options.seed)
     request = Request(options.calib, options.limit, options.seed, options.target)
-    result = quantize(bundle, clips, request, show_progress("calibrating"), show_progress("evaluating"))
+    with team(options.exchange) as processes:
+        calibrating, evaluating = (
+            show_progress(what) if processes.first else None for what in ("calibrating", "evaluating")
+        )
+        result = quantize(bundle, clips, request, calibrating, evaluating, processes)
+    return _judge(options, bundle, result) if processes.first else 0
+
+
+def _judge(options: argparse.Namespace, bundle: Bundle, result: Result) -> int:
+    """Say what it is worth, and write it or not."""
+    from quantize.job import ENOUGH_TICKS, forced
+
     if result.ticks < ENOUGH_TICKS:
         print(
             f"quantize: warning: {result.ticks} ticks are few to calibrate on; take {ENOUGH_TICKS} or more (--limit)",
@@ -118,6 +131,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--force", action="store_true", help="write it whatever it lost; the manifest says so")
     parser.add_argument("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")
     parser.add_argument("--seed", type=int, default=0, help="of the choice that --limit makes (default: 0)")
+    parser.add_argument(
+        "--exchange", type=Path, metavar="DIR", help="under torchrun on several machines: a folder that all of them see"
+    )
     parser.add_argument("--target", choices=["x86"], default="x86", help="where it shall run (default: x86)")
     return parser
 

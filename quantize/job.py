@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from calibration.clips import ClipSet
 from calibration.evaluate import Comparison, Evaluation, compare, evaluate, known_clips
+from calibration.shards import Team
 from calibration.tensors import Geometry, clip_tensors
 from edge.bundle import STUDENT_FILE, Accuracy, Bundle, Manifest
 from edge.engines.onnxruntime import Student
@@ -63,8 +64,9 @@ def quantize(
     request: Request,
     calibrating: Progress | None = None,
     evaluating: Progress | None = None,
+    processes: Team | None = None,
 ) -> Result:
-    """Quantise a float bundle on a set. The same bundle and clips give the same bytes.
+    """Quantise a float bundle on a set. The same bundle and clips give the same bytes, over however many processes.
 
     Raises UsageError (a bundle that is INT8 already), DataError (no clips to calibrate on), BundleError (a student
     that cannot be quantised).
@@ -76,11 +78,11 @@ def quantize(
     Student(bundle)  # refuses a model that is damaged or not the manifest's, before minutes of work
     model = prepared(bundle.student_bytes())
     observer = MinMaxObserver(model, bundle.manifest.states)
-    _calibrate(observer, bundle.manifest, clips, calibrating)
+    _calibrate(observer, bundle.manifest, clips, calibrating, processes or Team())
     student, states = quantized(model, observer.ranges, bundle.manifest.states, FORMS[request.target])
     manifest = dataclasses.replace(bundle.manifest, precision="int8", target=request.target, states=states, files={})
     integer = Bundle("the INT8 bundle", "", manifest, {**bundle.files, STUDENT_FILE: student})
-    before, after = evaluate([bundle, integer], clips, progress=evaluating)
+    before, after = evaluate([bundle, integer], clips, progress=evaluating, processes=processes)
     ticks = observer.ticks // len(manifest.gate.gammas)
     result = Result(integer, ticks, before, after)
     return dataclasses.replace(result, bundle=_documented(result, bundle, request))
@@ -92,15 +94,23 @@ def forced(result: Result, max_drop: float) -> Bundle:
     return _with_notes(result.bundle, (note,))
 
 
-def _calibrate(observer: MinMaxObserver, manifest: Manifest, clips: ClipSet, progress: Progress | None) -> None:
-    """Show the observer every clip under every gamma, made by the device's own front end and motion stage."""
+def _calibrate(
+    observer: MinMaxObserver, manifest: Manifest, clips: ClipSet, progress: Progress | None, processes: Team
+) -> None:
+    """Show the observer every clip under every gamma, made by the device's own front end and motion stage.
+
+    Each process looks at its share of the clips; then all know what all have seen.
+    """
     geometry = _geometry(manifest)
-    known, _ = known_clips(clips, manifest.labels)
+    known = processes.share(known_clips(clips, manifest.labels)[0])
     for done, (clip, _) in enumerate(known, 1):
         for stream in clip_tensors(clip.frames(), geometry).x:
             observer.observe(stream)
         if progress is not None:
             progress(done, len(known))
+    for rank, seen in enumerate(processes.gather([observer.seen()])):
+        if rank != processes.rank:
+            observer.merge(**seen)
     if not observer.ticks:
         raise DataError(f"{clips.name}: expected clips with two frames or more, found none; calibrate on longer clips")
 

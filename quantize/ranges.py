@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,17 @@ class MinMaxObserver:
         """Tensor name -> (lowest, highest). The picture's is [0, 1] by contract, whatever was seen."""
         seen = {name: (self._lowest[name], self._highest[name]) for name in self._lowest}
         return {**seen, "x": (np.float32(0), np.float32(1))}
+
+    def merge(self, lowest: Mapping[str, float], highest: Mapping[str, float], ticks: int) -> None:
+        """Add what another process's observer of the same model has seen."""
+        for name in lowest:
+            self._widen(name, np.asarray([lowest[name], highest[name]], np.float32))
+        self.ticks += ticks
+
+    def seen(self) -> dict[str, Any]:
+        """What `merge` takes, as values that JSON knows; a float32 is the same after it."""
+        lowest, highest = ({k: float(v) for k, v in ends.items()} for ends in (self._lowest, self._highest))
+        return {"lowest": lowest, "highest": highest, "ticks": self.ticks}
 
     def _widen(self, name: str, value: npt.NDArray[np.float32]) -> None:
         lowest, highest = value.min(), value.max()

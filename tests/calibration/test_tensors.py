@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from calibration.clips import Clip
-from calibration.parallel import AHEAD, in_order
 from calibration.sets import open_set
 from calibration.tensors import Geometry, clip_tensors, load_tensors, store_tensors, stream_tensors
-from edge.errors import DataError
+from edge.errors import DataError, EdgeError
 from tests.calibration.trees import write_video
 from tests.clips import square_set
 
@@ -42,20 +40,6 @@ def test_stored_tensors_are_the_loaded_ones(tmp_path: Path) -> None:
     assert np.array_equal(stored[1:3][-1].x, loaded[2].x)
 
 
-def count_up(folder: Path, item: int) -> int:
-    (folder / str(item)).touch()
-    return item
-
-
-def test_no_more_is_in_flight_than_fits_in_memory(tmp_path: Path) -> None:
-    """The consumer's pace is the limit: what it has not asked for is not begun."""
-    stream = in_order(partial(count_up, tmp_path), range(1000), 2)
-    taken = [next(stream)[1].result() for _ in range(10)]
-    assert taken == list(range(10))
-    stream.close()
-    assert len(list(tmp_path.iterdir())) <= 10 + 2 * AHEAD
-
-
 def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
     for seed in range(6):
         write_video(tmp_path / "clips" / "walk" / f"{seed}.avi", seed)
@@ -75,7 +59,7 @@ def test_a_damaged_video_costs_itself_and_a_line(tmp_path: Path) -> None:
     clips = open_set(f"folder:{tmp_path}").clips
     lines: list[str] = []
 
-    def report(clip: Clip, error: DataError) -> None:
+    def report(clip: Clip, error: EdgeError) -> None:
         lines.append(f"{clip.name}: {error}")
 
     streamed = list(stream_tensors(clips, GEOMETRY, tmp_path / "cache", 2, report))

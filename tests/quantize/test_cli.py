@@ -72,6 +72,17 @@ def test_the_same_input_gives_the_same_bytes(workplace: Path) -> None:
     assert (workplace / "one.tar").read_bytes() == (workplace / "two.tar").read_bytes()
 
 
+def test_two_processes_under_torchrun_write_the_same_bytes(workplace: Path) -> None:
+    pytest.importorskip("torch")
+    assert main(options(workplace, "alone.tar", GENEROUS)) == 0
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "quantize.cli"]
+    more = options(workplace, "together.tar", GENEROUS, "--exchange", str(workplace / "exchange"))
+    run = subprocess.run([sys.executable, *launcher, *more], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.count("written") == 1
+    assert (workplace / "alone.tar").read_bytes() == (workplace / "together.tar").read_bytes()
+
+
 def test_a_loss_over_the_gate_writes_nothing(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(options(workplace, "lost", "--max-drop=-101")) == EXIT_FAILURE  # asks INT8 to gain 101 points
     assert "nothing written" in capsys.readouterr().err
