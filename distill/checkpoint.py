@@ -116,9 +116,10 @@ def restore(checkpoint: Checkpoint, trainee: Trainee, team: Team) -> None:
     trainee.scheduler.load_state_dict(checkpoint.state["scheduler"])
     if trainee.rng is not None:
         trainee.rng.bit_generator.state = checkpoint.state["rng"]
-    torch.set_rng_state(random[team.rank])
+    # Copies: PyTorch reads a generator's state from the start of the storage, not of the row.
+    torch.set_rng_state(random[team.rank].clone())
     if "random.cuda" in checkpoint.tensors and team.device.type == "cuda":
-        torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"][team.rank], team.device)
+        torch.cuda.set_rng_state(checkpoint.tensors["random.cuda"][team.rank].clone(), team.device)
 
 
 def model_tensors(checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -47,7 +47,7 @@ class Run:
         self._metrics = Metrics(self.folder / METRICS if self.team.first else None, self._tell)
         if self.resume and path.exists():
             self.saved = checkpoint.read(path)
-            self.show(f"continuing {self.folder} after step {self.saved.step} of {self.saved.stage}")
+            self._tell(f"continuing {self.folder} after step {self.saved.step} of {self.saved.stage}")
         elif self.team.first:
             path.unlink(missing_ok=True)
         self._metrics.keep(self._is_done)
