@@ -42,7 +42,7 @@ void edge_dgam_tables(double minimum, double maximum, double gamma, uint8_t tabl
     const double range = maximum - minimum;
     for (int c = 0; c < 3; c++)
         for (int v = 0; v < EDGE_LEVELS; v++) {
-            /* Single, as the minimum is: the darkest pixels stay exactly where they are, and a root makes much of little. */
+            /* Single, as the minimum is: the darkest pixels stay where they are, and a root makes much of little. */
             const double x = (float)((v - EDGE_DGAM_MEAN[c]) / EDGE_DGAM_STD[c]);
             const double unit = fmax(x - minimum, 0.0) / (range + 1e-5);
             const double y = range * pow(unit, 1.0 / gamma) + minimum;
