@@ -1,7 +1,7 @@
 """Reading data sets, on this machine: `python -m benchmarks.calibration`. Ratios count, times are this machine's.
 
-Decoding and preprocessing against a plain OpenCV loop of the same work, one process and two; then `calibration check` of
-10,000 listed clips, with the memory of all its processes together.
+Decoding and preprocessing against a plain OpenCV loop of the same work, one process and two; then `calibration check`
+of 10,000 listed clips, with the memory of all its processes together.
 """
 
 from __future__ import annotations

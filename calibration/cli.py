@@ -29,6 +29,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EdgeError as error:
         print(f"calibration: {error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("calibration: stopped", file=sys.stderr)
+        return EXIT_FAILURE
     return EXIT_STOPPED
 
 
