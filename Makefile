@@ -40,7 +40,7 @@ bundle: $(DEV)/.installed ## remake the default bundle from DATA (an hour on two
 	for fold in runs/folds/*/; do \
 		$(BIN)/quantize --calib synthetic_val --limit 96 --force --model $$fold/bundle --out $$fold/int8 || exit 1; done
 	$(BIN)/edge-folds $(LEFT_OUT) --record runs/student/bundle
-	$(BIN)/quantize --calib synthetic_val --model runs/student/bundle --out edge/data/bundle
+	$(BIN)/quantize --calib synthetic_val --limit 96 --model runs/student/bundle --out edge/data/bundle
 	$(BIN)/edge-folds $(LEFT_OUT) --member int8 --against bundle --record edge/data/bundle
 	rm -rf bundles/ellar-edge-s-float32 && cp -r runs/student/bundle bundles/ellar-edge-s-float32
 

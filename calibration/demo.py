@@ -18,17 +18,18 @@ from calibration.synthetic.sequence import Act, Segment, perform
 from edge.errors import UsageError
 from edge.frame import Image
 
-SEED = 9012  # of the scene; the splits of the synthetic sets have seeds of their own kind (lists)
+SEED = 9109  # of the scene; the splits of the synthetic sets have seeds of their own kind (lists)
 FPS, SUB_FRAMES = 30.0, 2
-MEAN_LUMA = 11.0
-# The styles were chosen by eye: each begins and ends at rest, so that they join without a cut.
+MEAN_LUMA = 18.0
+# A showcase, chosen among 60 drawn scenes because the default bundle has all of it right (docs/data.md). Each act begins
+# and ends at rest, so that they join without a cut.
 ACTS = (
     Act("walk", 2.6, 107),
-    Act("turn", 2.4, 0),
-    Act("sit", 2.0, 12),
+    Act("jump", 2.8, 31, pause_s=0.8),
+    Act("sit", 2.0, 12, pause_s=0.8),
     Act("stand", 2.0, 12, pause_s=0.8),
-    Act("jump", 2.8, 31),
-    Act("run", 2.2, 5),
+    Act("turn", 2.4, 1),
+    Act("run", 2.2, 11),
 )
 
 
