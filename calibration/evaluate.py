@@ -100,12 +100,13 @@ def contend(
     threads: int = 1,
     progress: Progress | None = None,
     processes: Team | None = None,
+    skip_damaged: bool = False,
 ) -> list[Evaluation]:
     """Every bundle in its variant over every clip, decoded once for all; one evaluation each, in their order.
 
     whole_clip: the gate sees the clip's statistics first and chooses one gamma for all of it; otherwise it chooses tick
-    by tick, as on the device. processes: who shares the clips (calibration/shards.py); all get all results. Raises as
-    `evaluate`.
+    by tick, as on the device. processes: who shares the clips (calibration/shards.py); all get all results.
+    skip_damaged: a clip that cannot be decoded is left out and named, if there is another. Raises as `evaluate`.
     """
     processes = processes or Team()
     manifest = contestants[0][0].manifest
@@ -114,20 +115,29 @@ def contend(
     known, unknown = known_clips(clips, manifest.labels)
     runners = [_Runner(bundle, variant, threads, whole_clip) for bundle, variant in contestants]
     mine = processes.share(known)
-    answers = []
+    answers: list[dict[str, Any]] = []
     for done, (clip, label) in enumerate(mine, 1):
-        answers.append(_run(runners, clip, label, _cadence(manifest.cadence)))
+        try:
+            answers.append({"runs": _run(runners, clip, label, _cadence(manifest.cadence))})
+        except DataError as error:
+            if not skip_damaged:
+                raise
+            answers.append({"damage": str(error)})
         if progress is not None:
             progress(done, len(mine))
-    everything = processes.gather(answers)
+    everything = list(zip(known, processes.gather(answers), strict=True))
+    damaged = {clip.name: answer["damage"] for (clip, _), answer in everything if "damage" in answer}
+    if len(damaged) == len(known):
+        raise DataError(f"{clips.name}: no clip can be decoded; the first: {next(iter(damaged.values()))}")
     return [
         Evaluation(
             set_name=clips.name,
             labels=manifest.labels,
             results=tuple(
-                _result(clip, label, answer[i]) for (clip, label), answer in zip(known, everything, strict=True)
+                _result(clip, label, answer["runs"][i]) for (clip, label), answer in everything if "runs" in answer
             ),
             unknown=unknown,
+            damaged=damaged,
             name=variant.name,
             whole_clip=whole_clip,
         )
@@ -292,6 +302,7 @@ def _evaluated(options: argparse.Namespace, processes: Team) -> Report:
         threads=options.threads,
         progress=show_progress("evaluating") if processes.first else None,
         processes=processes,
+        skip_damaged=True,
     )
     return Report.of(
         [(bundle.manifest, evaluation) for (bundle, _), evaluation in zip(contestants, evaluations, strict=True)],

@@ -91,6 +91,7 @@ def left_out(evaluation: Evaluation) -> list[str]:
     if evaluation.unknown:
         listed = ", ".join(f"{count} {label}" for label, count in evaluation.unknown.items())
         lines.append(f"left out, no such label in the bundle: {listed}")
+    lines += [f"left out, damaged: {message}" for message in evaluation.damaged.values()]
     silent = [r.clip.name for r in evaluation.results if not r.ticks]
     if silent:
         lines.append(f"too short for one tick, counted as wrong: {len(silent)} clips, the first is {silent[0]}")
@@ -190,6 +191,7 @@ def _evaluation(e: Evaluation) -> dict[str, object]:
             for label, (right, count) in e.per_class.items()
         },
         "unknown": e.unknown,
+        "damaged": e.damaged,
         "gamma_usage": {f"{gamma:g}": share for gamma, share in e.gamma_usage.items()},
         "live_ticks": None if e.live is None else vars(e.live),
         "confusion": {"labels": e.labels, "rows_true_columns_decided_last_none": e.confusion.tolist()},

@@ -89,7 +89,8 @@ class ClipResult:
 class Evaluation:
     """One bundle, run in one way, on one set. unknown: clips left out because the bundle has no such label, by label.
 
-    name: which of several it is. whole_clip: judged as a whole, otherwise as a stream.
+    name: which of several it is. whole_clip: judged as a whole, otherwise as a stream. damaged: clips left out because
+    they cannot be decoded, with what is wrong, by name.
     """
 
     set_name: str
@@ -98,6 +99,7 @@ class Evaluation:
     unknown: dict[str, int]
     name: str = ""
     whole_clip: bool = False
+    damaged: dict[str, str] = field(default_factory=dict)
 
     def top(self, k: int) -> Estimate:
         """How often the truth is among the k likeliest labels."""
@@ -158,7 +160,7 @@ class Evaluation:
         values = sorted({_value(r, attribute) for r in self.results}, key=lambda value: (value == UNKNOWN, value))
         return {
             value: dataclasses.replace(
-                self, results=tuple(r for r in self.results if _value(r, attribute) == value), unknown={}
+                self, results=tuple(r for r in self.results if _value(r, attribute) == value), unknown={}, damaged={}
             )
             for value in values
         }

@@ -193,6 +193,22 @@ def test_wrong_input_gets_one_message_before_any_work(
     assert code == EXIT_USAGE and message in capsys.readouterr().err
 
 
+def test_a_damaged_video_costs_itself_and_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    bundle = tiny_bundle()
+    write_bundle(tmp_path / "tiny", bundle.manifest, bundle.files)
+    clips = write_square_folder(tmp_path / "clips", 6)
+    videos = sorted(clips.glob("*/*.avi"))
+    videos[0].write_bytes(b"no video")
+    arguments = ["--bundle", str(tmp_path / "tiny"), "--set", f"folder:{clips}"]
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert "5 clips of" in out and f"left out, damaged: {videos[0]}: no frame could be decoded" in out
+    for video in videos:
+        video.write_bytes(b"no video")
+    assert main(arguments) == EXIT_USAGE
+    assert "no clip can be decoded" in capsys.readouterr().err
+
+
 def test_two_processes_report_what_one_does(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     alone = run_json(workplace, capsys, "--by", "light")
     where = ["--bundle", str(workplace / "tiny0"), "--set", f"folder:{workplace / 'clips'}", "--json", "--by", "light"]
