@@ -28,6 +28,7 @@ class Problem:
         return f"{self.place}: {self.what}"
 
 
+LONGEST_LABEL = 9  # characters; Python refuses to read numbers of thousands of digits
 Form = Callable[[Path], Iterator[Entry | Problem]]
 
 
@@ -88,7 +89,7 @@ def path_problem(file: str) -> str | None:
 
 
 def _entry(place: str, file: str, label: str, line: str) -> Entry | Problem:
-    if not label.strip().isdecimal():
+    if not label.strip().isdecimal() or len(label) > LONGEST_LABEL:
         return Problem(place, f"expected a label, a whole number from 0, found {label!r} in {line!r}")
     wrong = path_problem(file)
     return Problem(place, wrong) if wrong else Entry(place, file, int(label))
