@@ -32,7 +32,7 @@ def evaluate_teacher(job: Job, folder: Path, clips: ClipSet, team: Team) -> Eval
             progress(done, len(mine))
     probabilities = team.sum(table.to(team.device)).cpu().numpy().astype(np.float32)
     results = (ClipResult(clip, label, row, 1) for (clip, label), row in zip(known, probabilities, strict=True))
-    return Evaluation(clips.name, trained.labels, tuple(results), unknown)
+    return Evaluation(clips.name, trained.labels, tuple(results), unknown, trained.recipe.name)
 
 
 def ask(trained: Trained, clip: Clip, number: int, cache: Path, team: Team) -> tuple[Tensor, Tensor]:

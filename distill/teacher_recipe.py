@@ -90,7 +90,7 @@ class ProtocolConfig:
 @dataclass(frozen=True)
 class TeacherRecipe:
     """labels: names in the order of the logits; empty for those of the first source. every: steps between reports and
-    checkpoints. options: of the network's class.
+    checkpoints. options: of the network's class. stages: none to keep the weights that --start names.
     """
 
     name: str
@@ -113,8 +113,8 @@ def teacher_recipe_of(document: dict[str, Any], where: str) -> TeacherRecipe:
     # What an option may be is known to the network's class alone, which checks it.
     recipe = build(TeacherRecipe, {**document, "options": {}}, where)
     recipe.options.update(options)
-    if not recipe.sources or not recipe.stages:
-        raise ConfigError(f"{where}: expected at least one source and one stage")
+    if not recipe.sources:
+        raise ConfigError(f"{where}: sources: expected at least one")
     _one_of(recipe.clip.sampling, SAMPLINGS, f"{where}: clip: sampling")
     for number, stage in enumerate(recipe.stages):
         _one_of(stage.schedule, SCHEDULES, f"{where}: stages[{number}]: schedule")

@@ -1,0 +1,46 @@
+"""How long one epoch of the student on 150 clips takes here: python -m benchmarks.training [--threads N]."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from calibration.tensors import ClipTensors
+from distill.loop import Run
+from distill.recipe import Recipe, load_recipe
+from distill.sources import Source
+from distill.train import fine_tune, new_student
+
+CLIPS, TICKS = 150, 45  # three seconds each
+RECIPE = Path(__file__).parents[1] / "distill" / "recipes" / "student.yaml"
+
+
+def clips_of_noise(recipe: Recipe) -> Source:
+    """Prepared clips of the recipe's size: time does not depend on what they show."""
+    rng, shape = np.random.default_rng(0), recipe.geometry
+    size = (len(shape.gammas), TICKS, shape.input_height, shape.input_width, 3)
+    clip = ClipTensors(rng.integers(0, 256, size, np.uint8), np.zeros((TICKS, 3), np.float32))
+    labels = tuple(i % len(recipe.labels) for i in range(CLIPS))
+    return Source(tuple(map(str, range(CLIPS))), (clip,) * CLIPS, labels, (None,) * CLIPS, 1.0, False)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    torch.set_num_threads(parser.parse_args().threads)
+    recipe = load_recipe(RECIPE)
+    steps = -(-CLIPS // recipe.schedule.batch)
+    recipe = replace(recipe, schedule=replace(recipe.schedule, steps=steps))
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run(Path(folder), ("train",), show=lambda line: print(f"{CLIPS} clips, {steps} steps: {line}"))
+        fine_tune(new_student(recipe), recipe, [clips_of_noise(recipe)], run)
+
+
+if __name__ == "__main__":
+    main()
