@@ -50,7 +50,8 @@ def run_student(job: Job, folder: Path, team: Team, resume: bool = False) -> Non
                 _finish(fold, Run(fold, learn, team, resume), pretrained, chosen, recipe, job)
             held_out = sources[recipe.folds.source]
             names = [name for name, actor in zip(held_out.names, held_out.actors, strict=True) if actor in actors]
-            (fold / "clips.txt").write_text("".join(f"{name}\n" for name in names))
+            if team.first:
+                (fold / "clips.txt").write_text("".join(f"{name}\n" for name in names))
 
 
 def export_student(job: Job, folder: Path, target: Path) -> None:

@@ -73,12 +73,14 @@ def enhancer(clips: str, work: Path) -> Path:
     return out
 
 
-def train(recipe: str, out: Path, clips: str, *changes: str, options: tuple[object, ...] = ()) -> int:
-    """`distill train` with the package's recipe, on the clips alone."""
+def train(
+    recipe: str, out: Path, clips: str, *changes: str, options: tuple[object, ...] = (), command: str = "train"
+) -> int:
+    """`distill train` (or another command) with the package's recipe, on the clips alone."""
     source = f"sources=[{{set: '{clips}', licence: ours}}]"
     if recipe.startswith("student"):
         source = source.replace("}]", ", share: 1.0, pretrain: true}]")
-    arguments = ["train", RECIPES / f"{recipe}.yaml", "--out", out, "--cache", out.parent / "cache", *options]
+    arguments = [command, RECIPES / f"{recipe}.yaml", "--out", out, "--cache", out.parent / "cache", *options]
     for change in (source, *changes):
         arguments += ["--with", change]
     return main([*map(str, arguments), "--workers", "1"])
@@ -227,6 +229,21 @@ def test_a_student_that_is_killed_goes_on_bit_for_bit(clips: str, work: Path) ->
     assert process.wait() == -signal.SIGKILL
     assert main(["resume", str(killed), "--workers", "1"]) == 0
     assert_same_weights(whole / "student.safetensors", killed / "student.safetensors")
+
+
+def test_folds_go_on_where_they_were_killed(clips: str, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = work / "folds"
+    changes = (*STUDENT[:-1], "schedule={pretrain_steps: 1, steps: 4, batch: 6, ticks: 12}")
+    folds = ("folds={source: 0, actors: [[nobody], [no one]]}",)
+    with monkeypatch.context() as patch:
+        stop_after(7, patch)  # one step before the folds, four in each
+        assert train("student", out, clips, *changes, *folds, command="folds") == 1
+    assert (out / "0" / "bundle").exists() and not (out / "1" / "bundle").exists()
+    finished = (out / "0" / "student.safetensors").stat().st_mtime_ns
+    assert main(["resume", str(out), "--workers", "1"]) == 0
+    assert (out / "0" / "student.safetensors").stat().st_mtime_ns == finished
+    assert_same_weights(out / "0" / "student.safetensors", out / "1" / "student.safetensors")  # nobody was left out
+    assert (out / "1" / "clips.txt").read_text() == ""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""What a student learns from can be switched term by term, and each term reaches its weights."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from distill.learner import Learner
+from distill.loop import total
+from distill.recipe import DistillationConfig, Recipe, load_recipe
+from distill.sources import Batch, Lesson
+from distill.train import new_student
+from distill.wiid import WiidConfig
+
+RECIPE = Path(__file__).parents[2] / "distill" / "recipes" / "student.yaml"
+OFF = WiidConfig(background_share=0.0, target_share=0.0, consistency_weight=0.0, mmd_weight=0.0)
+WIDTH = 5
+
+
+@pytest.fixture(scope="module")
+def recipe() -> Recipe:
+    plain = load_recipe(RECIPE)
+    return replace(plain, student=replace(plain.student, stages=((8, 8), (16, 16)), embedding=16, history=4))
+
+
+def batch() -> Batch:
+    """Four clips of two sources; the teacher has seen the second and the last."""
+    torch.manual_seed(1)
+    x = torch.randint(0, 256, (4, 8, 3, 30, 40)).float()
+    lessons = Lesson(torch.randn(2, 6), torch.randn(2, WIDTH))
+    sources = torch.tensor([0, 1, 0, 1])
+    return Batch(x, torch.tensor([0, 1, 2, 3]), torch.tensor([0, 4, 2, 2]), sources, torch.tensor([1, 3]), lessons)
+
+
+def learner(recipe: Recipe, wiid: WiidConfig | None = None, distillation: DistillationConfig | None = None) -> Learner:
+    changed = replace(recipe, wiid=wiid, distillation=distillation)
+    return Learner(new_student(changed), changed, WIDTH)
+
+
+@pytest.mark.parametrize(
+    ("wiid", "distillation", "terms"),
+    [
+        (None, None, set()),
+        (OFF, None, set()),
+        (replace(OFF, background_share=0.3), None, set()),
+        (replace(OFF, consistency_weight=0.13), None, {"consistency"}),
+        (replace(OFF, mmd_weight=0.1), None, {"mmd"}),
+        (WiidConfig(), None, {"consistency", "mmd"}),
+        (None, DistillationConfig(), {"distillation"}),
+        (None, DistillationConfig(feature_weight=0.5), {"distillation", "features"}),
+    ],
+)
+def test_every_term_is_an_option(
+    recipe: Recipe, wiid: WiidConfig | None, distillation: DistillationConfig | None, terms: set[str]
+) -> None:
+    one = learner(recipe, wiid, distillation)
+    losses = one.losses(batch())
+    assert set(losses) == {"classification"} | terms
+    for name in terms:
+        one.zero_grad()
+        losses[name].backward(retain_graph=True)
+        gradient = one.student.embed.convolution.weight.grad
+        assert gradient is not None and gradient.abs().max() > 0, name
+
+
+def test_masks_change_what_is_classified(recipe: Recipe) -> None:
+    plain, masked = learner(recipe).eval(), learner(recipe, replace(OFF, background_share=0.9)).eval()
+    with torch.no_grad():
+        assert total(plain.losses(batch())) != total(masked.losses(batch()))
+
+
+def test_the_slow_encoder_follows(recipe: Recipe) -> None:
+    one = learner(recipe, replace(OFF, consistency_weight=0.1))
+    assert one.consistency is not None
+    slow, fast = (next(iter(m.parameters())) for m in (one.consistency.slow, one.consistency.online))
+    with torch.no_grad():
+        fast += 1
+    before = slow.clone()
+    one.follow()
+    torch.testing.assert_close(slow, before + 0.01)
+
+
+def test_a_share_of_the_batch_keeps_its_lessons() -> None:
+    whole = batch()
+    part = whole.part(slice(1, 4, 2), torch.device("cpu"))
+    assert part.labels.tolist() == [1, 3]
+    assert part.taught.tolist() == [0, 1]
+    assert part.lessons is not None and whole.lessons is not None
+    assert torch.equal(part.lessons.logits, whole.lessons.logits)
+    other = whole.part(slice(0, 4, 2), torch.device("cpu"))
+    assert other.taught.tolist() == [] and other.lessons is not None and len(other.lessons.logits) == 0
