@@ -21,8 +21,8 @@ from edge.frame import Image
 SEED = 9109  # of the scene; the splits of the synthetic sets have seeds of their own kind (lists)
 FPS, SUB_FRAMES = 30.0, 2
 MEAN_LUMA = 18.0
-# A showcase, chosen among 60 drawn scenes because the default bundle has all of it right (docs/data.md). Each act begins
-# and ends at rest, so that they join without a cut.
+# A showcase, chosen among 60 drawn scenes because the default bundle has all of it right (docs/data.md). Acts begin
+# and end at rest, so that they join without a cut.
 ACTS = (
     Act("walk", 2.6, 107),
     Act("jump", 2.8, 31, pause_s=0.8),
