@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 import yaml
-from conftest import ARID_DARK, ROOT, edge_run_command
 
 from edge import __version__
 from edge.bundle import default_bundle_path
 from edge.cameras.demo import DEMO_CLIP
+from tests.edge.conftest import ARID_DARK, ROOT, edge_run_command
 
 EdgeRun = Callable[..., "subprocess.CompletedProcess[str]"]
 WriteClip = Callable[..., Path]

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
-from conftest import square
 
 from edge.bundle import Bundle
 from edge.cameras.base import Camera, CameraSource
@@ -17,6 +16,7 @@ from edge.messages import Event, Prediction
 from edge.outputs import Output, OutputClosedError
 from edge.pipeline import Pipeline
 from edge.summary import Summary
+from tests.edge.conftest import square
 
 Script = list[Frame | CameraError]
 
