@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
+from edge.errors import DataError
 from edge.frame import Frame
 
 
@@ -17,22 +21,42 @@ class Clip:
 
     name: unique within its set. label: index into the set's labels. source: opens the recording from its start; a
     module-level function or a `functools.partial` of one, so that clips travel between processes.
-    identity: changes when the content may have changed; what a cache is keyed by.
+    made_by: all that its frames hang on besides the content of `file`. file: the recording, None where it is rendered.
     actor, camera, light, location: None where not known.
     """
 
     name: str
     label: int
     source: Callable[[], Iterator[Frame]]
-    identity: str
+    made_by: str
     actor: str | None = None
     camera: str | None = None
     light: str | None = None
     location: str | None = None
+    file: Path | None = None
+
+    @property
+    def identity(self) -> str:
+        """Changes when the frames may have changed; what a cache is keyed by. Reads all of `file` the first time."""
+        return self.made_by if self.file is None else f"{self.made_by} {_digest(self.file)}"
 
     def frames(self) -> Iterator[Frame]:
         """Decode or render, frame by frame. Raises DataError that names the file."""
         return self.source()
+
+
+def _digest(path: Path) -> str:
+    """SHA-256 of a file's content. Raises DataError when it cannot be read."""
+    try:
+        status = path.stat()
+        return _digest_of(path, status.st_size, status.st_mtime_ns)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+@lru_cache(maxsize=1 << 16)
+def _digest_of(path: Path, size: int, changed_ns: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True)

@@ -64,6 +64,7 @@ def _clip(folder: Path, row: dict[str, str], labels: tuple[str, ...], side: Side
         name=row["file"],
         label=labels.index(row["class"]),
         source=partial(video.read, path),
-        identity=video.identity(path),
+        made_by="video",
+        file=video.existing(path),
         **{field: row.get(field) or told for field, told in side.of(row["file"]).items()},
     )

@@ -50,10 +50,8 @@ def _frames(capture: cv2.VideoCapture, path: Path) -> Iterator[Frame]:
         )
 
 
-def identity(path: Path) -> str:
-    """A file's content as far as its path, size and time of change tell it; DataError when it is missing."""
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be opened: {error.strerror}") from error
-    return f"{path.resolve()}:{status.st_size}:{status.st_mtime_ns}"
+def existing(path: Path) -> Path:
+    """The same path. Raises DataError where no file is."""
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    return path

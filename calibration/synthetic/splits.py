@@ -33,7 +33,7 @@ def _clip(name: str, split: str, labels: tuple[str, ...], index: int) -> Clip:
         name=f"{name}/{index:05d}_{action}",
         label=index % len(labels),
         source=partial(render, seed, (2, number, person), action, camera, light),
-        identity=f"synthetic {REVISION} {seed} {person} {action} {identity_of(camera)} {light}",
+        made_by=f"synthetic {REVISION} {seed} {person} {action} {identity_of(camera)} {light}",
         actor=f"{split}_{person:02d}",
         camera=camera,
         light=light,

@@ -142,12 +142,15 @@ def test_a_missing_video_is_named(tmp_path: Path) -> None:
         list(video.read(tmp_path / "gone.mp4"))
 
 
-def test_identity_follows_the_file(tmp_path: Path) -> None:
-    path = tmp_path / "walk" / "a.avi"
+def test_identity_is_the_content(tmp_path: Path) -> None:
+    path, elsewhere = tmp_path / "a" / "walk" / "a.avi", tmp_path / "b" / "walk" / "other.avi"
     write_video(path)
-    before = open_set(f"folder:{tmp_path}").clips[0].identity
+    before = open_set(f"folder:{tmp_path / 'a'}").clips[0].identity
+    elsewhere.parent.mkdir(parents=True)
+    elsewhere.write_bytes(path.read_bytes())
+    assert open_set(f"folder:{tmp_path / 'b'}").clips[0].identity == before
     write_video(path, frames=9)
-    assert open_set(f"folder:{tmp_path}").clips[0].identity != before
+    assert open_set(f"folder:{tmp_path / 'a'}").clips[0].identity != before
 
 
 def test_synthetic_sets_are_balanced_and_share_nothing() -> None:
