@@ -81,15 +81,18 @@ def evaluate(
     threads: int = 1,
     progress: Progress | None = None,
     processes: Team | None = None,
+    skip_damaged: bool = False,
 ) -> list[Evaluation]:
     """Run the device's chain over every clip, once for all bundles; they must share labels and cadence.
 
     gamma: fixed, or None for the gate's choice. progress: called with (clips done, all of this process's). processes:
-    who shares the clips. Raises UsageError (bundles that cannot be compared, a gamma without a head), DataError (no
-    clip that the bundles know, a damaged clip).
+    who shares the clips. skip_damaged: as in `contend`. Raises UsageError (bundles that cannot be compared, a gamma
+    without a head), DataError (no clip that the bundles know, a damaged clip).
     """
     contestants = [(bundle, Variant(gamma=gamma)) for bundle in bundles]
-    return contend(contestants, clips, threads=threads, progress=progress, processes=processes)
+    return contend(
+        contestants, clips, threads=threads, progress=progress, processes=processes, skip_damaged=skip_damaged
+    )
 
 
 def contend(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 from collections.abc import Callable
@@ -68,6 +69,8 @@ def quantize(
 ) -> Result:
     """Quantise a float bundle on a set. The same bundle and clips give the same bytes, over however many processes.
 
+    A clip that cannot be decoded is left out and named in `result.after.damaged`.
+
     Raises UsageError (a bundle that is INT8 already), DataError (no clips to calibrate on), BundleError (a student
     that cannot be quantised).
     """
@@ -82,7 +85,7 @@ def quantize(
     student, states = quantized(model, observer.ranges, bundle.manifest.states, FORMS[request.target])
     manifest = dataclasses.replace(bundle.manifest, precision="int8", target=request.target, states=states, files={})
     integer = Bundle("the INT8 bundle", "", manifest, {**bundle.files, STUDENT_FILE: student})
-    before, after = evaluate([bundle, integer], clips, progress=evaluating, processes=processes)
+    before, after = evaluate([bundle, integer], clips, progress=evaluating, processes=processes, skip_damaged=True)
     ticks = observer.ticks // len(manifest.gate.gammas)
     result = Result(integer, ticks, before, after)
     return dataclasses.replace(result, bundle=_documented(result, bundle, request))
@@ -104,8 +107,9 @@ def _calibrate(
     geometry = _geometry(manifest)
     known = processes.share(known_clips(clips, manifest.labels)[0])
     for done, (clip, _) in enumerate(known, 1):
-        for stream in clip_tensors(clip.frames(), geometry).x:
-            observer.observe(stream)
+        with contextlib.suppress(DataError):  # a clip that cannot be decoded: the evaluation names it in the report
+            for stream in clip_tensors(clip.frames(), geometry).x:
+                observer.observe(stream)
         if progress is not None:
             progress(done, len(known))
     for rank, seen in enumerate(processes.gather([observer.seen()])):
@@ -143,7 +147,8 @@ def _documented(result: Result, source: Bundle, request: Request) -> Bundle:
     notes = (
         f"quantize --calib {request.selection} --target {request.target}; from student.onnx with sha256 {digest}",
         f"calibrated on {len(result.after.results)} clips, {result.ticks} ticks under each of {gammas} gammas"
-        + (f"; {unknown} clips of other labels left out" if unknown else ""),
+        + (f"; {unknown} clips of other labels left out" if unknown else "")
+        + (f"; {len(result.after.damaged)} damaged clips left out" if result.after.damaged else ""),
         f"INT8 decides {result.comparison.agreement:.1%} of these clips as float does",
     )
     manifest = dataclasses.replace(result.bundle.manifest, accuracy=(*source.manifest.accuracy, *measured))

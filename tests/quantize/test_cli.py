@@ -178,3 +178,16 @@ def test_it_runs_without_torch_and_distill(workplace: Path) -> None:
     run = in_process(code, *options(workplace, "light", GENEROUS))
     assert run.returncode == 0, run.stderr
     assert run.stderr == ""
+
+
+def test_a_damaged_clip_costs_itself_and_a_line(
+    workplace: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips = write_square_folder(tmp_path / "squares", 6)
+    (clips / "left" / "broken.avi").write_bytes(b"RIFF, but no video")
+    arguments = ["--calib", f"folder:{clips}", "--model", str(workplace / "float"), "--out", str(tmp_path / "int8")]
+    assert main([*arguments, GENEROUS]) == 0
+    assert "left out, damaged: " in capsys.readouterr().out
+    manifest = Bundle.load(tmp_path / "int8").manifest
+    assert {entry.clips for entry in manifest.accuracy} == {6}
+    assert any("1 damaged clips left out" in note for note in manifest.provenance.notes)
