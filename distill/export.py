@@ -63,4 +63,7 @@ def to_onnx(student: Student, height: int, width: int) -> tuple[bytes, tuple[Sta
         verbose=False,
     )
     assert program is not None
-    return program.model_proto.SerializeToString(), states
+    model = program.model_proto
+    for thing in (*model.graph.node, *model.graph.input, *model.graph.output, *model.graph.value_info):
+        del thing.metadata_props[:]  # where on this machine the code lay
+    return model.SerializeToString(), states
