@@ -59,8 +59,9 @@ def _pool(evaluations: Sequence[Evaluation]) -> Evaluation:
 
 
 def record(path: Path, evaluation: Evaluation, what: str, command: str) -> None:
-    """Add a measurement to the bundle's manifest; one of the same name is replaced."""
+    """Add a measurement to the bundle's manifest, named by its precision; one of the same name is replaced."""
     bundle = Bundle.load(path)
+    what = f"{bundle.manifest.precision}, {what}"
     measured = Accuracy(
         what=what,
         data=_public_name(evaluation.set_name),
@@ -90,7 +91,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(report(evaluations))
         command = f"edge-folds --folds FOLDS --member {options.member} --set {_public_name(options.set)}"
         for path in options.record:
-            record(path, evaluations[0], f"{options.member}: folds that leave actors out", command)
+            record(path, evaluations[0], "folds that leave actors out", command)
     except EdgeError as error:
         print(f"edge-folds: {error}", file=sys.stderr)
         return error.exit_code

@@ -118,6 +118,15 @@ class StoredTensors(Sequence[ClipTensors]):
     def __getitem__(self, index: int | slice) -> ClipTensors | StoredTensors:
         return StoredTensors(self._paths[index]) if isinstance(index, slice) else _read(self._paths[index])
 
+    def ticks(self, index: int) -> int:
+        """Length of a clip, without reading its pictures."""
+        with np.load(self._paths[index]) as stored:
+            return len(stored["statistics"])
+
+    def only(self, indices: Sequence[int]) -> StoredTensors:
+        """Some of the clips, in this order."""
+        return StoredTensors([self._paths[i] for i in indices])
+
 
 def store_tensors(
     clips: Sequence[Clip],

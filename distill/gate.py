@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -58,13 +59,13 @@ def train_gate(student: Student, recipe: Recipe, sources: Sequence[Source], run:
     The expectation replaces the paper's hard choice in training, because its gradient reaches every gamma.
     """
     torch.manual_seed(recipe.seed)
-    losses = [_losses(student, source, recipe) for source in sources]
+    questions = [_questions(student, source, recipe) for source in sources]
     rng = np.random.default_rng([recipe.seed, 3])
     shares = np.array([source.share for source in sources]) / sum(source.share for source in sources)
     gate = GateNetwork(recipe.gate.window, len(recipe.geometry.gammas))
     optimizer = torch.optim.AdamW(gate.parameters(), recipe.gate.rate)
     for step in range(1, recipe.gate.steps + 1):
-        drawn = [_draw(sources, losses, shares, recipe.gate.window, rng) for _ in range(recipe.gate.batch)]
+        drawn = [_draw(questions, shares, recipe.gate.window, rng) for _ in range(recipe.gate.batch)]
         features = torch.from_numpy(np.stack([features for features, _ in drawn]))
         costs = torch.stack([cost for _, cost in drawn])
         loss = (functional.softmax(gate(features), 1) * costs).sum(1).mean()
@@ -76,29 +77,32 @@ def train_gate(student: Student, recipe: Recipe, sources: Sequence[Source], run:
     return gate.eval()
 
 
-def _losses(student: Student, source: Source, recipe: Recipe) -> Tensor:
-    """Cross entropy of every clip under every gamma with its own head: float32 [clips, gammas]."""
-    result = torch.zeros(len(source.clips), len(recipe.geometry.gammas))
+class Question(NamedTuple):
+    """What the gate sees of a clip, float32 [T, 3], and what each of its answers costs, float32 [gammas]."""
+
+    statistics: F32
+    costs: Tensor
+
+
+def _questions(student: Student, source: Source, recipe: Recipe) -> list[Question]:
+    """Every clip with the cross entropy of the frozen student under every gamma, each with its own head."""
+    questions = []
     student.eval()
-    with torch.inference_mode():
-        for i, (clip, label) in enumerate(zip(source.clips, source.labels, strict=True)):
+    with torch.no_grad():
+        for clip, label in zip(source.clips, source.labels, strict=True):
             logits = student(torch.from_numpy(clip.x).movedim(-1, 2).float())[:, recipe.schedule.warm_up :]
             own_head = logits.diagonal(dim1=0, dim2=2).mean(0).T  # [gammas, classes]
-            result[i] = functional.cross_entropy(own_head, torch.full((len(own_head),), label), reduction="none")
-    return result.clone()
+            wanted = torch.full((len(own_head),), label)
+            questions.append(Question(clip.statistics, functional.cross_entropy(own_head, wanted, reduction="none")))
+    return questions
 
 
 def _draw(
-    sources: Sequence[Source],
-    losses: Sequence[Tensor],
-    shares: npt.NDArray[np.float64],
-    ticks: int,
-    rng: np.random.Generator,
-) -> tuple[F32, Tensor]:
-    """Statistics of a window that ends anywhere in a clip, as the device sees them (its start repeats the first)."""
-    number = rng.choice(len(sources), p=shares)
-    clip = int(rng.integers(len(losses[number])))
-    statistics = sources[number].clips[clip].statistics
+    questions: Sequence[Sequence[Question]], shares: npt.NDArray[np.float64], ticks: int, rng: np.random.Generator
+) -> Question:
+    """A question about a window that ends anywhere in a clip, as the device sees it (its start repeats the first)."""
+    source = questions[rng.choice(len(questions), p=shares)]
+    statistics, costs = source[int(rng.integers(len(source)))]
     end = rng.integers(len(statistics))
     index = np.clip(np.arange(end - ticks + 1, end + 1), 0, None)
-    return statistics[index].reshape(-1), losses[number][clip]
+    return Question(statistics[index].reshape(-1), costs)

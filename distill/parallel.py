@@ -98,5 +98,6 @@ def team(device: str = "auto") -> Iterator[Team]:
     distributed.init_process_group("nccl" if on_gpu else "gloo")
     try:
         yield Team(distributed.get_rank(), size, place)
+        distributed.barrier()  # nobody leaves while another still talks to it: gloo would abort the other
     finally:
         distributed.destroy_process_group()

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from calibration.clips import Clip, ClipSet
-from calibration.tensors import ClipTensors, load_tensors
+from calibration.tensors import StoredTensors, store_tensors
 from distill.augment import augment, reverse_time, window
 from distill.recipe import Recipe
 from edge.errors import DataError
@@ -38,7 +38,7 @@ class Source:
     """
 
     names: tuple[str, ...]
-    clips: tuple[ClipTensors, ...]
+    clips: StoredTensors
     labels: tuple[int, ...]
     actors: tuple[str | None, ...]
     share: float
@@ -51,7 +51,7 @@ class Source:
         return replace(
             self,
             names=tuple(self.names[i] for i in kept),
-            clips=tuple(self.clips[i] for i in kept),
+            clips=self.clips.only(kept),
             labels=tuple(self.labels[i] for i in kept),
             actors=tuple(self.actors[i] for i in kept),
             lessons=None if self.lessons is None else tuple(self.lessons[i] for i in kept),
@@ -75,15 +75,15 @@ def load_sources(
     for config in recipe.sources:
         clip_set = _known(config.open(data_root), recipe.labels)
         report = None if progress is None else (lambda done, of, name=config.set: progress(name, done, of))
-        tensors = load_tensors(clip_set.clips, recipe.geometry, cache, workers, report)
-        usable = [i for i, tensor in enumerate(tensors) if len(tensor.statistics) > recipe.schedule.warm_up]
+        tensors = store_tensors(clip_set.clips, recipe.geometry, cache, workers, report)
+        usable = [i for i in range(len(tensors)) if tensors.ticks(i) > recipe.schedule.warm_up]
         if not usable:
             raise DataError(f"{config.set}: no clip is longer than {recipe.schedule.warm_up} ticks")
         index = {label: recipe.labels.index(label) for label in clip_set.labels if label in recipe.labels}
         sources.append(
             Source(
                 names=tuple(clip_set.clips[i].name for i in usable),
-                clips=tuple(tensors[i] for i in usable),
+                clips=tensors.only(usable),
                 labels=tuple(index[clip_set.labels[clip_set.clips[i].label]] for i in usable),
                 actors=tuple(clip_set.clips[i].actor for i in usable),
                 share=config.share,

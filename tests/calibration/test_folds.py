@@ -58,7 +58,7 @@ def test_a_recorded_accuracy_is_replaced_not_repeated(tmp_path: Path) -> None:
     (evaluation,) = evaluate([bundle], square_set(3))
     for _ in range(2):
         record(tmp_path / "b", evaluation, "folds", "edge-folds")
-    entries = [entry for entry in Bundle.load(tmp_path / "b").manifest.accuracy if entry.what == "folds"]
+    entries = [entry for entry in Bundle.load(tmp_path / "b").manifest.accuracy if entry.what == "float32, folds"]
     assert [(entry.clips, entry.top1) for entry in entries] == [(3, round(evaluation.top1, 4))]
 
 
