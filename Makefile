@@ -32,6 +32,8 @@ lint: $(DEV)/.installed ## format, lint and types
 
 bench: $(DEV)/.installed ## the README's ratios and times, on this machine
 	$(BIN)/python benchmarks/pipeline.py
+	$(BIN)/python -m benchmarks.calibration
+	$(BIN)/python -m benchmarks.training
 
 bundle: $(DEV)/.installed ## remake the default bundle from DATA (an hour on two cores)
 	$(BIN)/distill pretrain $(RECIPE) --data-root $(DATA) --out runs/student
