@@ -18,7 +18,8 @@ elif os.environ.get("EDGE_NATIVE") == "numpy":
     chosen = reference
 else:
     try:
-        from edge import _native as chosen
+        # Not `from edge import _native`: that error is the same for a core that is missing and for one that is broken.
+        import edge._native as chosen
     except ModuleNotFoundError:
         chosen = reference
         warnings.warn(
