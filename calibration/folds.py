@@ -14,7 +14,7 @@ from pathlib import Path
 
 from calibration.clips import ClipSet
 from calibration.evaluate import Evaluation, evaluate, report
-from calibration.sets import open_set
+from calibration.sets import open_set, public_name
 from edge.bundle import Bundle, write_bundle
 from edge.errors import DataError, EdgeError
 from edge.manifest import Accuracy
@@ -64,7 +64,7 @@ def record(path: Path, evaluation: Evaluation, what: str, command: str) -> None:
     what = f"{bundle.manifest.precision}, {what}"
     measured = Accuracy(
         what=what,
-        data=_public_name(evaluation.set_name),
+        data=public_name(evaluation.set_name),
         command=command,
         top1=round(evaluation.top1, 4),
         macro=round(evaluation.macro, 4),
@@ -75,12 +75,6 @@ def record(path: Path, evaluation: Evaluation, what: str, command: str) -> None:
     write_bundle(path, dataclasses.replace(bundle.manifest, accuracy=(measured, *kept)), bundle.files)
 
 
-def _public_name(set_name: str) -> str:
-    """The set's name without the directories of this machine."""
-    kind, colon, folder = set_name.partition(":")
-    return kind + colon + folder.rstrip("/").rpartition("/")[2]
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `edge-folds`; returns its exit code."""
     options = _parser().parse_args(arguments)
@@ -89,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         clips = open_set(options.set, options.data_root)
         evaluations = evaluate_folds(options.folds, members, clips, options.gamma)
         print(report(evaluations))
-        command = f"edge-folds --folds FOLDS --member {options.member} --set {_public_name(options.set)}"
+        command = f"edge-folds --folds FOLDS --member {options.member} --set {public_name(options.set)}"
         for path in options.record:
             record(path, evaluations[0], "folds that leave actors out", command)
     except EdgeError as error:

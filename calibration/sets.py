@@ -17,7 +17,7 @@ from calibration.synthetic.splits import SPLITS as SYNTHETIC_SPLITS
 from calibration.synthetic.splits import open_synthetic
 from edge.errors import UsageError
 
-__all__ = ["Clip", "ClipSet", "NamedSet", "named_sets", "open_set"]
+__all__ = ["Clip", "ClipSet", "NamedSet", "named_sets", "open_set", "public_name"]
 
 
 @dataclass(frozen=True)
@@ -85,6 +85,12 @@ def open_set(name: str, data_root: Path | None = None, limit: int | None = None,
         raise UsageError(f"limit is {limit}; it must be 1 or more clips")
     clips = _find(name).open(name, data_root)
     return clips if limit is None else clips.subset(limit, seed)
+
+
+def public_name(name: str) -> str:
+    """A set's name without the directories of this machine: for manifests, which others read."""
+    kind, colon, folder = name.partition(":")
+    return kind + colon + folder.rstrip("/").rpartition("/")[2]
 
 
 def _find(name: str) -> NamedSet:

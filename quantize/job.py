@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from calibration.clips import ClipSet
 from calibration.evaluate import Comparison, Evaluation, compare, evaluate, known_clips
+from calibration.sets import public_name
 from calibration.shards import Team
 from calibration.tensors import Geometry, clip_tensors
 from edge.bundle import STUDENT_FILE, Accuracy, Bundle, Manifest
@@ -34,9 +35,9 @@ class Request:
     @property
     def selection(self) -> str:
         """The set as options of a command, without the folders of this machine."""
-        kind, colon, folder = self.set_name.partition(":")
-        name = kind + colon + folder.rstrip("/").rpartition("/")[2]
-        return f"{name}{'' if self.limit is None else f' --limit {self.limit}'} --seed {self.seed}"
+        return (
+            f"{public_name(self.set_name)}{'' if self.limit is None else f' --limit {self.limit}'} --seed {self.seed}"
+        )
 
 
 @dataclass(frozen=True)
