@@ -147,7 +147,7 @@ def _from_camera(camera: str, frames: int) -> list[Image]:
 def _take(camera: Camera, frames: int) -> Image:
     """uint8 [T,H,W,3]: the first frames are let go, then at most so many are kept."""
     images = iter(lambda: camera.read(STALL_S), None)
-    kept = [frame.image for frame in islice(images, SETTLE_FRAMES, SETTLE_FRAMES + frames)]
+    kept = [frame.bgr() for frame in islice(images, SETTLE_FRAMES, SETTLE_FRAMES + frames)]
     if not kept:
         raise DataError(f"{camera.name}: ends within the first {SETTLE_FRAMES} frames, which are left to settle")
     return np.stack(kept)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge import kernels
+from edge import kernels, reference
 from edge.frame import Image
 
 
@@ -34,15 +34,20 @@ class FrontEnd:
         self._small = np.zeros((height, width, 3), np.uint8)
         self._corrected = np.zeros_like(self._small)
         self._moments = np.zeros(5, np.float64)
-        counts = np.zeros((3, 256), np.uint32)
-        self._core = kernels.FrontEnd(self._small, counts, self._moments, self._corrected)
+        self._counts = np.zeros((3, 256), np.uint32)
+        self._take_format("bgr")
 
-    def measure(self, image: Image) -> FrameStatistics:
-        """Shrink a picture (uint8 [H,W,3] BGR, any size from 1x1 to 4096x4096) and take its statistics.
+    def measure(self, image: Image, format: str = "bgr") -> FrameStatistics:
+        """Shrink a picture (uint8, any size from 1x1 to 4096x4096) and take its statistics.
 
+        format: how the pixels lie (edge/frame.py); drivers' formats are converted on the way, row by row.
         Raises TypeError or ValueError, naming what is wrong with the picture.
         """
-        self._core.measure(self._as_the_core_takes_it(image))
+        if self._is_too_small(image, format):
+            image, format = self._enlarged(reference.bgr(image, format)), "bgr"
+        if format != self._format:
+            self._take_format(format)
+        self._core.measure(_rows_packed(image))
         mean, std, entropy, minimum, maximum = self._moments.tolist()
         return FrameStatistics(mean, std, entropy, int(minimum), int(maximum))
 
@@ -56,11 +61,21 @@ class FrontEnd:
         """The frame before correction: uint8 [height,width,3] BGR, valid until the next `measure`."""
         return self._small
 
-    def _as_the_core_takes_it(self, image: Image) -> Image:
-        if image.ndim == 3 and image.strides[1:] != (3, 1):
-            image = np.ascontiguousarray(image)  # a mirrored or channel-swapped view
+    def _take_format(self, format: str) -> None:
+        self._core = kernels.FrontEnd(self._small, self._counts, self._moments, self._corrected, format)
+        self._format = format
+
+    def _is_too_small(self, image: Image, format: str) -> bool:
         height, width = self._small.shape[:2]
-        if image.shape[0] >= height and image.shape[1] >= width:
-            return image
+        rows = image.shape[0] * 2 // 3 if format in ("nv12", "i420") else image.shape[0]
+        return image.ndim > 1 and (rows < height or image.shape[1] < width)  # of flat bytes the core says what is wrong
+
+    def _enlarged(self, image: Image) -> Image:
+        height, width = self._small.shape[:2]
         scale = max(-(-height // image.shape[0]), -(-width // image.shape[1]))
         return image.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def _rows_packed(image: Image) -> Image:
+    """Mirrored and channel-swapped views have their pixels apart; a driver's padding between rows may stay."""
+    return image if image.strides[1:] == (*image.shape[2:], 1) else np.ascontiguousarray(image)

@@ -75,7 +75,7 @@ class Recogniser:
         stage = self._timer.stage
         self._now, self._before = self._before, self._now
         with stage("measure"):
-            previous, statistics = self._statistics, self._now.measure(frame.image)
+            previous, statistics = self._statistics, self._now.measure(frame.image, frame.format)
         self._statistics = statistics
         if previous is None and self._motion is not None:
             return None

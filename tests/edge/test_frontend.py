@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from edge.frame import Frame
 from edge.frontend import FrontEnd
 
 
@@ -48,6 +49,39 @@ def test_pictures_smaller_than_the_small_frame_and_mirrored_ones() -> None:
     plain = front_end.measure(picture)
     mirrored = front_end.measure(picture[:, ::-1])
     assert mirrored.mean == pytest.approx(plain.mean, abs=0.05)
+
+
+SHAPES = {"rgb": (480, 640, 3), "grey": (480, 640), "yuyv": (480, 640, 2), "uyvy": (480, 640, 2), "nv12": (720, 640)}
+
+
+@pytest.mark.parametrize("format", [*SHAPES, "i420"])
+def test_a_drivers_format_gives_what_its_bgr_picture_gives(format: str) -> None:
+    raw = np.random.default_rng(2).integers(16, 60, SHAPES.get(format, (720, 640)), np.uint8)
+    ours, converted = FrontEnd(120, 160), FrontEnd(120, 160)
+    statistics = ours.measure(raw, format), converted.measure(Frame(raw, 0, 0.0, format).bgr())
+    assert np.abs(ours.small.astype(int) - converted.small).max() <= 1  # both round the conversion
+    assert statistics[0].mean == pytest.approx(statistics[1].mean, abs=0.3)
+
+
+@pytest.mark.parametrize("format", SHAPES)
+def test_a_drivers_padding_between_rows_is_no_part_of_the_picture(format: str) -> None:
+    shape = SHAPES[format]
+    padded = np.random.default_rng(3).integers(0, 256, (shape[0], shape[1] + 32, *shape[2:]), np.uint8)
+    padded[:, :640] = 50
+    front_end = FrontEnd(120, 160)
+    plain = front_end.measure(np.ascontiguousarray(padded[:, :640]), format)
+    assert front_end.measure(padded[:, :640], format) == plain
+
+
+def test_the_format_may_change_from_frame_to_frame() -> None:
+    front_end, grey = FrontEnd(60, 80), night()[..., 0]
+    expected = [FrontEnd(60, 80).measure(night()), FrontEnd(60, 80).measure(grey, "grey")]
+    found = [front_end.measure(night()), front_end.measure(grey, "grey")]
+    assert [*found, front_end.measure(night())] == [*expected, expected[0]]
+    assert front_end.measure(grey[:, ::-1], "grey").mean == pytest.approx(expected[1].mean, abs=0.05)
+    assert front_end.measure(np.full((10, 10, 2), 128, np.uint8), "yuyv").mean == pytest.approx(130, abs=1)
+    with pytest.raises(ValueError, match="format: expected bgr, rgb"):
+        front_end.measure(grey, "grey10")
 
 
 def test_a_wrong_picture_is_named() -> None:
