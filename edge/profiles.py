@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -64,21 +65,43 @@ class Sensor:
 
 
 @dataclass(frozen=True)
+class Csi:
+    """What a camera on a CSI port needs beside its mode. Exposure is fixed: left to itself it slows in the dark.
+
+    models: patterns of the sensor's name as libcamera gives it. analogue_gain: a factor. raw: ask for the sensor's own
+    10 or 12 bits per pixel, too.
+    """
+
+    models: tuple[str, ...]
+    exposure_us: int
+    analogue_gain: float
+    raw: bool = False
+
+
+@dataclass(frozen=True)
 class CameraProfile:
     """A camera. modes: preferred first; controls: in the order in which they must be set.
 
+    driver: `v4l2`, `picamera2` or `gstreamer`. drivers: another driver by pattern of the device tree's `compatible`.
     by_id: pattern of its link in /dev/v4l/by-id. match: rules of USB identity (edge/cameras/devices.py); one must hold.
-    limits: what the camera cannot do, or what is not known of it. sensor: for simulation only; the device ignores it.
+    csi: for a camera on a CSI port. pipeline: GStreamer elements up to raw pictures in main memory (`video/x-raw`),
+    without a sink, with {width}, {height}, {fps} of a mode and {device}, its node. cannot: what the camera cannot do.
+    unknown: what was not measured or not published. sensor: for simulation only; the device ignores it.
     """
 
     name: str
     title: str
     aliases: tuple[str, ...] = ()
+    driver: str = "v4l2"
+    drivers: dict[str, str] = field(default_factory=dict)
     by_id: str = ""
     match: tuple[dict[str, str], ...] = ()
     modes: tuple[Mode, ...] = ()
     controls: tuple[Control, ...] = ()
-    limits: tuple[str, ...] = ()
+    csi: Csi | None = None
+    pipeline: str = ""
+    cannot: tuple[str, ...] = ()
+    unknown: tuple[str, ...] = ()
     sensor: Sensor | None = None
 
 
@@ -98,6 +121,15 @@ class BoardProfile:
 def camera_profiles() -> dict[str, CameraProfile]:
     """Every camera profile by name. Raises ConfigError."""
     return _load("cameras", CameraProfile)
+
+
+def driver_of(profile: CameraProfile, root: Path = Path("/")) -> str:
+    """The driver that opens this camera on this board."""
+    tree = _compatible(root)
+    other = (
+        driver for pattern, driver in profile.drivers.items() if any(fnmatchcase(entry, pattern) for entry in tree)
+    )
+    return next(other, profile.driver)
 
 
 def board_profiles() -> dict[str, BoardProfile]:

@@ -155,7 +155,7 @@ def test_only_the_section_is_replaced(tmp_path: Path) -> None:
     text = _own_file(profile).read_text()
     own = tmp_path / "brio.yaml"
     own.write_text(
-        text.replace("limits:", "sensor:\n  full_electrons: 1\n\n  # a comment\nlimits:", 1).split(
+        text.replace("cannot:", "sensor:\n  full_electrons: 1\n\n  # a comment\ncannot:", 1).split(
             "sensor:\n  full_electrons: 2600"
         )[0]
     )
