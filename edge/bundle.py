@@ -35,6 +35,7 @@ from edge.manifest import (
     GateSpec,
     InputSpec,
     Manifest,
+    ModelSpec,
     Provenance,
     SmoothingSpec,
     StateSpec,
@@ -54,6 +55,7 @@ __all__ = [
     "GateSpec",
     "InputSpec",
     "Manifest",
+    "ModelSpec",
     "Provenance",
     "SmoothingSpec",
     "StateSpec",
@@ -99,6 +101,19 @@ class Bundle:
     def student_bytes(self) -> bytes:
         """The model as an ONNX file."""
         return self.files[STUDENT_FILE]
+
+    def forms(self) -> tuple[Bundle, ...]:
+        """This bundle and its alternatives, each as a bundle of its own: the same gate, its own model and states.
+
+        One for onnxruntime has its model as `student.onnx`; one for OpenVINO has an `.xml` and a `.bin` instead.
+        """
+        return (self, *(self._form(model) for model in self.manifest.alternatives))
+
+    def _form(self, model: ModelSpec) -> Bundle:
+        named = {STUDENT_FILE: self.files[model.files[0]]} if model.engine == "onnxruntime" else {}
+        own = named or {name: self.files[name] for name in model.files}
+        manifest = dataclasses.replace(self.manifest, states=model.states, alternatives=())
+        return Bundle(f"{self.where}: {model.name}", self.digest, manifest, {GATE_FILE: self.files[GATE_FILE], **own})
 
     def gate_weights(self) -> dict[str, npt.NDArray[np.float32]]:
         """float32 w1 [3T,128] b1 w2 [128,256] b2 w3 [256,heads] b3, ready for `Gate`. Raises BundleError."""

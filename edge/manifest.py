@@ -14,7 +14,9 @@ from edge.errors import BundleError
 FORMAT = 1
 STUDENT_FILE = "student.onnx"
 GATE_FILE = "gate.npz"
+TARGETS = ("x86", "arm", "jetson", "openvino")
 FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")  # no separator, no leading dot: it cannot leave the bundle
+MODEL_SUFFIXES = {"onnxruntime": ("onnx",), "openvino": ("xml", "bin")}
 REMAKE = "make the bundle again, or fetch it again if it came from elsewhere"
 
 T = TypeVar("T")
@@ -78,6 +80,20 @@ class StateSpec:
 
 
 @dataclass(frozen=True)
+class ModelSpec:
+    """Another form of the same student, which a device may prefer to `student.onnx`.
+
+    engine: the one that reads it, `onnxruntime` (one ONNX file) or `openvino` (an IR: .xml and .bin). states: as it
+    takes and gives them, which may differ from the default form's in dtype and start.
+    """
+
+    name: str
+    engine: str
+    files: tuple[str, ...]
+    states: tuple[StateSpec, ...]
+
+
+@dataclass(frozen=True)
 class Accuracy:
     """One measurement; top1, macro and interval95 (Wilson, of top1) are fractions of 1."""
 
@@ -135,10 +151,13 @@ class Manifest:
     provenance: Provenance
     files: dict[str, FileDigest] = field(default_factory=dict)
     format: int = FORMAT
+    alternatives: tuple[ModelSpec, ...] = ()
 
     def to_json(self) -> str:
         """The text of `manifest.json`; the same manifest gives the same text."""
         fields = dataclasses.asdict(self)
+        if not self.alternatives:
+            del fields["alternatives"]
         ordered = {"format": fields.pop("format"), **fields}
         return json.dumps(ordered, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -162,7 +181,7 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
     manifest = Manifest(
         name=top.text("name"),
         precision=top.choice("precision", ("float32", "int8")),
-        target=top.choice("target", ("any", "x86")),
+        target=top.choice("target", ("any", *TARGETS)),
         labels=top.texts("labels"),
         front_end=top.section("front_end", _front_end),
         input=top.section("input", _input),
@@ -173,6 +192,7 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
         accuracy=top.sections("accuracy", _accuracy),
         provenance=top.section("provenance", _provenance),
         files=top.section("files", _files),
+        alternatives=top.sections("alternatives", _model) if top.has("alternatives") else (),
     )
     top.done()
     _check_relations(manifest, where)
@@ -217,10 +237,20 @@ def _smoothing(section: _Section) -> SmoothingSpec:
 
 
 def _state(section: _Section) -> StateSpec:
-    dtype = section.choice("dtype", ("float32", "uint8"))
+    limits = {"float32": (-1e6, 1e6), "uint8": (0, 255), "int8": (-128, 127)}
+    dtype = section.choice("dtype", tuple(limits))
     shape = section.integers("shape", 1, 65_536)
-    limits = (0, 255) if dtype == "uint8" else (-1e6, 1e6)
-    return StateSpec(section.text("input"), section.text("output"), shape, dtype, section.number("start", *limits))
+    start = section.number("start", *limits[dtype])
+    return StateSpec(section.text("input"), section.text("output"), shape, dtype, start)
+
+
+def _model(section: _Section) -> ModelSpec:
+    engine = section.choice("engine", tuple(MODEL_SUFFIXES))
+    files = section.texts("files")
+    if tuple(name.rpartition(".")[2] for name in files) != MODEL_SUFFIXES[engine]:
+        expected = " and ".join(f".{suffix}" for suffix in MODEL_SUFFIXES[engine])
+        raise section.wrong("files", f"for {engine} one file of each kind, {expected}", list(files))
+    return ModelSpec(section.text("name"), engine, files, section.sections("states", _state))
 
 
 def _accuracy(section: _Section) -> Accuracy:
@@ -294,6 +324,9 @@ def _check_relations(manifest: Manifest, where: str) -> None:
         f"at least interval_ms ({cadence.interval_ms})",
         cadence.reset_after_ms,
     )
+    for model in manifest.alternatives:
+        missing = [name for name in model.files if name not in manifest.files]
+        check(not missing, f"alternatives: {model.name}", "files that the manifest lists", missing)
     names = ["x", "logits", *(name for state in manifest.states for name in (state.input, state.output))]
     check(len(set(names)) == len(names), "states", "names that differ from each other and from x and logits", names[2:])
 

@@ -12,7 +12,7 @@ from edge.manifest import REMAKE, STUDENT_FILE
 
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]
-ONNX_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)"}
+ONNX_TYPES = {"float32": "tensor(float)", "uint8": "tensor(uint8)", "int8": "tensor(int8)"}
 
 
 class Student:
