@@ -116,7 +116,7 @@ MISMATCHES = {
     "another state type": (
         None,
         dataclasses.replace(MANIFEST, states=tuple(dataclasses.replace(s, dtype="uint8") for s in MANIFEST.states)),
-        "input s0: expected tensor.uint8.",
+        "input s0: expected uint8",
     ),
 }
 

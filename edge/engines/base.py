@@ -1,0 +1,96 @@
+"""What every engine's student has in common: buffers, states that take turns, checks at its edges."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.bundle import Bundle
+from edge.errors import BundleError
+from edge.manifest import REMAKE, STUDENT_FILE, Manifest
+
+U8 = npt.NDArray[np.uint8]
+F32 = npt.NDArray[np.float32]
+Tensor = tuple[str, tuple[int, ...]]  # NumPy's name of the type, shape
+
+
+class Student(ABC):
+    """One stream through the network of a bundle, tick by tick.
+
+    All tensors live in buffers bound once: two sets of states take turns as input and output, so a tick copies
+    nothing but `x` and the logits. engine: its name and version, for people.
+    """
+
+    engine: str
+
+    def __init__(self, manifest: Manifest) -> None:
+        self.heads, self.classes = len(manifest.gate.gammas), len(manifest.labels)
+        size = manifest.input
+        self._specs = manifest.states
+        self._x = self._allocate((1, size.height, size.width, 3), "uint8")
+        self._logits = self._allocate((1, self.heads, self.classes), "float32")
+        self._states = [[self._allocate(s.shape, s.dtype) for s in self._specs] for _ in range(2)]
+        self.reset()
+
+    def reset(self) -> None:
+        """Start a new stream: every state takes its start value."""
+        self._turn = 0
+        for state, spec in zip(self._states[0], self._specs, strict=True):
+            state.fill(spec.start)
+
+    def step(self, x: U8) -> F32:
+        """One tick: x uint8 [1,H,W,3] -> logits float32 [heads, classes]. Raises ValueError for another x."""
+        if x.shape != self._x.shape or x.dtype != np.uint8:
+            raise ValueError(f"x: expected uint8 {list(self._x.shape)}, found {x.dtype} {list(x.shape)}")
+        np.copyto(self._x, x)
+        self._run(self._turn)
+        self._turn = 1 - self._turn
+        return np.array(self._logits[0])
+
+    @abstractmethod
+    def _run(self, turn: int) -> None:
+        """x and the states of this turn in; logits and the other set of states out."""
+
+    def _allocate(self, shape: tuple[int, ...], dtype: str) -> npt.NDArray[np.generic]:
+        """A buffer that the engine reads and writes in place."""
+        return np.zeros(shape, dtype)
+
+    def _buffers(self, turn: int) -> tuple[dict[str, npt.NDArray[np.generic]], dict[str, npt.NDArray[np.generic]]]:
+        """Inputs and outputs of this turn, by the model's names."""
+        inputs, outputs = {"x": self._x}, {"logits": self._logits}
+        for spec, before, after in zip(self._specs, self._states[turn], self._states[1 - turn], strict=True):
+            inputs[spec.input], outputs[spec.output] = before, after
+        return inputs, outputs
+
+
+def check_interface(bundle: Bundle, inputs: Mapping[str, Tensor], outputs: Mapping[str, Tensor]) -> None:
+    """Compare what an engine found in a model with the manifest. Raises BundleError."""
+    manifest = bundle.manifest
+    states = manifest.states
+    x = ("uint8", (1, manifest.input.height, manifest.input.width, 3))
+    logits = ("float32", (1, len(manifest.gate.gammas), len(manifest.labels)))
+    wanted_inputs = {"x": x, **{s.input: (s.dtype, s.shape) for s in states}}
+    wanted_outputs = {"logits": logits, **{s.output: (s.dtype, s.shape) for s in states}}
+    for kind, wanted, found in (("input", wanted_inputs, inputs), ("output", wanted_outputs, outputs)):
+        for name in sorted(set(wanted) | set(found)):
+            if found.get(name) != wanted.get(name):
+                raise BundleError(
+                    f"{bundle.where}: {STUDENT_FILE}: {kind} {name}: expected {_describe(wanted.get(name))} "
+                    f"as in the manifest, found {_describe(found.get(name))}; {REMAKE}"
+                )
+
+
+def unloadable(bundle: Bundle, engine: str, error: Exception) -> BundleError:
+    """The error for a model that an engine (its name and version) refuses."""
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return BundleError(
+        f"{bundle.where}: {STUDENT_FILE}: {engine} cannot load it ({reason}); "
+        f"update {engine.split()[0]}, or make the bundle again"
+    )
+
+
+def _describe(tensor: Tensor | None) -> str:
+    return f"{tensor[0]} {list(tensor[1])}" if tensor else "nothing"
