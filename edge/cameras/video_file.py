@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
-import threading
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 
 from edge.cameras.base import Camera
-from edge.cameras.freshest import Freshest
+from edge.cameras.paced import PacedRecording
 from edge.errors import CameraError
 from edge.frame import Frame
 
@@ -63,38 +61,10 @@ class VideoFile(Camera):
         return frame
 
 
-class PacedVideoFile(Camera):
-    """A recording played in real time, as a camera would deliver it: a frame that is not read in time is lost."""
-
-    live = False
-
-    def __init__(self, path: Path, name: str = "") -> None:
-        self._file = VideoFile(path, name)
-        super().__init__(self._file.name)
-        self._start_s: float | None = None
-        self._closing = threading.Event()
-        self._freshest = Freshest(self.name, self._produce, self._file.close)
-
-    def read(self, timeout_s: float) -> Frame | None:
-        return self._freshest.read(timeout_s)
-
-    def close(self) -> None:
-        self._closing.set()
-        self._freshest.close()
-
-    def _produce(self) -> Frame | None:
-        frame = self._file.read()
-        if frame is not None:
-            now_s = time.monotonic()
-            if self._start_s is None:
-                self._start_s = now_s - frame.capture_time_s
-            self._closing.wait(max(0.0, self._start_s + frame.capture_time_s - now_s))
-        return frame
-
-
 def open_recording(path: Path, realtime: bool = False, name: str = "") -> Camera:
     """Open a recording, to be read as fast as it goes or played in real time. Raises CameraError."""
-    return PacedVideoFile(path, name) if realtime else VideoFile(path, name)
+    recording = VideoFile(path, name)
+    return PacedRecording(recording) if realtime else recording
 
 
 def _check(path: Path) -> None:
@@ -105,7 +75,10 @@ def _check(path: Path) -> None:
     except (OSError, ValueError) as error:
         raise CameraError(f"{path}: cannot be read ({error}); check the path and its permissions") from error
     if stat.S_ISDIR(status.st_mode):
-        raise CameraError(f"{path}: is a directory; name one video file in it (--camera file:{path}/CLIP.mp4)")
+        raise CameraError(
+            f"{path}: is a directory; name one video file in it (--camera file:{path}/CLIP.mp4), "
+            f"or read its pictures (--camera images:{path})"
+        )
     if not stat.S_ISREG(status.st_mode):
         raise CameraError(f"{path}: is a pipe or a device, not a video file; for a camera write --camera {path}")
     if status.st_size == 0:
