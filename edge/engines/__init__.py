@@ -1,9 +1,12 @@
 """One file per inference engine.
 
-Every import of onnxruntime goes through this package or after it: onnxruntime 1.31 writes a device id and a database
-below ~/.cache when it is imported, and carries code to send them, unless this variable stands before.
+Every import of an engine goes through this package or after it: onnxruntime 1.31 writes a device id and a database
+below ~/.cache when it is imported, OpenVINO 2026 an id below ~/intel, and both carry code to send them, unless this
+stands before.
 """
 
 import os
+import sys
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # OpenVINO then takes its own stub

@@ -85,7 +85,8 @@ def check_interface(bundle: Bundle, inputs: Mapping[str, Tensor], outputs: Mappi
 
 def unloadable(bundle: Bundle, engine: str, error: Exception) -> BundleError:
     """The error for a model that an engine (its name and version) refuses."""
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    lines = (line.strip() for line in str(error).splitlines())
+    reason = next((line for line in lines if line and not line.startswith("Exception from ")), type(error).__name__)
     return BundleError(
         f"{bundle.where}: {STUDENT_FILE}: {engine} cannot load it ({reason}); "
         f"update {engine.split()[0]}, or make the bundle again"

@@ -1,4 +1,4 @@
-"""What an engine makes once on a board and keeps: bytes under a key, written whole or not at all, verified when read."""
+"""What is made once on a board and kept: bytes under a key, written whole or not at all, verified when read."""
 
 from __future__ import annotations
 
