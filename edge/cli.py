@@ -14,9 +14,9 @@ from types import FrameType
 from typing import Any
 
 from edge import __version__
+from edge.boards import board_profile
 from edge.config import Config, Settings, load_settings
 from edge.errors import EXIT_STOPPED, EdgeError
-from edge.profiles import board_profile
 
 EPILOG = """exit codes: 0 stopped or end of the recording, 2 usage, 78 wrong configuration or bundle, 1 anything else.
 A live camera that is missing is waited for. The JSON lines are described in docs/output.md."""

@@ -1,19 +1,27 @@
-"""Boards and cameras as data: reads firmware_configs/boards/*.yaml and firmware_configs/cameras/*.yaml."""
+"""Profiles as data: reads the YAML files of firmware_configs; cameras are here, boards in edge/boards.py."""
 
 from __future__ import annotations
 
-import platform
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib import resources
 from pathlib import Path
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from edge.errors import ConfigError, UsageError
+from edge.device_tree import compatible
+from edge.errors import ConfigError
 from edge.fields import build, read_yaml
 
-P = TypeVar("P", "BoardProfile", "CameraProfile")
+
+class Named(Protocol):
+    """A profile: a dataclass with a name."""
+
+    @property
+    def name(self) -> str: ...
+
+
+P = TypeVar("P", bound=Named)
 
 
 @dataclass(frozen=True)
@@ -105,70 +113,23 @@ class CameraProfile:
     sensor: Sensor | None = None
 
 
-@dataclass(frozen=True)
-class BoardProfile:
-    """A board. compatible: entries of the device tree that name it; machine: `uname -m`, for boards without a tree."""
-
-    name: str
-    title: str
-    engine: str
-    threads: int
-    compatible: tuple[str, ...] = ()
-    machine: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
 def camera_profiles() -> dict[str, CameraProfile]:
     """Every camera profile by name. Raises ConfigError."""
-    return _load("cameras", CameraProfile)
+    return load_profiles("cameras", CameraProfile)
 
 
 def driver_of(profile: CameraProfile, root: Path = Path("/")) -> str:
     """The driver that opens this camera on this board."""
-    tree = _compatible(root)
+    tree = compatible(root)
     other = (
         driver for pattern, driver in profile.drivers.items() if any(fnmatchcase(entry, pattern) for entry in tree)
     )
     return next(other, profile.driver)
 
 
-def board_profiles() -> dict[str, BoardProfile]:
-    """Every board profile by name. Raises ConfigError."""
-    return _load("boards", BoardProfile)
-
-
-def board_profile(name: str = "auto", root: Path = Path("/"), machine: str | None = None) -> BoardProfile:
-    """A board by name; `auto` asks the device tree, then the processor. Raises UsageError for an unknown name."""
-    profiles = board_profiles()
-    if name in profiles:
-        return profiles[name]
-    if name != "auto":
-        raise UsageError(f"unknown board {name!r}; use auto or one of {', '.join(profiles)}")
-    return _detect(profiles, _compatible(root), machine or platform.machine())
-
-
-def _detect(profiles: dict[str, BoardProfile], tree: list[str], machine: str) -> BoardProfile:
-    for entry in tree:  # most specific first, as the device tree has them
-        for profile in profiles.values():
-            if entry in profile.compatible:
-                return profile
-    for profile in profiles.values():
-        if machine in profile.machine:
-            return profile
-    raise UsageError(f"no profile for a {machine} machine; name the nearest: --board {' | '.join(profiles)}")
-
-
-def _compatible(root: Path) -> list[str]:
-    """The device tree's `compatible` strings; none on a machine without one."""
-    try:
-        text = (root / "proc/device-tree/compatible").read_bytes().decode(errors="replace")
-    except OSError:
-        return []
-    return [entry for entry in text.split("\0") if entry]
-
-
 @cache
-def _load(folder: str, cls: type[P]) -> dict[str, P]:
+def load_profiles(folder: str, cls: type[P]) -> dict[str, P]:
+    """The profiles of a folder of firmware_configs, by name. Raises ConfigError."""
     directory = Path(str(resources.files("firmware_configs"))) / folder
     profiles = [build(cls, read_yaml(path), str(path)) for path in sorted(directory.glob("*.yaml"))]
     if not profiles:

@@ -1,4 +1,4 @@
-"""Board and camera profiles: all are readable, boards are detected from a device tree."""
+"""Camera profiles: all are readable and hold what a camera in the dark needs."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.errors import UsageError
-from edge.profiles import CameraProfile, board_profile, board_profiles, camera_profiles, driver_of
+from edge.profiles import CameraProfile, camera_profiles, driver_of
 
 # linux/v4l2-controls.h
 AUTO_EXPOSURE, EXPOSURE_TIME, DYNAMIC_FRAME_RATE = 0x009A0901, 0x009A0902, 0x009A0903
@@ -16,7 +15,6 @@ FOCUS, AUTO_FOCUS = 0x009A090A, 0x009A090C
 
 
 def test_all_profiles_are_there() -> None:
-    assert set(board_profiles()) == {"pi4", "pi5", "orin_nano", "orin_nx", "generic_arm64", "generic_x86"}
     usb = {"arducam_b0200", "brio_4k", "logitech_c920", "generic_uvc", "jetson_usb"}
     assert set(camera_profiles()) == {*usb, "imx462_csi", "imx327_csi"}
 
@@ -74,38 +72,9 @@ def device_tree(root: Path, compatible: str) -> None:
     (tree / "compatible").write_text(compatible)
 
 
-@pytest.mark.parametrize(
-    ("compatible", "machine", "board"),
-    [
-        ("raspberrypi,5-model-b\0brcm,bcm2712\0", "aarch64", "pi5"),
-        ("raspberrypi,4-model-b\0brcm,bcm2711\0", "aarch64", "pi4"),
-        ("nvidia,p3768-0000+p3767-0005\0nvidia,p3767-0005\0nvidia,tegra234\0", "aarch64", "orin_nano"),
-        ("nvidia,p3768-0000+p3767-0000\0nvidia,p3767-0000\0nvidia,tegra234\0", "aarch64", "orin_nx"),
-        ("radxa,rock-5b\0rockchip,rk3588\0", "aarch64", "generic_arm64"),
-        (None, "aarch64", "generic_arm64"),
-        (None, "x86_64", "generic_x86"),
-    ],
-)
-def test_the_board_is_detected(tmp_path: Path, compatible: str | None, machine: str, board: str) -> None:
-    if compatible is not None:
-        device_tree(tmp_path, compatible)
-    assert board_profile("auto", tmp_path, machine).name == board
-
-
 def test_the_driver_of_a_camera_depends_on_the_board(tmp_path: Path) -> None:
     camera = camera_profiles()["imx462_csi"]
     assert driver_of(camera, tmp_path) == "picamera2"
     device_tree(tmp_path, "nvidia,p3768-0000+p3767-0005\0nvidia,tegra234\0")
     assert driver_of(camera, tmp_path) == "gstreamer"
     assert driver_of(camera_profiles()["arducam_b0200"], tmp_path) == "v4l2"
-
-
-def test_a_board_by_name_needs_no_detection(tmp_path: Path) -> None:
-    assert board_profile("pi4", tmp_path, "riscv64").name == "pi4"
-
-
-def test_unknown_boards_are_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"unknown board 'pi3'; use auto or one of .*pi4, pi5"):
-        board_profile("pi3", tmp_path)
-    with pytest.raises(UsageError, match=r"no profile for a riscv64 machine; name the nearest: --board "):
-        board_profile("auto", tmp_path, "riscv64")
