@@ -12,18 +12,20 @@ from edge.profiles import CameraProfile, camera_profiles
 
 __all__ = ["Camera", "CameraSource", "CameraStallError", "camera_source", "open_camera"]
 
-FILE_PREFIX = "file:"
+FILE_PREFIX, IMAGES_PREFIX = "file:", "images:"
 
 
-def open_camera(spec: str, *, realtime: bool = False) -> Camera:
-    """Open `demo`, `file:PATH`, a profile (`arducam`), `/dev/videoN` or `N`.
+def open_camera(spec: str, *, realtime: bool = False, fps: float | None = None) -> Camera:
+    """Open `demo`, `file:PATH`, `images:DIR`, `/dev/videoN`, `N`, a profile (`arducam`), or one of several of its kind.
 
-    realtime: play a recording at its own pace. Raises UsageError for an unknown name, CameraError otherwise.
+    The last is written `arducam@SERIAL_OR_PORT`.
+    realtime: play a recording at its own pace. fps: of a folder of images.
+    Raises UsageError for an unknown name, CameraError otherwise.
     """
-    return camera_source(spec, realtime=realtime).open()
+    return camera_source(spec, realtime=realtime, fps=fps).open()
 
 
-def camera_source(spec: str, *, realtime: bool = False) -> CameraSource:
+def camera_source(spec: str, *, realtime: bool = False, fps: float | None = None) -> CameraSource:
     """Understand what the user wrote without opening it. Raises UsageError."""
     if spec == "demo":
         from edge.cameras.demo import open_demo
@@ -31,13 +33,16 @@ def camera_source(spec: str, *, realtime: bool = False) -> CameraSource:
         return CameraSource(spec, live=False, open=partial(open_demo, realtime))
     if spec.startswith(FILE_PREFIX) and len(spec) > len(FILE_PREFIX):
         return _recording(spec, _path(spec[len(FILE_PREFIX) :]), realtime)
+    if spec.startswith(IMAGES_PREFIX) and len(spec) > len(IMAGES_PREFIX):
+        return _images(spec, _path(spec[len(IMAGES_PREFIX) :]), realtime, fps)
     if spec.startswith("/dev/"):
         return _device(Path(spec))
     if spec.isdecimal() and spec.isascii():
         return _device(Path(f"/dev/video{spec}"))
+    name, at, which = spec.partition("@")
     for profile in camera_profiles().values():
-        if spec in (profile.name, *profile.aliases):
-            return _profile(spec, profile)
+        if name in (profile.name, *profile.aliases) and bool(which) == bool(at):
+            return _profile(spec, profile, which)
     raise UsageError(_unknown(spec))
 
 
@@ -55,24 +60,35 @@ def _recording(spec: str, path: Path, realtime: bool) -> CameraSource:
     return CameraSource(spec, live=False, open=partial(open_recording, path, realtime, spec))
 
 
+def _images(spec: str, folder: Path, realtime: bool, fps: float | None) -> CameraSource:
+    from edge.cameras.image_folder import open_folder
+
+    return CameraSource(spec, live=False, open=partial(open_folder, folder, realtime, fps, spec))
+
+
 def _device(path: Path) -> CameraSource:
     from edge.cameras.v4l2 import open_device
 
     return CameraSource(str(path), live=True, open=partial(open_device, path))
 
 
-def _profile(spec: str, profile: CameraProfile) -> CameraSource:
-    from edge.cameras.v4l2 import open_profile
+def _profile(spec: str, profile: CameraProfile, which: str) -> CameraSource:
+    from edge.cameras.devices import DeviceFinder
+    from edge.cameras.v4l2 import open_found
 
-    return CameraSource(spec, live=True, open=partial(open_profile, profile))
+    return CameraSource(spec, live=True, open=partial(open_found, DeviceFinder(profile, which)))
 
 
 def _unknown(spec: str) -> str:
     with suppress(OSError, ValueError):  # a name that no file can have
-        if _path(spec).exists():
-            return f"unknown camera {spec!r}; for a recording write file:{spec}"
+        if (path := _path(spec)).exists():
+            form = IMAGES_PREFIX if path.is_dir() else FILE_PREFIX
+            return f"unknown camera {spec!r}; for a recording write {form}{spec}"
     profiles = "; ".join(
         f"{profile.name}{''.join(f' ({alias})' for alias in profile.aliases)}: {profile.title}"
         for profile in camera_profiles().values()
     )
-    return f"unknown camera {spec!r}; use demo, file:PATH, /dev/videoN, N, or a profile. Profiles: {profiles}"
+    return (
+        f"unknown camera {spec!r}; use demo, file:PATH, images:DIR, /dev/videoN, N, a profile, "
+        f"or PROFILE@SERIAL_OR_PORT where several are plugged. Profiles: {profiles}"
+    )

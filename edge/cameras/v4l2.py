@@ -11,13 +11,12 @@ import numpy as np
 
 from edge.cameras.base import Camera
 from edge.cameras.controls import apply_controls
-from edge.cameras.devices import find_device, list_devices, matches
+from edge.cameras.devices import DeviceFinder, device_at, profile_of
 from edge.cameras.freshest import Freshest
 from edge.errors import CameraError
 from edge.frame import Frame
-from edge.profiles import CameraProfile, Mode, camera_profiles
+from edge.profiles import CameraProfile, Mode
 
-FALLBACK_PROFILE = "generic_uvc"
 STAMP_MAX_AGE_S = 1.0
 
 
@@ -65,22 +64,17 @@ class V4l2Camera(Camera):
         return stamp_s if 0.0 <= now_s - stamp_s <= STAMP_MAX_AGE_S else now_s
 
 
-def open_profile(profile: CameraProfile) -> V4l2Camera:
+def open_found(finder: DeviceFinder) -> V4l2Camera:
     """Open the camera that a profile means, whatever its number is today."""
-    return V4l2Camera(find_device(profile), profile)
+    device = finder.find()
+    camera = V4l2Camera(device.path, finder.profile)
+    camera.notes = (*filter(None, [finder.note]), *camera.notes)
+    return camera
 
 
 def open_device(device: Path) -> V4l2Camera:
     """Open a device by its path, with the profile that knows it."""
-    return V4l2Camera(device, profile_of(device))
-
-
-def profile_of(device: Path, root: Path = Path("/")) -> CameraProfile:
-    """The first profile, the generic one last, that matches a device's identity."""
-    profiles = camera_profiles()
-    known = next((found for found in list_devices(root) if found.path == device.resolve()), None)
-    specific = [profile for name, profile in profiles.items() if name != FALLBACK_PROFILE]
-    return next((profile for profile in specific if known and matches(profile, known)), profiles[FALLBACK_PROFILE])
+    return V4l2Camera(device, profile_of(device_at(device)))
 
 
 def _check(device: Path) -> None:

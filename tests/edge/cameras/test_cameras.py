@@ -15,11 +15,13 @@ from edge.errors import CameraError, UsageError
     [
         ("demo", "demo", False),
         ("file:x.mp4", "file:x.mp4", False),
+        ("images:x", "images:x", False),
         ("/dev/video2", "/dev/video2", True),
         ("2", "/dev/video2", True),
         ("arducam", "arducam", True),
         ("arducam_b0200", "arducam_b0200", True),
         ("generic_uvc", "generic_uvc", True),
+        ("arducam@1-1.2", "arducam@1-1.2", True),
     ],
 )
 def test_every_form_is_understood_without_opening_it(spec: str, name: str, live: bool) -> None:
@@ -27,9 +29,13 @@ def test_every_form_is_understood_without_opening_it(spec: str, name: str, live:
     assert (source.name, source.live) == (name, live)
 
 
-@pytest.mark.parametrize("spec", ["arducm", "file:", "-1", "\u0662", "rtsp://host/stream", "x" * 5000])
+@pytest.mark.parametrize(
+    "spec", ["arducm", "arducam@", "file:", "images:", "-1", "\u0662", "rtsp://host/stream", "x" * 5000]
+)
 def test_an_unknown_camera_lists_what_there_is(spec: str) -> None:
-    with pytest.raises(UsageError, match=r"unknown camera .*demo, file:PATH.*arducam_b0200 \(arducam\)") as raised:
+    with pytest.raises(
+        UsageError, match=r"unknown camera .*demo, file:PATH, images:DIR.*arducam_b0200 \(arducam\)"
+    ) as raised:
         camera_source(spec)
     assert raised.value.exit_code == 2
 
