@@ -44,7 +44,7 @@ def _parser() -> argparse.ArgumentParser:
         "edge-run", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--camera", metavar="C", help="demo (default), file:PATH, /dev/videoN, N, or a profile such as arducam")
+    add("--camera", metavar="C", help="demo (default), file:PATH, images:DIR, /dev/videoN, N, or a profile such as arducam")
     add("--bundle", metavar="B", help="the model: a directory or .tar (default: the one in the package)")
     add("--config", metavar="YAML", type=Path, help="a file with these options; the command line wins over it")
     add("--board", metavar="NAME", help="a board profile (default: auto, detected)")
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--gamma", metavar="G", type=float, help="fix the gamma (default: the gate chooses)")
     # None, not False: an option that was not given must not win over the file.
     add("--realtime", action="store_true", default=None, help="play a recording at its own pace, dropping late frames")
+    add("--fps", metavar="F", type=float, help="pictures per second of a folder (default: times in their names, or 30)")
     add("--quiet", action="store_true", default=None, help="nothing but errors on stderr; stdout stays as it is")
     add("--max-frames", metavar="N", type=int, help="stop after N frames of the camera")
     add("--duration", metavar="S", type=float, help="stop after S seconds of running")
@@ -83,7 +84,7 @@ def _run(config: Config) -> int:
     from edge.service import ServiceStatus
 
     cv2.setNumThreads(1)  # small pictures: threads cost more than they bring, and a robot has other work
-    source = camera_source(config.camera, realtime=config.realtime)
+    source = camera_source(config.camera, realtime=config.realtime, fps=config.fps)
     bundle = Bundle.load(Path(config.bundle) if config.bundle else default_bundle_path())
     human = [] if config.quiet else [HumanLines(sys.stderr)]
     outputs = [JsonLines(sys.stdout), ServiceStatus(), *human]

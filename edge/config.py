@@ -19,9 +19,10 @@ COMMAND_LINE = "command line"
 class Config:
     """What `edge-run` shall do. The keys of the YAML file are these names; the options, these names with dashes.
 
-    camera: demo, file:PATH, /dev/videoN, N or a profile. bundle: None is the one in the package. board: a profile or
+    camera: as `edge-run --help` lists them. bundle: None is the one in the package. board: a profile or
     auto. threads: of the engine; None leaves it to the board. gamma: None leaves it to the gate. realtime: play a
-    recording at its own pace. max_frames: camera frames; duration: seconds of running; None is endless.
+    recording at its own pace. fps: of a folder of images; None takes the times in their names, or 30. max_frames: camera
+    frames; duration: seconds of running; None is endless.
     """
 
     camera: str = "demo"
@@ -30,6 +31,7 @@ class Config:
     threads: int | None = None
     gamma: float | None = None
     realtime: bool = False
+    fps: float | None = None
     quiet: bool = False
     max_frames: int | None = None
     duration: float | None = None
@@ -39,6 +41,7 @@ class Config:
 LIMITS: Mapping[str, tuple[float, float]] = {
     "threads": (1, 64),
     "gamma": (0.1, 10.0),
+    "fps": (0.01, 1000.0),
     "max_frames": (1, 2**53),
     "duration": (0.001, 1e9),
 }
