@@ -77,6 +77,8 @@ setup(
     entry_points={
         "console_scripts": [
             "edge-run = edge.cli:main",
+            "edge-doctor = edge.doctor.cli:main",
+            "edge-service = edge.deploy.cli:main",
             "quantize = quantize.cli:main",
             "calibration = calibration.cli:main",
             "edge-eval = calibration.evaluate:main",

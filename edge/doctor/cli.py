@@ -1,0 +1,101 @@
+"""`edge-doctor`: says what is wrong with this machine, its camera and its model, and the command that repairs it."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from importlib import import_module
+from pathlib import Path
+
+from edge import __version__
+from edge.boards import board_profile
+from edge.config import Config, load_settings
+from edge.doctor.findings import Finding, error
+from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError
+
+EPILOG = (
+    "exit codes: 0 nothing that keeps edge-run from working (there may be warnings), 1 an error was found, 2 usage."
+)
+ROOT = Path("/")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    arguments = vars(_parser().parse_args(argv))
+    as_json, path = arguments.pop("json"), arguments.pop("config")
+    try:
+        config = load_settings(path, arguments).config
+    except EdgeError as problem:
+        print(f"edge-doctor: {problem}", file=sys.stderr)
+        return problem.exit_code
+    findings: list[Finding] = []
+    for finding in examine(areas(config)):
+        findings.append(finding)
+        if not as_json:
+            print(line_of(finding), flush=True)
+    print(json.dumps([asdict(finding) for finding in findings], indent=1) if as_json else summary_of(findings))
+    return EXIT_FAILURE if any(finding.level == "error" for finding in findings) else EXIT_STOPPED
+
+
+def areas(config: Config) -> Mapping[str, Callable[[], Iterator[Finding]]]:
+    """What is examined, in this order. Modules are imported when their turn comes: one that fails is a finding."""
+
+    def threads() -> int:
+        return config.threads or board_profile(config.board).threads
+
+    def check(module: str, *arguments: object) -> Iterator[Finding]:
+        found: Iterator[Finding] = import_module(f"edge.doctor.{module}").check(*arguments)
+        return found
+
+    def model() -> Iterator[Finding]:
+        from edge.bundle import default_bundle_path
+
+        return check("model", Path(config.bundle) if config.bundle else default_bundle_path(), threads())
+
+    return {
+        "system": lambda: check("system", ROOT),
+        "board": lambda: check("board", ROOT),
+        "engine": lambda: check("engine"),
+        "model": model,
+        "camera": lambda: check("cameras", config.camera, ROOT),
+    }
+
+
+def examine(areas: Mapping[str, Callable[[], Iterator[Finding]]]) -> Iterator[Finding]:
+    """Every finding of every area; an area that breaks is a finding, too, and the others are still examined."""
+    for area, check in areas.items():
+        try:
+            yield from check()
+        except Exception as problem:  # the doctor is asked because something is broken, and must not break with it
+            what = str(problem) if isinstance(problem, EdgeError) else f"{type(problem).__name__}: {problem}"
+            yield error(area, "examination", what, "repair what this message names, then run edge-doctor again")
+
+
+def line_of(finding: Finding) -> str:
+    """A finding for people, its repair on a line of its own."""
+    line = f"{finding.level:<8} {finding.area:<7} {finding.what}: {finding.found}"
+    return f"{line}\n{'':16} repair: {finding.repair}" if finding.repair else line
+
+
+def summary_of(findings: Sequence[Finding]) -> str:
+    """The last line."""
+    levels = [finding.level for finding in findings]
+    errors, warnings = levels.count("error"), levels.count("warning")
+    return f"{len(findings)} findings: {errors} errors, {warnings} warnings"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "edge-doctor", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--camera", metavar="C", help="as for edge-run (default: every camera that is plugged in)")
+    add("--bundle", metavar="B", help="the model: a directory or .tar (default: the one in the package)")
+    add("--config", metavar="YAML", type=Path, help="the service's file; the command line wins over it")
+    add("--board", metavar="NAME", help="a board profile (default: auto, detected)")
+    add("--json", action="store_true", help="the findings as a JSON list")
+    add("--version", action="version", version=f"edge-doctor {__version__}")
+    return parser
