@@ -35,6 +35,10 @@ class BundleError(EdgeError, ValueError):
     exit_code = EXIT_CONFIG
 
 
+class EngineError(EdgeError, RuntimeError):
+    """An inference engine does not work on this machine, or failed."""
+
+
 class CameraError(EdgeError, OSError):
     """A camera or a video file cannot be opened or read."""
 
