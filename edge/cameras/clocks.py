@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 MAX_AGE_S = 1.0  # no camera holds a frame longer; an older stamp is of another clock
-DRIFT = 0.01  # seconds per second by which a sender's clock may go slow against ours; crystals stay under 0.0001
+DRIFT = 0.001  # seconds per second that a sender's clock may lose against ours; crystals stay under 0.0001
 
 
 def plausible_stamp_s(stamp_s: float, now_s: float) -> float:
