@@ -24,7 +24,7 @@ def test_jitter_of_the_network_does_not_reach_the_capture_times() -> None:
     arrivals_s = np.maximum.accumulate(stamps_s - 3900.0 + delays_s)  # no frame overtakes another
     times_s = np.array([clock.capture_time_s(s, now) for s, now in zip(stamps_s, arrivals_s, strict=True)])
     assert (times_s <= arrivals_s).all()
-    assert np.abs(np.diff(times_s)[50:] - 0.04).max() < 0.002
+    assert np.abs(np.diff(times_s)[50:] - 0.04).max() < 0.005
     assert np.abs(np.diff(arrivals_s) - 0.04).max() > 0.05
 
 
