@@ -26,6 +26,7 @@ from edge.bundle import (
     gate_bytes,
     write_bundle,
 )
+from tests.edge.cameras.fake_v4l2 import machine  # noqa: F401  (a fixture)
 
 ROOT = Path(__file__).parents[2]
 ARID_DARK = ROOT.parent / "shared" / "data" / "arid_dark"
