@@ -25,11 +25,18 @@ from edge.timing import StageTimer
 class Pipeline:
     """Everything between a camera and the outputs.
 
-    threads: of the engine. gamma: fixes it, None lets the gate choose. Raises BundleError, UsageError (gamma).
+    threads: of the engine. gamma: fixes it, None lets the gate choose. engine: as `Recogniser` has it. Raises
+    BundleError, UsageError (gamma), ConfigError (an engine that is not installed), EngineError.
     """
 
     def __init__(
-        self, bundle: Bundle, outputs: Sequence[Output], *, threads: int = 1, gamma: float | None = None
+        self,
+        bundle: Bundle,
+        outputs: Sequence[Output],
+        *,
+        threads: int = 1,
+        gamma: float | None = None,
+        engine: str | None = None,
     ) -> None:
         manifest = bundle.manifest
         self._manifest = manifest
@@ -37,7 +44,9 @@ class Pipeline:
         self._timer = StageTimer()
         pace, smoothing = manifest.cadence, manifest.smoothing
         self._cadence = Cadence(pace.interval_ms, pace.tolerance_ms, pace.reset_after_ms)
-        self._recogniser = Recogniser(bundle, threads=threads, gamma=gamma, timer=self._timer)
+        self._recogniser = Recogniser(
+            bundle, threads=threads, gamma=gamma, timer=self._timer, engine=engine, say=self._say
+        )
         self._health = PictureHealth()
         self._smoother = Smoother(
             len(manifest.labels), smoothing.window_ms, smoothing.minimum_confidence, smoothing.warm_up_ms
@@ -133,12 +142,16 @@ class Pipeline:
             "camera": source.name,
             "bundle": manifest.name,
             "precision": manifest.precision,
+            "engine": self._recogniser.engine,
             "labels": list(manifest.labels),
             "gammas": list(manifest.gate.gammas),
             "interval_ms": manifest.cadence.interval_ms,
         }
         labels = ", ".join(manifest.labels)
         return Event("started", f"{manifest.name} ({manifest.precision}) on {source.name}: {labels}", details)
+
+    def _say(self, line: str) -> None:
+        self.report(Event("engine", line))
 
     def _wait(self) -> None:
         for output in self._outputs:

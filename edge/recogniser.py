@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle import Bundle
+from edge.engines.catalogue import Say
+from edge.engines.choice import open_student
 from edge.engines.onnxruntime import Student
 from edge.errors import UsageError
 from edge.frame import Frame, Image
@@ -40,11 +42,20 @@ class Recogniser:
     """Shrink, measure, gate, correct, motion, student, in this order, with everything that they remember.
 
     threads: of the engine. gamma: None lets the gate choose, a value fixes it; it must be one of the bundle's gammas
-    (UsageError). timer: gets the duration of every stage.
+    (UsageError). timer: gets the duration of every stage. engine: one of `edge.engines.catalogue`, or `auto`, in the
+    fastest of the bundle's forms; None is onnxruntime with `student.onnx`, the same on every machine. say: gets lines
+    on the engine.
     """
 
     def __init__(
-        self, bundle: Bundle, *, threads: int = 1, gamma: float | None = None, timer: StageTimer | None = None
+        self,
+        bundle: Bundle,
+        *,
+        threads: int = 1,
+        gamma: float | None = None,
+        timer: StageTimer | None = None,
+        engine: str | None = None,
+        say: Say = print,
     ) -> None:
         manifest = bundle.manifest
         self._gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
@@ -55,7 +66,7 @@ class Recogniser:
         self._now, self._before = FrontEnd(*size), FrontEnd(*size)
         form = manifest.input
         self._motion = None if form.form == "rgb" else LumaFlow(form.height, form.width, form.levels_per_pixel)
-        self._student = Student(bundle, threads=threads)
+        self._student = Student(bundle, threads) if engine is None else open_student(bundle, engine, threads, say)
         self._timer = timer or StageTimer()
         self._statistics: FrameStatistics | None = None
 
@@ -64,6 +75,11 @@ class Recogniser:
         self._gate.reset()
         self._student.reset()
         self._statistics = None
+
+    @property
+    def engine(self) -> str:
+        """Name and version of what runs the student."""
+        return self._student.engine
 
     @property
     def small(self) -> Image:
