@@ -35,15 +35,27 @@ def camera_source(spec: str, *, realtime: bool = False, fps: float | None = None
         return _recording(spec, _path(spec[len(FILE_PREFIX) :]), realtime)
     if spec.startswith(IMAGES_PREFIX) and len(spec) > len(IMAGES_PREFIX):
         return _images(spec, _path(spec[len(IMAGES_PREFIX) :]), realtime, fps)
-    if spec.startswith("/dev/"):
-        return _device(Path(spec))
+    if (path := device_path(spec)) is not None:
+        return _device(path)
+    if (named := named_profile(spec)) is not None:
+        return _profile(spec, *named)
+    raise UsageError(_unknown(spec))
+
+
+def device_path(spec: str) -> Path | None:
+    """The node that `/dev/...` or `N` means; None for everything else."""
     if spec.isdecimal() and spec.isascii():
-        return _device(Path(f"/dev/video{spec}"))
+        return Path(f"/dev/video{spec}")
+    return Path(spec) if spec.startswith("/dev/") else None
+
+
+def named_profile(spec: str) -> tuple[CameraProfile, str] | None:
+    """The profile that `NAME` or `NAME@WHICH` means, and which of its kind; None for everything else."""
     name, at, which = spec.partition("@")
     for profile in camera_profiles().values():
         if name in (profile.name, *profile.aliases) and bool(which) == bool(at):
-            return _profile(spec, profile, which)
-    raise UsageError(_unknown(spec))
+            return profile, which
+    return None
 
 
 def _path(text: str) -> Path:

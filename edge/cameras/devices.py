@@ -28,6 +28,7 @@ class Device:
 
     usb: `vendor`, `product`, `manufacturer`, `model`, `serial` as far as known, else empty. port: the USB port as the
     kernel names it (1-1.2). by_id, by_path: its links in /dev/v4l, without the directory. What is not there is empty.
+    speed_mbps: of its USB connection; 0 where there is none.
     """
 
     path: Path
@@ -36,6 +37,7 @@ class Device:
     port: str = ""
     by_id: str = ""
     by_path: str = ""
+    speed_mbps: float = 0.0
 
     @property
     def serial(self) -> str:
@@ -159,8 +161,9 @@ def _device(root: Path, node: Path, by_id: str, by_path: str) -> Device:
     usb_device = (node / "device").resolve().parent  # `device` is the USB interface
     values = {key: _read(usb_device / name) for key, name in USB_ATTRIBUTES.items()}
     usb = {key: value for key, value in values.items() if value} if values["vendor"] else {}
-    port = usb_device.name if usb else ""
-    return Device(root / "dev" / node.name, _read(node / "name") or node.name, usb, port, by_id, by_path)
+    port, speed = (usb_device.name, _read(usb_device / "speed")) if usb else ("", "")
+    speed_mbps = float(speed) if speed.replace(".", "", 1).isdecimal() else 0.0
+    return Device(root / "dev" / node.name, _read(node / "name") or node.name, usb, port, by_id, by_path, speed_mbps)
 
 
 def _read(path: Path) -> str:
