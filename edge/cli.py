@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -46,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--camera", metavar="C", help="demo (default), file:PATH, images:DIR, /dev/videoN, N, or a profile (arducam)")
     add("--bundle", metavar="B", help="the model: a directory or .tar (default: the one in the package)")
+    add("--store", metavar="DIR", help="of `edge-service update`: its current bundle, where --bundle names none")
     add("--config", metavar="YAML", type=Path, help="a file with these options; the command line wins over it")
     add("--board", metavar="NAME", help="a board profile (default: auto, detected)")
     add("--threads", metavar="N", type=int, help="threads of the engine (default: the board's)")
@@ -76,19 +78,21 @@ def _run(config: Config) -> int:
     # Imported here: --help and a wrong option answer at once.
     import cv2
 
-    from edge.bundle import Bundle, default_bundle_path
     from edge.cameras import camera_source
     from edge.outputs.human import HumanLines
     from edge.outputs.jsonl import JsonLines
     from edge.pipeline import Pipeline
+    from edge.renewal import start_with
     from edge.service import ServiceStatus
 
     cv2.setNumThreads(1)  # small pictures: threads cost more than they bring, and a robot has other work
     source = camera_source(config.camera, realtime=config.realtime, fps=config.fps)
-    bundle = Bundle.load(Path(config.bundle) if config.bundle else default_bundle_path())
     human = [] if config.quiet else [HumanLines(sys.stderr)]
     outputs = [JsonLines(sys.stdout), ServiceStatus(), *human]
-    pipeline = Pipeline(bundle, outputs, threads=config.threads or 1, gamma=config.gamma)
+    make = partial(Pipeline, outputs=outputs, threads=config.threads or 1, gamma=config.gamma)
+    pipeline, events = start_with(config.bundle, config.store, make)
+    for event in events:
+        pipeline.report(event)
     pipeline.run(source, _stop_on_signals(), max_frames=config.max_frames, duration_s=config.duration)
     return EXIT_STOPPED
 

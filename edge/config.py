@@ -19,14 +19,16 @@ COMMAND_LINE = "command line"
 class Config:
     """What `edge-run` shall do. The keys of the YAML file are these names; the options, these names with dashes.
 
-    camera: as `edge-run --help` lists them. bundle: None is the one in the package. board: a profile or auto. threads:
-    of the engine; None leaves it to the board. gamma: None leaves it to the gate. realtime: play a recording at its own
-    pace. fps: of a folder of images; None takes the times in their names, or 30. max_frames: camera frames; duration:
-    seconds of running; None is endless.
+    camera: as `edge-run --help` lists them. bundle: None is the one in the package. store: of `edge-service update`;
+    where no bundle is named, its current one runs. board: a profile or auto. threads: of the engine; None leaves it to
+    the board. gamma: None leaves it to the gate. realtime: play a recording at its own pace. fps: of a folder of
+    images; None takes the times in their names, or 30. max_frames: camera frames; duration: seconds of running; None is
+    endless.
     """
 
     camera: str = "demo"
     bundle: str | None = None
+    store: str | None = None
     board: str = "auto"
     threads: int | None = None
     gamma: float | None = None

@@ -53,4 +53,6 @@ def self_test(bundle: Bundle, make: Callable[[Bundle], Recogniser] = Recogniser)
 
 def _worst(answers: np.ndarray) -> str:
     wrong = ~np.isfinite(answers)
-    return f"{int(wrong.sum())} of {answers.size} that are not numbers, the first at tick {int(np.argwhere(wrong)[0][0])}"
+    return (
+        f"{int(wrong.sum())} of {answers.size} that are not numbers, the first at tick {int(np.argwhere(wrong)[0][0])}"
+    )

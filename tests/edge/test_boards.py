@@ -10,7 +10,6 @@ from edge.boards import board_profile, board_profiles
 from edge.cameras import camera_source
 from edge.errors import UsageError
 
-
 NAMES = {"pi4", "pi5", "orin_nano", "orin_nx", "nano", "generic_arm64", "generic_x86"}
 BOOT = Path(__file__).parents[2] / "firmware_configs" / "boot"
 

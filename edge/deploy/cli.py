@@ -1,0 +1,176 @@
+"""`edge-service`: installs edge-run as a service, shows how it is, updates its bundle, removes everything again."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from edge import __version__
+from edge.boards import AUTO, board_profile, board_profiles
+from edge.deploy import systemd
+from edge.deploy.files import remove, write_changed
+from edge.deploy.layout import UNIT, Layout
+from edge.deploy.plan import MEMORY_MAX, Options, other_variants, plan
+from edge.errors import EXIT_STOPPED, EdgeError, UsageError
+
+EPILOG = """exit codes: 0 done (status: the service runs), 2 usage, 3 status: it does not run, 78 wrong configuration
+or bundle, 1 anything else. docs/service.md has the rest."""
+EXIT_NOT_RUNNING = 3  # as `systemctl status`
+
+
+class PrivilegeError(EdgeError, PermissionError):
+    """Only root may do this."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.root = arguments.root.resolve()
+        layout = Layout(arguments.root)
+        if not layout.live and not layout.root.is_dir():
+            raise UsageError(f"--root {layout.root}: no such directory; name the root of the mounted image")
+        command: Callable[[argparse.Namespace, Layout], int] = arguments.run
+        return command(arguments, layout)
+    except EdgeError as error:
+        print(f"edge-service: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "edge-service", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--version", action="version", version=f"edge-service {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    root = argparse.ArgumentParser(add_help=False)
+    root.add_argument("--root", metavar="DIR", type=Path, default=Path("/"), help="work on the image mounted there")
+
+    install = commands.add_parser("install", parents=[root], help="write unit, udev rule, configuration; start it")
+    add = install.add_argument
+    add("--camera", metavar="C", help="as for edge-run (default: the board's)")
+    add("--board", metavar="NAME", default=AUTO, help=f"auto (default) or {', '.join(board_profiles())}")
+    add("--variant", choices=[AUTO, *MEMORY_MAX], default=AUTO, help="of the unit (default: the board's)")
+    add("--user", metavar="U", help="run as this user (default: one that systemd makes for the run)")
+    add("--program", metavar="PATH", help="edge-run on the target (default: the one installed with this command)")
+    add("--dry-run", action="store_true", help="print what would be written; change nothing")
+    install.set_defaults(run=_install)
+
+    status = commands.add_parser("status", parents=[root], help="is it running, what does it see, which bundle")
+    status.set_defaults(run=_status)
+    logs = commands.add_parser("logs", parents=[root], help="its journal")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on as lines come")
+    logs.add_argument("-n", "--lines", metavar="N", type=int, default=50, help="how many (default: 50)")
+    logs.set_defaults(run=_logs)
+
+    uninstall = commands.add_parser("uninstall", parents=[root], help="stop it and remove every file of it")
+    uninstall.add_argument("--dry-run", action="store_true", help="print what would be removed; change nothing")
+    uninstall.set_defaults(run=_uninstall)
+    return parser
+
+
+def _install(arguments: argparse.Namespace, layout: Layout) -> int:
+    board = board_profile(arguments.board, layout.root)
+    options = Options(
+        board=board,
+        board_given=arguments.board != AUTO,
+        camera=_known_camera(arguments.camera),
+        variant=arguments.variant,
+        user=arguments.user,
+        program=arguments.program,
+    )
+    entries = plan(options, layout)
+    if arguments.dry_run:
+        print("".join(entry.describe() for entry in entries), end="")
+        return EXIT_STOPPED
+    _check_may_change(layout)
+    layout.store.mkdir(parents=True, exist_ok=True)
+    changed = [*write_changed(entries), *remove(other_variants(entries, layout))]
+    for path in changed:
+        print(path)
+    if layout.live:
+        _start(bool(changed))
+    print(f"{UNIT} for {board.title}: {'installed' if changed else 'was installed already, nothing changed'}")
+    return EXIT_STOPPED
+
+
+def _known_camera(spec: str | None) -> str | None:
+    """Raises UsageError now rather than at the first start."""
+    if spec is not None:
+        from edge.cameras import camera_source
+
+        camera_source(spec)
+    return spec
+
+
+def _check_may_change(layout: Layout) -> None:
+    if layout.live:
+        systemd.check_running()
+    if not os.access(layout.at("/etc"), os.W_OK):
+        raise PrivilegeError(f"{layout.at('/etc')}: only root may write there; run this with sudo")
+
+
+def _start(changed: bool) -> None:
+    if changed:
+        systemd.take_new_units()
+    # --no-block: a service that waits for its camera or its model must not hold the installation up.
+    systemd.systemctl("--no-block", "restart" if changed else "start", UNIT)
+
+
+def _status(arguments: argparse.Namespace, layout: Layout) -> int:
+    if not layout.unit.exists():
+        print(f"{UNIT} is not installed: edge-service install")
+        return EXIT_NOT_RUNNING
+    running = False
+    if layout.live:
+        systemd.check_running()
+        found = systemd.properties(
+            "ActiveState", "SubState", "StatusText", "Result", "NRestarts", "MainPID", "CPUUsageNSec", "MemoryCurrent"
+        )
+        running = found.get("ActiveState") == "active"
+        print("\n".join(_state_lines(found)))
+    return EXIT_STOPPED if running or not layout.live else EXIT_NOT_RUNNING
+
+
+def _state_lines(found: Mapping[str, str]) -> list[str]:
+    lines = [
+        f"service   {found.get('ActiveState')} ({found.get('SubState')}), restarts {found.get('NRestarts')}",
+        f"says      {found.get('StatusText') or '-'}",
+    ]
+    if found.get("Result") != "success":
+        lines.append(f"ended     {found.get('Result')}; edge-service logs shows why")
+    cpu, memory = found.get("CPUUsageNSec", ""), found.get("MemoryCurrent", "")
+    used = [f"{int(cpu) / 1e9:.1f} s of processor time"] if cpu.isdecimal() else []
+    used += [f"{int(memory) / 1e6:.0f} MB"] if memory.isdecimal() else []
+    return [*lines, f"used      {', '.join(used)}"] if used else lines
+
+
+def _logs(arguments: argparse.Namespace, layout: Layout) -> int:
+    command = ["journalctl", "--unit", UNIT, "--output", "cat", "--lines", str(arguments.lines)]
+    if not layout.live:
+        command += ["--root", str(layout.root)]
+    if arguments.follow:
+        command.append("--follow")
+    try:
+        os.execvp(command[0], command)
+    except OSError as error:
+        raise EdgeError(f"journalctl cannot be started: {error.strerror}; is this a systemd machine?") from error
+
+
+def _uninstall(arguments: argparse.Namespace, layout: Layout) -> int:
+    if arguments.dry_run:
+        print("".join(f"remove {path}\n" for path in layout.everything() if path.exists() or path.is_symlink()), end="")
+        return EXIT_STOPPED
+    _check_may_change(layout)
+    if layout.live:
+        systemd.stop_and_forget()
+    removed = remove(layout.everything())
+    for path in removed:
+        print(path)
+    if layout.live and removed:
+        systemd.take_new_units()
+    print(f"{UNIT}: {'removed' if removed else 'was not installed'}")
+    return EXIT_STOPPED

@@ -1,0 +1,81 @@
+"""Where everything of the service lies on a machine, or in an image of one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+UNIT = "edge-run.service"
+SLICE = "edge.slice"
+STORE = "/var/lib/ellar-edge/bundles"
+CONFIG = "/etc/ellar-edge/edge.yaml"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """root: `/`, or the directory of an image."""
+
+    root: Path = Path("/")
+
+    @property
+    def live(self) -> bool:
+        """This machine, not an image."""
+        return self.root == Path("/")
+
+    def at(self, path: str) -> Path:
+        """A path of the target as a path of this machine."""
+        return self.root / path.lstrip("/")
+
+    @property
+    def unit(self) -> Path:
+        return self.at(f"/etc/systemd/system/{UNIT}")
+
+    @property
+    def drop_ins(self) -> Path:
+        return self.at(f"/etc/systemd/system/{UNIT}.d")
+
+    @property
+    def slice(self) -> Path:
+        return self.at(f"/etc/systemd/system/{SLICE}")
+
+    @property
+    def wanted(self) -> Path:
+        """The link that starts the service at boot."""
+        return self.at(f"/etc/systemd/system/multi-user.target.wants/{UNIT}")
+
+    @property
+    def udev_rule(self) -> Path:
+        return self.at("/etc/udev/rules.d/70-edge-run.rules")
+
+    @property
+    def config(self) -> Path:
+        return self.at(CONFIG)
+
+    @property
+    def store(self) -> Path:
+        return self.at(STORE)
+
+    @property
+    def running(self) -> Path:
+        """What the service says of the bundle that it runs (edge/service.py)."""
+        return self.at("/run/ellar-edge/bundle.json")
+
+    def everything(self) -> tuple[Path, ...]:
+        """Files and directories that exist only because of the service; nobody else's lie in them."""
+        made_by_systemd = (
+            "/var/cache/ellar-edge",
+            "/var/cache/private/ellar-edge",
+            "/run/ellar-edge",
+            "/run/private/ellar-edge",
+        )
+        return (
+            self.wanted,
+            self.drop_ins,
+            self.unit,
+            self.slice.with_name(f"{SLICE}.d"),
+            self.slice,
+            self.udev_rule,
+            self.config.parent,
+            self.store.parent,
+            *(self.at(path) for path in made_by_systemd),
+        )

@@ -1,0 +1,157 @@
+"""What an installation writes: the unit and its variant, the slice, the udev rule, the configuration."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import sysconfig
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from edge.boards import AUTO, BoardProfile
+from edge.deploy.files import Entry
+from edge.deploy.layout import CONFIG, SLICE, STORE, UNIT, Layout
+from edge.errors import ConfigError, UsageError
+
+# Memory by variant: measured peak is 97 MB with onnxruntime on the processor; CUDA alone maps more than a gigabyte.
+MEMORY_MAX = {"generic": "300M", "pi": "300M", "jetson": "2G", "ros2": "400M"}
+DEFAULT_PROGRAM = "/opt/ellar-edge/bin/edge-run"
+# ProtectHome= hides these from the service.
+HIDDEN = ("/home/", "/root/", "/run/user/")
+REINSTALL = (
+    "install it where every user may read: sudo python3 -m venv /opt/ellar-edge && "
+    "sudo /opt/ellar-edge/bin/pip install WHEEL, then run /opt/ellar-edge/bin/edge-service"
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `edge-service install` was asked for; None leaves it to the board, or to the configuration that is there.
+
+    board: the profile of the target. board_given: the user named it. user: None is one made by systemd for the run.
+    """
+
+    board: BoardProfile
+    board_given: bool = False
+    camera: str | None = None
+    variant: str = AUTO
+    user: str | None = None
+    program: str | None = None
+
+
+def plan(options: Options, layout: Layout) -> list[Entry]:
+    """Every file and link of the installation. Raises UsageError, ConfigError."""
+    variant = options.board.variant if options.variant == AUTO else options.variant
+    values = {
+        "PROGRAM": _program(options.program, layout),
+        "CONFIG": CONFIG,
+        "STORE": STORE,
+        "BOARD": options.board.name,
+        "NICE": str(options.board.nice),
+        "AFFINITY": " ".join(map(str, options.board.affinity)),
+        "ACCOUNT": _account(options.user, layout),
+        "MEMORY_MAX": MEMORY_MAX[variant],
+    }
+    entries = [
+        Entry(layout.unit, _filled(f"systemd/{UNIT}", values)),
+        Entry(layout.slice, _filled(f"systemd/{SLICE}", values)),
+        Entry(layout.udev_rule, _filled("udev/70-edge-run.rules", values)),
+        Entry(layout.config, _config(options, layout, values)),
+        Entry(layout.wanted, link=f"/etc/systemd/system/{UNIT}"),
+    ]
+    if variant != "generic":
+        entries.append(Entry(layout.drop_ins / f"10-{variant}.conf", _filled(f"systemd/{variant}.conf", values)))
+    return entries
+
+
+def other_variants(entries: list[Entry], layout: Layout) -> list[Path]:
+    """Drop-ins of variants that an earlier installation wrote and this one does not."""
+    kept = {entry.path for entry in entries}
+    names = (layout.drop_ins / f"10-{variant}.conf" for variant in MEMORY_MAX)
+    return [path for path in names if path.exists() and path not in kept]
+
+
+def _filled(name: str, values: dict[str, str]) -> str:
+    text = Path(str(resources.files("firmware_configs"))).joinpath(name).read_text(encoding="utf-8")
+    return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], text)
+
+
+def _config(options: Options, layout: Layout, values: dict[str, str]) -> str:
+    """A new configuration, or the user's own with nothing but the given keys changed."""
+    given = {"camera": options.camera, "board": options.board.name if options.board_given else None}
+    if not layout.config.exists():
+        camera, board = given["camera"] or options.board.camera, given["board"] or AUTO
+        return _filled("systemd/edge.yaml", {**values, "CAMERA": _quoted(camera), "BOARD": board})
+    text = layout.config.read_text(encoding="utf-8")
+    for key, value in given.items():
+        if value is not None:
+            text = _with_key(text, key, _quoted(value))
+    return text
+
+
+def _with_key(text: str, key: str, value: str) -> str:
+    line = f"{key}: {value}"
+    changed, count = re.subn(rf"(?m)^{key}:.*$", lambda _: line, text, count=1)
+    return changed if count else f"{text.rstrip()}\n{line}\n"
+
+
+def _quoted(text: str) -> str:
+    """As YAML: a camera named 2 is a text."""
+    return text if re.fullmatch(r"[A-Za-z/][\w/.@-]*", text) else "'" + text.replace("'", "''") + "'"
+
+
+def _account(user: str | None, layout: Layout) -> str:
+    if user is None:
+        return "DynamicUser=yes"
+    if not re.fullmatch(r"[a-z_][a-z0-9_-]*", user):
+        raise UsageError(f"--user {user}: expected the name of a user; leave it out and systemd makes one for the run")
+    accounts = layout.at("/etc/passwd")
+    found = dict(line.split(":")[0:3:2] for line in accounts.read_text().splitlines() if line.count(":") >= 3)
+    if user not in found:
+        raise UsageError(f"--user {user}: no such user in {accounts}; make one: sudo useradd --system {user}")
+    if found[user] == "0":
+        raise UsageError(f"--user {user}: the service never runs as root; name another user, or leave it out")
+    return f"User={user}"
+
+
+def _program(given: str | None, layout: Layout) -> str:
+    """The absolute path of edge-run on the target, checked: the service's user must be able to run it."""
+    path = given or _installed_program(layout)
+    if not path.startswith("/"):
+        raise UsageError(f"--program {path}: expected an absolute path, such as {DEFAULT_PROGRAM}")
+    if re.search(r"[\s%$\"'\\]", path):
+        raise UsageError(f"--program {path}: systemd cannot take blanks, quotes, % or $ in it; {REINSTALL}")
+    here = layout.at(path)
+    if not os.access(here, os.X_OK) or not here.is_file():
+        raise ConfigError(f"{here}: expected the program edge-run, found none; name it: --program PATH (in the target)")
+    for place in (path, *_interpreter(here, layout)):
+        if place.startswith(HIDDEN) or not _open_to_all(place, layout):
+            raise ConfigError(f"{place}: the service's user cannot read it; {REINSTALL}")
+    return path
+
+
+def _installed_program(layout: Layout) -> str:
+    """Beside this interpreter; for an image, where it lies in the image."""
+    path = Path(sysconfig.get_path("scripts")) / "edge-run"
+    if layout.live:
+        return str(path)
+    inside = path.is_relative_to(layout.root.resolve())
+    return f"/{path.relative_to(layout.root.resolve())}" if inside else DEFAULT_PROGRAM
+
+
+def _interpreter(program: Path, layout: Layout) -> list[str]:
+    """What the first line of a script names, and on a live system what that is a link to."""
+    with program.open("rb") as file:
+        line = file.readline(512).decode(errors="replace")
+    if not line.startswith("#!/"):
+        return []
+    named = line[2:].split()[0]
+    return [named, str(Path(named).resolve())] if layout.live else [named]
+
+
+def _open_to_all(path: str, layout: Layout) -> bool:
+    """Every directory on the way may be entered by others."""
+    parents = (layout.at(str(parent)) for parent in Path(path).parents if str(parent) != "/")
+    return all(stat.S_IXOTH & parent.stat().st_mode for parent in parents if parent.exists())
