@@ -22,7 +22,7 @@ from calibration.report import show_progress
 from calibration.sets import open_set
 from edge.errors import UsageError
 from edge.frontend import FrontEnd
-from edge.motion import luma
+from edge.inputs.flow import luma
 
 F64 = npt.NDArray[np.float64]
 SMALL = (120, 160)  # what the statistics are taken of, as on the device

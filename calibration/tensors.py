@@ -1,4 +1,4 @@
-"""Clips as the network sees them: the device's own front end and motion stage, run for every gamma, kept on disk.
+"""Clips as the network sees them: the device's own input stage, run for every expert of the gate, kept on disk.
 
 Training and calibration read these; nothing here repeats arithmetic of `edge`.
 """
@@ -22,16 +22,19 @@ from calibration.parallel import WorkerError, in_order
 from edge.cadence import Cadence, at_cadence
 from edge.errors import DataError, EdgeError
 from edge.frame import Frame, Image
-from edge.frontend import FrameStatistics, FrontEnd
-from edge.motion import LumaFlow
+from edge.inputs import network_input
+from edge.manifest import CadenceSpec, ExpertSpec, FrontEndSpec, GateSpec, InputSpec, Manifest
 
-# Part of every cache key: raise it when the front end or the motion stage changes what it computes.
-REVISION = 1
+# Part of every cache key: raise it when the front end or an input form changes what it computes.
+REVISION = 2
 
 
 @dataclass(frozen=True)
 class Geometry:
-    """Sizes, rates and gammas that decide what a clip looks like to the network; a manifest holds the same values."""
+    """Sizes, rates, gammas and experts that decide what a clip looks like to the network; a manifest holds the same.
+
+    experts: one per gamma in the `change_flow` form, none in the others.
+    """
 
     height: int = 120
     width: int = 160
@@ -43,6 +46,46 @@ class Geometry:
     tolerance_ms: float = 33.0
     reset_after_ms: float = 500.0
     gammas: tuple[float, ...] = (1.0, 1.5, 2.0, 2.5, 3.0)
+    experts: tuple[ExpertSpec, ...] = ()
+    fraction_bits: int = 0
+
+    @classmethod
+    def of(cls, manifest: Manifest) -> Geometry:
+        """What a bundle's network sees."""
+        small, network, pace = manifest.front_end, manifest.input, manifest.cadence
+        return cls(
+            height=small.height,
+            width=small.width,
+            form=network.form,
+            input_height=network.height,
+            input_width=network.width,
+            levels_per_pixel=network.levels_per_pixel,
+            interval_ms=pace.interval_ms,
+            tolerance_ms=pace.tolerance_ms,
+            reset_after_ms=pace.reset_after_ms,
+            gammas=manifest.gate.gammas,
+            experts=manifest.gate.experts,
+            fraction_bits=small.fraction_bits,
+        )
+
+    @property
+    def front_end(self) -> FrontEndSpec:
+        """As a manifest holds it."""
+        return FrontEndSpec(self.height, self.width, fraction_bits=self.fraction_bits)
+
+    @property
+    def input(self) -> InputSpec:
+        """As a manifest holds it."""
+        return InputSpec(self.form, self.input_height, self.input_width, self.levels_per_pixel)
+
+    @property
+    def cadence(self) -> CadenceSpec:
+        """As a manifest holds it."""
+        return CadenceSpec(self.interval_ms, self.tolerance_ms, self.reset_after_ms)
+
+    def gate(self, window: int, hold: int) -> GateSpec:
+        """As a manifest holds it, with what does not change the pictures."""
+        return GateSpec(self.gammas, window, hold, self.experts)
 
 
 @dataclass(frozen=True)
@@ -54,27 +97,21 @@ class ClipTensors:
 
 
 def clip_tensors(frames: Iterable[Frame], geometry: Geometry) -> ClipTensors:
-    """Run the front end and the motion stage over a clip, once under every gamma.
+    """Run the input stage over a clip, as every expert sees it.
 
-    In the `luma_flow` form the first frame has no motion and gives no tick.
+    Where the form has motion the first frame gives no tick.
     """
     cadence = Cadence(geometry.interval_ms, geometry.tolerance_ms, geometry.reset_after_ms)
-    now, before = FrontEnd(geometry.height, geometry.width), FrontEnd(geometry.height, geometry.width)
-    motion = LumaFlow(geometry.input_height, geometry.input_width, geometry.levels_per_pixel)
-    previous: FrameStatistics | None = None
+    eyes = network_input(geometry.front_end, geometry.input, geometry.gate(1, 1))
     ticks: list[Image] = []
     seen: list[tuple[float, float, float]] = []
     for frame in at_cadence(frames, cadence):
-        statistics = now.measure(frame.image)
-        if geometry.form == "rgb":
-            ticks.append(np.stack([now.correct(statistics, g)[..., ::-1].copy() for g in geometry.gammas]))
-        elif previous is not None:
-            steps = (motion.step(before.correct(previous, g), now.correct(statistics, g)) for g in geometry.gammas)
-            ticks.append(np.concatenate([x.copy() for x in steps]))  # every step fills the same buffer
-        if ticks:
+        statistics = eyes.take(frame)
+        # Every look fills the same buffer.
+        looks = [look.copy() for head in range(len(geometry.gammas)) if (look := eyes.see(head)) is not None]
+        if looks:
+            ticks.append(np.concatenate(looks))
             seen.append((statistics.mean, statistics.std, statistics.entropy))
-        previous = statistics
-        now, before = before, now
     if not ticks:
         shape = (len(geometry.gammas), 0, geometry.input_height, geometry.input_width, 3)
         return ClipTensors(np.zeros(shape, np.uint8), np.zeros((0, 3), np.float32))

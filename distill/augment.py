@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from edge.motion import ZERO_VELOCITY
+from edge.inputs.base import ZERO
 
 Rng = np.random.Generator
 
@@ -50,7 +50,7 @@ def window(
     start = rng.integers(0, max(len(x) - round(ticks * tempo), 0) + 1)
     index = start + np.arange(ticks) * tempo
     piece = torch.from_numpy(x[np.minimum(index.astype(int), len(x) - 1)]).float()
-    velocity = (piece[..., 1:].movedim(-1, 1) - ZERO_VELOCITY) * (tempo / levels_per_pixel)
+    velocity = (piece[..., 1:].movedim(-1, 1) - ZERO) * (tempo / levels_per_pixel)
     velocity[torch.from_numpy(index >= len(x))] = 0
     return piece[..., 0] / 255, velocity
 
@@ -84,7 +84,7 @@ def augment(luma: Tensor, velocity: Tensor, config: AugmentConfig, levels_per_pi
     velocity = velocity + _smooth_noise(velocity.shape, config.flow_noise, rng)
     luma = functional.grid_sample(luma, grid, align_corners=False, padding_mode="border")
     luma = _relight(luma, config, rng)
-    levels = torch.cat([luma.unsqueeze(2) * 255, velocity * levels_per_pixel + ZERO_VELOCITY], 2)
+    levels = torch.cat([luma.unsqueeze(2) * 255, velocity * levels_per_pixel + ZERO], 2)
     return levels.round().clamp(0, 255)
 
 
@@ -93,7 +93,7 @@ def _relight(luma: Tensor, config: AugmentConfig, rng: Rng) -> Tensor:
     gamma = torch.tensor([_factor(config.luma_gamma, rng) for _ in range(clips)], dtype=torch.float32)
     gain = torch.from_numpy(rng.uniform(0.5, 1.5, clips)).float()
     luma = (luma.clamp(0, 1) ** gamma.view(-1, 1, 1, 1) * gain.view(-1, 1, 1, 1)).clamp(0, 1)
-    luma[torch.from_numpy(rng.random(clips) < config.luma_drop)] = ZERO_VELOCITY / 255
+    luma[torch.from_numpy(rng.random(clips) < config.luma_drop)] = ZERO / 255
     return luma
 
 

@@ -10,7 +10,7 @@ from distill.gate import GateNetwork
 from distill.recipe import Recipe
 from distill.student import Student
 from edge.bundle import GATE_FILE, STUDENT_FILE, gate_bytes, write_bundle
-from edge.manifest import CadenceSpec, FrontEndSpec, GateSpec, InputSpec, Manifest, Provenance
+from edge.manifest import Manifest, Provenance
 
 
 def write_float_bundle(target: Path, student: Student, gate: GateNetwork, recipe: Recipe, recipe_name: str) -> None:
@@ -22,10 +22,10 @@ def write_float_bundle(target: Path, student: Student, gate: GateNetwork, recipe
         precision="float32",
         target="any",
         labels=recipe.labels,
-        front_end=FrontEndSpec(geometry.height, geometry.width, "pixel"),
-        input=InputSpec(geometry.form, geometry.input_height, geometry.input_width, geometry.levels_per_pixel),
-        cadence=CadenceSpec(geometry.interval_ms, geometry.tolerance_ms, geometry.reset_after_ms),
-        gate=GateSpec(geometry.gammas, recipe.gate.window, recipe.gate.hold),
+        front_end=geometry.front_end,
+        input=geometry.input,
+        cadence=geometry.cadence,
+        gate=geometry.gate(recipe.gate.window, recipe.gate.hold),
         smoothing=recipe.smoothing,
         states=states,
         accuracy=(),

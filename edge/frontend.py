@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
+import numpy.typing as npt
 
 from edge import kernels, reference
 from edge.frame import Image
@@ -27,10 +29,12 @@ class FrameStatistics:
 class FrontEnd:
     """Owns the small frame and its tables; nothing is allocated per frame but what is returned.
 
-    height, width: size of the small frame. The whole field of view is kept.
+    height, width: size of the small frame. The whole field of view is kept. fraction_bits: 4 also keeps the fractions of
+    a level that averaging many dark pixels leaves; 0 rounds them away.
     """
 
-    def __init__(self, height: int, width: int) -> None:
+    def __init__(self, height: int, width: int, fraction_bits: int = 0) -> None:
+        self._fine = np.zeros((height, width, 3), np.uint16) if fraction_bits else None
         self._small = np.zeros((height, width, 3), np.uint8)
         self._corrected = np.zeros_like(self._small)
         self._moments = np.zeros(5, np.float64)
@@ -47,7 +51,10 @@ class FrontEnd:
             image, format = self._enlarged(reference.bgr(image, format)), "bgr"
         if format != self._format:
             self._take_format(format)
-        self._core.measure(_rows_packed(image))
+        image = _rows_packed(image)
+        self._core.measure(image)
+        if self._fine is not None:
+            kernels.shrink(image, self._fine, format)
         mean, std, entropy, minimum, maximum = self._moments.tolist()
         return FrameStatistics(mean, std, entropy, int(minimum), int(maximum))
 
@@ -60,6 +67,12 @@ class FrontEnd:
     def small(self) -> Image:
         """The frame before correction: uint8 [height,width,3] BGR, valid until the next `measure`."""
         return self._small
+
+    @property
+    def luma(self) -> npt.NDArray[np.uint16]:
+        """BT.601 luma of the frame before correction, in sixteenths of a level: uint16 [height,width], a new array."""
+        sixteenths = self._small.astype(np.uint16) << 4 if self._fine is None else self._fine
+        return np.asarray(cv2.cvtColor(sixteenths, cv2.COLOR_BGR2GRAY), np.uint16)
 
     def _take_format(self, format: str) -> None:
         self._core = kernels.FrontEnd(self._small, self._counts, self._moments, self._corrected, format)

@@ -24,16 +24,19 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class FrontEndSpec:
-    """Size of the small frame, and the convention of its statistics (docs/architecture.md)."""
+    """Size of the small frame, the convention of its statistics (docs/architecture.md), and how many bits of fractions
+    of a level are kept for the motion stage: 0 or 4.
+    """
 
     height: int
     width: int
-    statistics: str
+    statistics: str = "pixel"
+    fraction_bits: int = 0
 
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What `x` is: `luma_flow` or `rgb`, its size, and levels of uint8 per pixel of velocity."""
+    """What `x` is (edge/inputs): `change_flow`, `luma_flow` or `rgb`, its size, levels of uint8 per pixel of velocity."""
 
     form: str
     height: int
@@ -51,12 +54,27 @@ class CadenceSpec:
 
 
 @dataclass(frozen=True)
+class ExpertSpec:
+    """How one expert of the `change_flow` form trades sharpness for signal: pixels averaged (binning x binning), frames
+    averaged (accumulation), and over how many ticks motion is measured (stride).
+    """
+
+    binning: int = 1
+    accumulation: int = 1
+    stride: int = 1
+
+
+@dataclass(frozen=True)
 class GateSpec:
-    """gammas: one per head; window: ticks of statistics that the gate sees; hold: its hysteresis in ticks."""
+    """gammas: one per head; window: ticks of statistics that the gate sees; hold: its hysteresis in ticks.
+
+    experts: for the `change_flow` form, one per gamma.
+    """
 
     gammas: tuple[float, ...]
     window: int
     hold: int
+    experts: tuple[ExpertSpec, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -201,13 +219,16 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
 
 def _front_end(section: _Section) -> FrontEndSpec:
     return FrontEndSpec(
-        section.integer("height", 8, 4096), section.integer("width", 8, 4096), section.choice("statistics", ("pixel",))
+        section.integer("height", 8, 4096),
+        section.integer("width", 8, 4096),
+        section.choice("statistics", ("pixel",)),
+        section.integer("fraction_bits", 0, 4) if section.has("fraction_bits") else 0,
     )
 
 
 def _input(section: _Section) -> InputSpec:
     return InputSpec(
-        section.choice("form", ("luma_flow", "rgb")),
+        section.choice("form", ("change_flow", "luma_flow", "rgb")),
         section.integer("height", 8, 4096),
         section.integer("width", 8, 4096),
         section.number("levels_per_pixel", 1e-3, 255.0),
@@ -224,7 +245,16 @@ def _cadence(section: _Section) -> CadenceSpec:
 
 def _gate(section: _Section) -> GateSpec:
     return GateSpec(
-        section.numbers("gammas", 0.05, 20.0), section.integer("window", 1, 1024), section.integer("hold", 1, 1024)
+        section.numbers("gammas", 0.05, 20.0),
+        section.integer("window", 1, 1024),
+        section.integer("hold", 1, 1024),
+        section.sections("experts", _expert) if section.has("experts") else (),
+    )
+
+
+def _expert(section: _Section) -> ExpertSpec:
+    return ExpertSpec(
+        section.integer("binning", 1, 8), section.integer("accumulation", 1, 16), section.integer("stride", 1, 16)
     )
 
 
@@ -306,6 +336,10 @@ def _check_relations(manifest: Manifest, where: str) -> None:
     check(len(labels) >= 2 and len(set(labels)) == len(labels), "labels", "two or more, none twice", list(labels))
     check(len(gammas) >= 1 and len(set(gammas)) == len(gammas), "gate.gammas", "one or more, none twice", list(gammas))
     small, network = manifest.front_end, manifest.input
+    bits = small.fraction_bits
+    check(bits in (0, 4), "front_end.fraction_bits", "0 or 4", bits)
+    experts = len(gammas) if network.form == "change_flow" else 0
+    check(len(manifest.gate.experts) == experts, "gate.experts", f"{experts}", len(manifest.gate.experts))
     fits = network.height <= small.height and network.width <= small.width
     check(
         fits, "input", f"at most the front end's {small.height} x {small.width}", f"{network.height} x {network.width}"

@@ -15,9 +15,9 @@ from edge.engines.choice import open_student
 from edge.engines.onnxruntime import Student
 from edge.errors import UsageError
 from edge.frame import Frame, Image
-from edge.frontend import FrameStatistics, FrontEnd
+from edge.frontend import FrameStatistics
 from edge.gate import Gate
-from edge.motion import LumaFlow
+from edge.inputs import network_input
 from edge.timing import StageTimer
 
 F32 = npt.NDArray[np.float32]
@@ -27,7 +27,7 @@ F32 = npt.NDArray[np.float32]
 class TickResult:
     """What one tick gives.
 
-    gamma: the one that both frames were corrected with. head: its index.
+    gamma: of the expert that looked. head: its index.
     logits: float32 [classes] of that head. all_logits: float32 [heads, classes].
     """
 
@@ -39,7 +39,7 @@ class TickResult:
 
 
 class Recogniser:
-    """Shrink, measure, gate, correct, motion, student, in this order, with everything that they remember.
+    """Measure, gate, input, student, in this order, with everything that they remember.
 
     threads: of the engine. gamma: None lets the gate choose, a value fixes it; it must be one of the bundle's gammas
     (UsageError). timer: gets the duration of every stage. engine: one of `edge.engines.catalogue`, or `auto`, in the
@@ -60,21 +60,15 @@ class Recogniser:
         manifest = bundle.manifest
         self._gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
         self._fixed_head = None if gamma is None else _head_of(gamma, self._gate.gammas)
-        # Two front ends in turn: the previous small frame stays uncorrected in its own, so that a switch of the gate
-        # corrects both frames alike and is not seen as motion.
-        size = (manifest.front_end.height, manifest.front_end.width)
-        self._now, self._before = FrontEnd(*size), FrontEnd(*size)
-        form = manifest.input
-        self._motion = None if form.form == "rgb" else LumaFlow(form.height, form.width, form.levels_per_pixel)
+        self._input = network_input(manifest.front_end, manifest.input, manifest.gate)
         self._student = Student(bundle, threads) if engine is None else open_student(bundle, engine, threads, say)
         self._timer = timer or StageTimer()
-        self._statistics: FrameStatistics | None = None
 
     def reset(self) -> None:
-        """Forget the stream: gate, previous frame, state of the student."""
+        """Forget the stream: gate, earlier frames, state of the student."""
         self._gate.reset()
+        self._input.reset()
         self._student.reset()
-        self._statistics = None
 
     @property
     def engine(self) -> str:
@@ -84,34 +78,22 @@ class Recogniser:
     @property
     def small(self) -> Image:
         """The last frame, shrunk and uncorrected: uint8 [height,width,3] BGR, valid until the next tick but one."""
-        return self._now.small
+        return self._input.small
 
     def tick(self, frame: Frame) -> TickResult | None:
         """Take the next frame of the cadence; None for the first one where the input needs a previous frame."""
         stage = self._timer.stage
-        self._now, self._before = self._before, self._now
         with stage("measure"):
-            previous, statistics = self._statistics, self._now.measure(frame.image, frame.format)
-        self._statistics = statistics
-        if previous is None and self._motion is not None:
-            return None
+            statistics = self._input.take(frame)
         with stage("gate"):
             head = self._gate.step(statistics) if self._fixed_head is None else self._fixed_head
-        gamma = self._gate.gammas[head]
-        with stage("correct"):
-            now = self._now.correct(statistics, gamma)
-            before = None if previous is None else self._before.correct(previous, gamma)
-        with stage("motion"):
-            x = self._see(before, now)
+        with stage("input"):
+            x = self._input.see(head)
+        if x is None:
+            return None
         with stage("student"):
             all_logits = self._student.step(x)
-        return TickResult(statistics, gamma, head, all_logits[head], all_logits)
-
-    def _see(self, before: Image | None, now: Image) -> Image:
-        """Two corrected frames, uint8 [height,width,3] BGR, to the network's input, uint8 [1,H,W,3]."""
-        if self._motion is not None and before is not None:
-            return self._motion.step(before, now)
-        return np.ascontiguousarray(now[np.newaxis, ..., ::-1])
+        return TickResult(statistics, self._gate.gammas[head], head, all_logits[head], all_logits)
 
 
 def _head_of(gamma: float, gammas: Sequence[float]) -> int:

@@ -105,7 +105,7 @@ def _calibrate(
 
     Each process looks at its share of the clips; then all know what all have seen.
     """
-    geometry = _geometry(manifest)
+    geometry = Geometry.of(manifest)
     known = processes.share(known_clips(clips, manifest.labels)[0])
     for done, (clip, _) in enumerate(known, 1):
         with contextlib.suppress(DataError):  # a clip that cannot be decoded: the evaluation names it in the report
@@ -118,22 +118,6 @@ def _calibrate(
             observer.merge(**seen)
     if not observer.ticks:
         raise DataError(f"{clips.name}: expected clips with two frames or more, found none; calibrate on longer clips")
-
-
-def _geometry(manifest: Manifest) -> Geometry:
-    small, network, pace = manifest.front_end, manifest.input, manifest.cadence
-    return Geometry(
-        height=small.height,
-        width=small.width,
-        form=network.form,
-        input_height=network.height,
-        input_width=network.width,
-        levels_per_pixel=network.levels_per_pixel,
-        interval_ms=pace.interval_ms,
-        tolerance_ms=pace.tolerance_ms,
-        reset_after_ms=pace.reset_after_ms,
-        gammas=manifest.gate.gammas,
-    )
 
 
 def _documented(result: Result, source: Bundle, request: Request) -> Bundle:

@@ -30,13 +30,6 @@ def tiny_bundle(seed: int = 0, form: str = "luma_flow") -> Bundle:
     return Bundle(f"tiny {seed}", "", tiny_manifest(student, form), tiny_files(student))
 
 
-def geometry_of(bundle: Bundle) -> Geometry:
-    m = bundle.manifest
-    return Geometry(
-        m.front_end.height, m.front_end.width, m.input.form, HEIGHT, WIDTH, 8.0, 66.7, 33.0, 500.0, m.gate.gammas
-    )
-
-
 @pytest.mark.parametrize(
     ("successes", "trials", "low", "high"),
     [(8, 10, 0.4902, 0.9433), (0, 10, 0.0, 0.2775), (10, 10, 0.7225, 1.0), (50, 100, 0.4038, 0.5962)],
@@ -68,7 +61,7 @@ def test_a_decision_is_what_the_training_tensors_and_the_engine_give(form: str, 
     bundle, clips = tiny_bundle(form=form), square_set(2)
     (evaluation,) = evaluate([bundle], clips, gamma=GAMMAS[head])
     for clip, result in zip(clips.clips, evaluation.results, strict=True):
-        stream = clip_tensors(clip.frames(), geometry_of(bundle)).x[head]
+        stream = clip_tensors(clip.frames(), Geometry.of(bundle.manifest)).x[head]
         student = Student(bundle)
         expected = np.mean([softmax(student.step(x[np.newaxis])[head]) for x in stream], axis=0)
         np.testing.assert_allclose(result.probabilities, expected, atol=1e-6)

@@ -12,7 +12,7 @@ import pytest
 from calibration.evaluate import contend, evaluate
 from calibration.scores import LiveTicks
 from calibration.sets import open_set
-from calibration.tensors import clip_tensors
+from calibration.tensors import Geometry, clip_tensors
 from calibration.variants import Variant, ablations, baselines, clahe, equalised
 from edge.bundle import gate_bytes
 from edge.cameras import camera_source
@@ -23,7 +23,7 @@ from edge.messages import Prediction
 from edge.outputs import Output
 from edge.pipeline import Pipeline
 from edge.smoothing import softmax
-from tests.calibration.test_evaluate import geometry_of, tiny_bundle
+from tests.calibration.test_evaluate import tiny_bundle
 from tests.clips import square_set, write_square_folder
 from tests.students import GAMMAS, HEIGHT, WIDTH, tiny_gate
 
@@ -77,7 +77,7 @@ def test_the_ablation_without_heads_asks_one_head_whatever_the_gamma() -> None:
     for clip, a, b, c in zip(clips.clips, plain.results, one_head.results, both.results, strict=True):
         assert set(a.gammas) == {GAMMAS[0]} and set(b.gammas) == set(c.gammas) == {GAMMAS[1]}
         student = Student(bundle)
-        logits = [student.step(x[np.newaxis]) for x in clip_tensors(clip.frames(), geometry_of(bundle)).x[1]]
+        logits = [student.step(x[np.newaxis]) for x in clip_tensors(clip.frames(), Geometry.of(bundle.manifest)).x[1]]
         np.testing.assert_allclose(b.probabilities, np.mean([softmax(row[0]) for row in logits], axis=0), atol=1e-6)
         assert not np.allclose(b.probabilities, c.probabilities, atol=1e-4)
 
@@ -94,7 +94,7 @@ def test_a_whole_clip_has_the_gamma_that_its_own_statistics_choose() -> None:
         head = int(np.argmax(gate.scores(features)))
         assert result.gammas == {GAMMAS[head]: result.ticks} and result.live is None
         student = Student(bundle)
-        stream = clip_tensors(clip.frames(), geometry_of(bundle)).x[head]
+        stream = clip_tensors(clip.frames(), Geometry.of(bundle.manifest)).x[head]
         expected = np.mean([softmax(student.step(x[np.newaxis])[head]) for x in stream], axis=0)
         np.testing.assert_allclose(result.probabilities, expected, atol=1e-6)
 

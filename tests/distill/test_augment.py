@@ -6,15 +6,15 @@ import numpy as np
 import torch
 
 from distill.augment import AugmentConfig, augment, reverse_time, window
-from edge.motion import ZERO_VELOCITY
+from edge.inputs.base import ZERO
 
 NOTHING = AugmentConfig(1, 1, 1, 1, 0, 0, 1, 0, 0, 0)
 LEVELS = 8.0
 
 
 def moving_right(ticks: int = 10, pixels_per_tick: float = 2.0) -> np.ndarray:
-    x = np.full((ticks, 30, 40, 3), ZERO_VELOCITY, np.uint8)
-    x[:, :, :20, 1] = ZERO_VELOCITY + int(pixels_per_tick * LEVELS)
+    x = np.full((ticks, 30, 40, 3), ZERO, np.uint8)
+    x[:, :, :20, 1] = ZERO + int(pixels_per_tick * LEVELS)
     return x
 
 
@@ -53,7 +53,7 @@ def test_a_mirrored_clip_has_mirrored_velocities() -> None:
     seen = set()
     for seed in range(12):
         x = augment(luma[None], velocity[None], NOTHING, LEVELS, np.random.default_rng(seed))
-        left, right = x[0, 0, 1, 15, 5].item() - ZERO_VELOCITY, x[0, 0, 1, 15, 35].item() - ZERO_VELOCITY
+        left, right = x[0, 0, 1, 15, 5].item() - ZERO, x[0, 0, 1, 15, 35].item() - ZERO
         seen.add((left, right))
     assert seen == {(16.0, 0.0), (0.0, -16.0)}
 

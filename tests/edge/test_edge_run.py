@@ -59,7 +59,7 @@ def test_a_recording_gives_lines_and_a_summary(edge_run: EdgeRun, tiny_bundle: P
     assert answers(lines) == ["warming_up", "right"]
     assert (lines[-1]["frames"], lines[-1]["dropped"], lines[-1]["gammas"]) == (60, 0, {"2": 29})
     assert re.search(r"^frames 60, [\d.]+ fps, dropped 0; ticks 30", done.stderr, re.MULTILINE)
-    for stage in ("measure", "gate", "correct", "motion", "student", "smoothing", "output", "total"):
+    for stage in ("measure", "gate", "input", "student", "smoothing", "output", "total"):
         assert re.search(rf"^{stage}( +\d+\.\d+){{4}}$", done.stderr, re.MULTILINE), stage
 
 

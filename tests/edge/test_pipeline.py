@@ -106,7 +106,7 @@ def test_every_frame_is_accounted_for(run: Run) -> None:
     assert summary.gammas == {"2": 29}
     stages = {name: stage.count for name, stage in summary.stages.items()}
     assert stages == {
-        "measure": 30, "gate": 29, "correct": 29, "motion": 29, "student": 29,
+        "measure": 30, "gate": 30, "input": 30, "student": 29,
         "smoothing": 29, "output": 29, "total": 29, "age": 29,
     }  # fmt: skip
 

@@ -15,7 +15,7 @@ from edge.engines.onnxruntime import Student
 from edge.errors import UsageError
 from edge.frame import Frame
 from edge.frontend import FrontEnd
-from edge.motion import LumaFlow
+from edge.inputs import network_input
 from edge.recogniser import Recogniser, TickResult
 from edge.timing import StageTimer
 
@@ -33,13 +33,12 @@ def run(recogniser: Recogniser, frames: list[Frame]) -> list[TickResult]:
 def test_it_is_the_chain_of_its_parts(loaded_bundle: Bundle, frames: list[Frame]) -> None:
     results = run(Recogniser(loaded_bundle, gamma=2.0), frames)
     assert len(results) == len(frames) - 1  # the first frame has no motion
-    motion, student = LumaFlow(60, 80, 8.0), Student(loaded_bundle)
-    corrected = []
-    for frame in frames:
-        front_end = FrontEnd(120, 160)
-        corrected.append(front_end.correct(front_end.measure(frame.image), 2.0))
-    for before, now, result in zip(corrected, corrected[1:], results, strict=False):
-        assert np.array_equal(student.step(motion.step(before, now)), result.all_logits)
+    manifest = loaded_bundle.manifest
+    eyes, student = network_input(manifest.front_end, manifest.input, manifest.gate), Student(loaded_bundle)
+    head = manifest.gate.gammas.index(2.0)
+    looks = [look.copy() for frame in frames if eyes.take(frame) and (look := eyes.see(head)) is not None]
+    for look, result in zip(looks, results, strict=True):
+        assert np.array_equal(student.step(look), result.all_logits)
         assert np.array_equal(result.all_logits[result.head], result.logits)
 
 
@@ -96,4 +95,4 @@ def test_every_stage_is_timed(loaded_bundle: Bundle, frames: list[Frame]) -> Non
     timer = StageTimer()
     run(Recogniser(loaded_bundle, timer=timer), frames)
     counts = {name: stage.count for name, stage in timer.percentiles().items()}
-    assert counts == {"measure": 20, "gate": 19, "correct": 19, "motion": 19, "student": 19}
+    assert counts == {"measure": 20, "gate": 20, "input": 20, "student": 19}
