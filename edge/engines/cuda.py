@@ -77,7 +77,8 @@ class Cuda:
 def _library() -> ctypes.CDLL:
     for name in (*LIBRARIES, ctypes.util.find_library("cudart")):
         try:
-            return ctypes.CDLL(name or "libcudart.so")
+            if name is not None:
+                return ctypes.CDLL(name)
         except OSError:
             continue
     raise EngineError(

@@ -1,4 +1,4 @@
-"""The student in onnxruntime: streaming equals the clip, states start anew, another model is refused."""
+"""The student in every engine that runs here: streaming equals the clip, states start anew, others are refused."""
 
 from __future__ import annotations
 
@@ -11,12 +11,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bundle import Bundle, write_bundle
-from edge.engines.onnxruntime import Student
+from edge.engines.base import Student
+from edge.engines.catalogue import ENGINES, open_with
 from edge.errors import BundleError
 from edge.manifest import Manifest
 from tests.students import GAMMAS, HEIGHT, LABELS, WIDTH, edit_onnx, tiny_files, tiny_manifest, tiny_student
 
 TINY = tiny_student()
+INSTALLED = [name for name in ("onnxruntime", "openvino") if ENGINES[name].version()]
+pytestmark = pytest.mark.parametrize("engine", INSTALLED)
+
+
+def opened(engine: str, bundle: Bundle, threads: int = 1) -> Student:
+    return open_with(engine, bundle, threads, print)
 
 
 def in_memory(manifest: Manifest, student: bytes) -> Bundle:
@@ -32,17 +39,17 @@ def random_clip(seed: int, ticks: int = 10) -> np.ndarray[tuple[int, ...], np.dt
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), ticks=st.integers(1, 12))
-def test_streaming_equals_the_clip(seed: int, ticks: int) -> None:
+def test_streaming_equals_the_clip(engine: str, seed: int, ticks: int) -> None:
     tiny = tiny_student(seed)
-    student = Student(in_memory(tiny_manifest(tiny), tiny.streaming_onnx()))
+    student = opened(engine, in_memory(tiny_manifest(tiny), tiny.streaming_onnx()))
     clip = random_clip(seed, ticks)
     streamed = np.stack([student.step(x[np.newaxis]) for x in clip])
     assert streamed.shape == (ticks, len(GAMMAS), len(LABELS)) and streamed.dtype == np.float32
     np.testing.assert_allclose(streamed, tiny.clip_logits(clip), rtol=1e-5, atol=1e-5)
 
 
-def test_reset_forgets_the_stream() -> None:
-    student = Student(TINY_BUNDLE)
+def test_reset_forgets_the_stream(engine: str) -> None:
+    student = opened(engine, TINY_BUNDLE)
     clip = random_clip(0, 5)
     first = [student.step(x[np.newaxis]) for x in clip]
     again = [student.step(x[np.newaxis]) for x in clip]
@@ -52,30 +59,30 @@ def test_reset_forgets_the_stream() -> None:
         np.testing.assert_array_equal([student.step(x[np.newaxis]) for x in clip], first)
 
 
-def test_two_streams_do_not_meet() -> None:
+def test_two_streams_do_not_meet(engine: str) -> None:
     clips = random_clip(1, 6), random_clip(2, 6)
-    alone = [np.stack([s.step(x[np.newaxis]) for x in clip]) for clip in clips for s in [Student(TINY_BUNDLE)]]
-    apart = [Student(TINY_BUNDLE), Student(TINY_BUNDLE)]
+    alone = [np.stack([s.step(x[np.newaxis]) for x in clip]) for clip in clips for s in [opened(engine, TINY_BUNDLE)]]
+    apart = [opened(engine, TINY_BUNDLE), opened(engine, TINY_BUNDLE)]
     together = np.array(
         [[s.step(x[np.newaxis]) for s, x in zip(apart, pair, strict=True)] for pair in zip(*clips, strict=True)]
     )
     np.testing.assert_array_equal(together.swapaxes(0, 1), alone)
 
 
-def test_logits_are_the_callers_to_keep() -> None:
-    student = Student(TINY_BUNDLE)
+def test_logits_are_the_callers_to_keep(engine: str) -> None:
+    student = opened(engine, TINY_BUNDLE)
     first = student.step(random_clip(0, 1))
     kept = first.copy()
     student.step(random_clip(1, 1))
     np.testing.assert_array_equal(first, kept)
 
 
-def test_states_start_where_the_manifest_says() -> None:
+def test_states_start_where_the_manifest_says(engine: str) -> None:
     manifest = tiny_manifest(TINY)
     states = tuple(dataclasses.replace(state, start=0.5) for state in manifest.states)
     x = random_clip(3, 1)
-    elsewhere = Student(in_memory(dataclasses.replace(manifest, states=states), TINY.streaming_onnx())).step(x)
-    assert not np.allclose(elsewhere, Student(TINY_BUNDLE).step(x))
+    elsewhere = opened(engine, in_memory(dataclasses.replace(manifest, states=states), TINY.streaming_onnx())).step(x)
+    assert not np.allclose(elsewhere, opened(engine, TINY_BUNDLE).step(x))
 
 
 @pytest.mark.parametrize(
@@ -86,15 +93,15 @@ def test_states_start_where_the_manifest_says() -> None:
         np.zeros((1, HEIGHT, WIDTH, 3), np.float32),
     ],
 )
-def test_another_picture_is_refused(x: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
+def test_another_picture_is_refused(engine: str, x: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> None:
     with pytest.raises(ValueError, match=rf"x: expected uint8 \[1, {HEIGHT}, {WIDTH}, 3\], found"):
-        Student(TINY_BUNDLE).step(x)
+        opened(engine, TINY_BUNDLE).step(x)
 
 
-def test_a_model_that_is_none_is_refused() -> None:
+def test_a_model_that_is_none_is_refused(engine: str) -> None:
     for student in (b"", b"not a model", TINY.streaming_onnx()[:-100]):
-        with pytest.raises(BundleError, match=r"here: student\.onnx: onnxruntime .* cannot load it"):
-            Student(in_memory(tiny_manifest(TINY), student))
+        with pytest.raises(BundleError, match=rf"here: student\.onnx: {engine} .* cannot load it"):
+            opened(engine, in_memory(tiny_manifest(TINY), student))
 
 
 MANIFEST = tiny_manifest(TINY)
@@ -122,14 +129,14 @@ MISMATCHES = {
 
 
 @pytest.mark.parametrize("case", MISMATCHES)
-def test_a_model_that_is_not_the_manifests_is_refused(case: str) -> None:
+def test_a_model_that_is_not_the_manifests_is_refused(engine: str, case: str) -> None:
     student, manifest, message = MISMATCHES[case]
     with pytest.raises(BundleError, match=message):
-        Student(in_memory(manifest, student or TINY.streaming_onnx()))
+        opened(engine, in_memory(manifest, student or TINY.streaming_onnx()))
 
 
-def test_a_bundle_on_disk_runs(tmp_path: Path) -> None:
+def test_a_bundle_on_disk_runs(engine: str, tmp_path: Path) -> None:
     write_bundle(tmp_path / "b.tar", MANIFEST, tiny_files(TINY))
     x = random_clip(4, 1)
-    logits = Student(Bundle.load(tmp_path / "b.tar"), threads=2).step(x)
+    logits = opened(engine, Bundle.load(tmp_path / "b.tar"), threads=2).step(x)
     np.testing.assert_allclose(logits, TINY.clip_logits(x)[0], rtol=1e-5, atol=1e-5)
