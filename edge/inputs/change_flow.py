@@ -114,7 +114,7 @@ def _lifted(before: U16, now: U16, gamma: float, expert: ExpertSpec) -> tuple[Im
     pictures = []
     for luma in coarse:
         picture = np.empty(luma.shape, np.uint8)
-        above_black = np.asarray(cv2.subtract(luma, black), np.uint16)  # saturates at 0
+        above_black = np.maximum(luma, black) - np.uint16(black)
         kernels.apply_gain(above_black, 4095 / (white - black), _curve(gamma), picture)
         pictures.append(np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_LINEAR), np.uint8))
     return pictures[0], pictures[1]

@@ -29,6 +29,6 @@ class OpticalFlow:
         return velocity
 
 
-def luma(image: npt.NDArray[np.generic]) -> npt.NDArray[np.generic]:
-    """BT.601 luma of a BGR picture: uint8 or uint16 [h,w,3] -> the same type [h,w]."""
-    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY))  # type: ignore[call-overload]
+def luma(image: Image) -> Image:
+    """BT.601 luma of a BGR picture: uint8 [h,w,3] -> uint8 [h,w]."""
+    return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)

@@ -26,7 +26,7 @@ class LumaFlow(NetworkInput):
         self._size, self._levels = (form.width, form.height), form.levels_per_pixel
         self._flow = OpticalFlow()
         self._x = np.zeros((1, form.height, form.width, 3), np.uint8)
-        self.reset()
+        self._statistics: tuple[FrameStatistics | None, FrameStatistics | None] = (None, None)
 
     def take(self, frame: Frame) -> FrameStatistics:
         """See `NetworkInput.take`."""
@@ -45,7 +45,7 @@ class LumaFlow(NetworkInput):
 
     def reset(self) -> None:
         """See `NetworkInput.reset`."""
-        self._statistics: tuple[FrameStatistics | None, FrameStatistics | None] = (None, None)
+        self._statistics = (None, None)
 
     @property
     def small(self) -> Image:
