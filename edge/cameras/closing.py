@@ -1,0 +1,16 @@
+"""Closing a device whose driver may hang: waited for, but not for ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+CLOSE_S = 1.5  # a stop shall be over within two seconds
+
+
+def close_in_time(name: str, close: Callable[[], None]) -> bool:
+    """Run `close` and wait for it a moment; one that hangs goes on in a thread of its own. False: it still runs."""
+    thread = threading.Thread(target=close, name=f"closing {name}", daemon=True)
+    thread.start()
+    thread.join(CLOSE_S)
+    return not thread.is_alive()

@@ -1,0 +1,103 @@
+"""Cameras on the network: RTSP, and pictures or video over HTTP, through OpenCV's FFmpeg."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+
+from edge.cameras.base import Camera
+from edge.cameras.clocks import StreamClock
+from edge.cameras.freshest import Freshest
+from edge.errors import CameraError, UsageError
+from edge.frame import Frame
+
+PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
+SCHEMES = tuple(f"{scheme}://" for scheme in PORTS)
+CONNECT_S = 1.5
+OPEN_S = 5.0  # until the first key frame, for which some cameras take seconds
+READ_S = 1.0
+# TCP: a lost packet is a late picture, not a broken one. No queue before the decoder, none in it.
+OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
+
+
+class NetworkCamera(Camera):
+    """A stream, decoded picture by picture by a thread of its own, of which the newest one counts.
+
+    Capture times of RTSP come from the sender's time stamps (edge/cameras/clocks.py), of HTTP from the arrival.
+    Name and errors do not contain the user, the password or the query of the address.
+    Raises CameraError when the host does not answer or sends no video; while reading, when the stream ends.
+    """
+
+    live = True
+
+    def __init__(self, url: str) -> None:
+        super().__init__(public_url(url))
+        _reach(url, self.name)
+        self._capture = _open(url, self.name)
+        self._clock = StreamClock() if url.startswith("rtsp") else None
+        self._sequence, self._stamp_s = -1, -1.0
+        self._freshest = Freshest(self.name, self._produce, self._capture.release)
+
+    def read(self, timeout_s: float) -> Frame | None:
+        return self._freshest.read(timeout_s)
+
+    def close(self) -> None:
+        self._freshest.close()
+
+    def _produce(self) -> Frame:
+        decoded, image = self._capture.read()
+        now_s = time.monotonic()
+        if not decoded:
+            raise CameraError(f"the stream ended, or nothing came for {READ_S:g} s")
+        self._sequence += 1
+        return Frame(np.asarray(image, np.uint8), self._sequence, self._capture_time_s(now_s))
+
+    def _capture_time_s(self, now_s: float) -> float:
+        earlier_s, self._stamp_s = self._stamp_s, self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
+        if self._clock is None or self._stamp_s == earlier_s:  # a stream without stamps repeats the last one
+            return now_s
+        return self._clock.capture_time_s(self._stamp_s, now_s)
+
+
+def checked_url(url: str) -> str:
+    """The address itself. Raises UsageError when it has no host or no sensible port."""
+    try:
+        parts = urlsplit(url)
+        if parts.hostname and parts.port != 0:
+            return url
+    except ValueError:  # of the port; its message would repeat a password with a slash in it
+        pass
+    raise UsageError(
+        f"{public_url(url)}: expected SCHEME://[USER:PASSWORD@]HOST[:PORT]/PATH; write / in a password as %2F"
+    )
+
+
+def public_url(text: str) -> str:
+    """An address as it may be shown: without user, password and query, whatever characters are in them."""
+    return re.sub(r"\?.*", "?***", re.sub(r"^([^:/?]*://).*@", r"\1***@", text, flags=re.DOTALL), flags=re.DOTALL)
+
+
+def _reach(url: str, name: str) -> None:
+    """FFmpeg does not tell why it fails; the network does."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((parts.hostname or "", parts.port or PORTS[parts.scheme]), CONNECT_S).close()
+    except OSError as error:
+        raise CameraError(f"{name}: cannot be reached ({error.strerror or error}); is the camera on?") from error
+
+
+def _open(url: str, name: str) -> cv2.VideoCapture:
+    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", OPTIONS)  # the only way to them; what the user set stays
+    timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(OPEN_S * 1e3), cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(READ_S * 1e3)]
+    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeouts)
+    if not capture.isOpened():
+        raise CameraError(
+            f"{name}: answers, but gave no video within {OPEN_S:g} s; check path, user and password (ffprobe URL)"
+        )
+    return capture
