@@ -17,6 +17,7 @@ from typing import Any
 from edge import __version__
 from edge.boards import board_profile
 from edge.config import Config, Settings, load_settings
+from edge.engines import AUTO, NAMES
 from edge.errors import EXIT_STOPPED, EdgeError
 
 EPILOG = """exit codes: 0 stopped or end of the recording, 2 usage, 78 wrong configuration or bundle, 1 anything else.
@@ -29,12 +30,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     arguments = vars(_parser().parse_args(argv))
     try:
-        print_config, path = arguments.pop("print_config"), arguments.pop("config")
+        if form := arguments.pop("list_cameras"):
+            return _list_cameras(form)
+        print_config, prepare, path = (arguments.pop(name) for name in ("print_config", "prepare", "config"))
         settings = _settings(path, arguments)
         if print_config:
             print(settings.to_yaml(), end="")
             return EXIT_STOPPED
-        return _run(settings.config)
+        return _prepare(settings.config) if prepare else _run(settings.config)
     except EdgeError as error:
         print(f"edge-run: {error}", file=sys.stderr)
         return error.exit_code
@@ -50,6 +53,9 @@ def _parser() -> argparse.ArgumentParser:
     add("--store", metavar="DIR", help="of `edge-service update`: its current bundle, where --bundle names none")
     add("--config", metavar="YAML", type=Path, help="a file with these options; the command line wins over it")
     add("--board", metavar="NAME", help="a board profile (default: auto, detected)")
+    add(
+        "--engine", metavar="E", help=f"{', '.join(NAMES)}, or {AUTO}: measure once and remember (default: the board's)"
+    )
     add("--threads", metavar="N", type=int, help="threads of the engine (default: the board's)")
     add("--gamma", metavar="G", type=float, help="fix the gamma (default: the gate chooses)")
     # None, not False: an option that was not given must not win over the file.
@@ -58,7 +64,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--quiet", action="store_true", default=None, help="nothing but errors on stderr; stdout stays as it is")
     add("--max-frames", metavar="N", type=int, help="stop after N frames of the camera")
     add("--duration", metavar="S", type=float, help="stop after S seconds of running")
+    add("--list-cameras", nargs="?", const="text", choices=("text", "json"), help="print the cameras here; do not run")
     add("--print-config", action="store_true", help="print the configuration and where each value is from; do not run")
+    add(
+        "--prepare",
+        action="store_true",
+        help="measure or build the engine for this bundle now, and keep it; do not run",
+    )
     add("--version", action="version", version=f"edge-run {__version__}")
     return parser
 
@@ -67,10 +79,31 @@ def _settings(path: Path | None, options: dict[str, Any]) -> Settings:
     """The checked configuration, what the board decides filled in."""
     settings = load_settings(path, options)
     board = board_profile(settings.config.board)
-    if settings.config.threads is not None:
-        return settings
-    config = replace(settings.config, threads=board.threads)
-    return Settings(config, {**settings.origins, "threads": f"board {board.name}"})
+    left = {key: getattr(board, key) for key in ("engine", "threads") if getattr(settings.config, key) is None}
+    return Settings(
+        replace(settings.config, **left), {**settings.origins, **dict.fromkeys(left, f"board {board.name}")}
+    )
+
+
+def _prepare(config: Config) -> int:
+    """What takes long at the first start with a bundle, done now."""
+    from edge.engines.choice import open_student
+    from edge.renewal import start_with
+
+    say = partial(print, file=sys.stderr, flush=True)
+    make = partial(open_student, engine=config.engine or AUTO, threads=config.threads or 1, say=say)
+    student, events = start_with(config.bundle, config.store, make)
+    for event in events:
+        say(event.message)
+    say(f"ready: {student.engine}")
+    return EXIT_STOPPED
+
+
+def _list_cameras(form: str) -> int:
+    from edge.cameras.listing import list_cameras, to_json, to_text
+
+    print({"text": to_text, "json": to_json}[form](list_cameras()))
+    return EXIT_STOPPED
 
 
 def _run(config: Config) -> int:
@@ -89,7 +122,7 @@ def _run(config: Config) -> int:
     source = camera_source(config.camera, realtime=config.realtime, fps=config.fps)
     human = [] if config.quiet else [HumanLines(sys.stderr)]
     outputs = [JsonLines(sys.stdout), ServiceStatus(), *human]
-    make = partial(Pipeline, outputs=outputs, threads=config.threads or 1, gamma=config.gamma)
+    make = partial(Pipeline, outputs=outputs, threads=config.threads or 1, gamma=config.gamma, engine=config.engine)
     pipeline, events = start_with(config.bundle, config.store, make)
     for event in events:
         pipeline.report(event)

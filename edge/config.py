@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from edge.engines import AUTO, NAMES
 from edge.errors import ConfigError, EdgeError, UsageError
 from edge.fields import build, read_yaml
 
@@ -20,16 +21,17 @@ class Config:
     """What `edge-run` shall do. The keys of the YAML file are these names; the options, these names with dashes.
 
     camera: as `edge-run --help` lists them. bundle: None is the one in the package. store: of `edge-service update`;
-    where no bundle is named, its current one runs. board: a profile or auto. threads: of the engine; None leaves it to
-    the board. gamma: None leaves it to the gate. realtime: play a recording at its own pace. fps: of a folder of
-    images; None takes the times in their names, or 30. max_frames: camera frames; duration: seconds of running; None is
-    endless.
+    where no bundle is named, its current one runs. board: a profile or auto. engine: one of `edge.engines.NAMES` or
+    auto; threads: of it; None leaves them to the board. gamma: None leaves it to the gate. realtime: play a recording
+    at its own pace. fps: of a folder of images; None takes the times in their names, or 30. max_frames: camera frames;
+    duration: seconds of running; None is endless.
     """
 
     camera: str = "demo"
     bundle: str | None = None
     store: str | None = None
     board: str = "auto"
+    engine: str | None = None
     threads: int | None = None
     gamma: float | None = None
     realtime: bool = False
@@ -83,6 +85,8 @@ def _check(config: Config, where: str, error: type[EdgeError]) -> None:
         value = getattr(config, key)
         if value is not None and not low <= value <= high:
             raise error(f"{where}: {key}: expected {low:g} to {high:g}, found {value:g}")
+    if config.engine not in (None, AUTO, *NAMES):
+        raise error(f"{where}: engine: expected {AUTO}, {', '.join(NAMES)}, found {config.engine!r}")
     for key in ("camera", "board"):
         if not getattr(config, key).strip():
             raise error(f"{where}: {key}: is empty; leave it out for the default")

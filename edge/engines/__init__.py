@@ -8,5 +8,8 @@ stands before.
 import os
 import sys
 
+NAMES = ("onnxruntime", "openvino", "tensorrt")  # the first is the default: another one has to be better
+AUTO = "auto"  # whatever is fastest on this machine
+
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # OpenVINO then takes its own stub

@@ -73,7 +73,6 @@ def _tensorrt(bundle: Bundle, threads: int, say: Say) -> Student:
     return Student(bundle, say)
 
 
-# The first is the default: another one has to be better.
 ENGINES: Mapping[str, Engine] = {
     "onnxruntime": Engine(
         ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino"),

@@ -16,12 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundle import Bundle
+from edge.engines import AUTO
 from edge.engines.base import Student
 from edge.engines.cache import Cache, Key, default_cache
 from edge.engines.catalogue import ENGINES, Say, open_with
 from edge.errors import ConfigError, EdgeError
 
-AUTO = "auto"
 WARM_UP, ROUNDS, TICKS = 20, 150, 32
 WIN = 0.95  # of the default's time: a tie is no reason to load another library
 ALIKE_DB = 10.0  # logits against the default's; integer kernels round differently, a broken one is far below
