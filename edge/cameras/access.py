@@ -39,10 +39,11 @@ class Access:
         return self.mode & allowed == allowed
 
     def __str__(self) -> str:
-        who = [user_name(self.uid)] if self.mode & OWNER == OWNER else []
+        who = ["root"]  # whatever the mode
+        who += [user_name(self.uid)] if self.uid and self.mode & OWNER == OWNER else []
         who += [f"group {self.group}"] if self.group else []
         who += ["everybody"] if self.mode & OTHERS == OTHERS else []
-        return ", ".join(dict.fromkeys(["root", *who]))
+        return ", ".join(who)
 
 
 @dataclass(frozen=True)
