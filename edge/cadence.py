@@ -36,13 +36,16 @@ class Cadence:
 
     A frame serves a tick from half the tolerance before it: cameras jitter. A camera slower than the grid by more than
     `tolerance_ms` gives a tick per frame and is `degraded`; more than `reset_after_ms` without a tick is a gap.
+    counts: go on from these.
     """
 
-    def __init__(self, interval_ms: float, tolerance_ms: float, reset_after_ms: float) -> None:
+    def __init__(
+        self, interval_ms: float, tolerance_ms: float, reset_after_ms: float, counts: CadenceCounts | None = None
+    ) -> None:
         self._interval_s = interval_ms / 1e3
         self._tolerance_s = tolerance_ms / 1e3
         self._reset_after_s = reset_after_ms / 1e3
-        self.counts = CadenceCounts()
+        self.counts = CadenceCounts() if counts is None else counts
         self.reset()
 
     def reset(self) -> None:
@@ -57,10 +60,7 @@ class Cadence:
     def offer(self, frame: Frame) -> Step:
         """Take the camera's next frame and say what it is; after GAP, `gap_ms` tells its length."""
         counts = self.counts
-        counts.frames += 1
-        if self._sequence is not None:
-            counts.lost += max(frame.sequence - self._sequence - 1, 0)
-        self._sequence = frame.sequence
+        self._count(frame)
         now_s = frame.capture_time_s
         if self._due_s is None:
             self._due_s = now_s
@@ -77,10 +77,27 @@ class Cadence:
         self._tick(now_s, self._due_s)
         return Step.TICK
 
+    def skip(self, frame: Frame) -> None:
+        """Count a frame that nobody looks at."""
+        self._count(frame)
+        self.counts.skipped += 1
+
+    def pace(self, interval_ms: float) -> None:
+        """Space the ticks out, or back again."""
+        if interval_ms / 1e3 != self._interval_s:
+            self._interval_s = self._measured_s = interval_ms / 1e3
+            self.degraded = False
+
     @property
     def measured_interval_ms(self) -> float:
         """Time between ticks, averaged over the last few."""
         return self._measured_s * 1e3
+
+    def _count(self, frame: Frame) -> None:
+        self.counts.frames += 1
+        if self._sequence is not None:
+            self.counts.lost += max(frame.sequence - self._sequence - 1, 0)
+        self._sequence = frame.sequence
 
     def _tick(self, now_s: float, due_s: float) -> None:
         self.counts.ticks += 1

@@ -6,10 +6,14 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
+from pathlib import Path
 
 from edge import __version__
-from edge.bundle import Bundle
-from edge.cadence import Cadence, Step
+from edge.adaptive import Governor
+from edge.board_state import BoardWatch
+from edge.bundle import Bundle, default_bundle_path
+from edge.cadence import Cadence, CadenceCounts, Step
 from edge.cameras import CameraSource
 from edge.cameras.held import HeldCamera
 from edge.frame import Frame
@@ -17,6 +21,7 @@ from edge.health import PictureHealth
 from edge.messages import Event, Prediction
 from edge.outputs import Output, OutputClosedError
 from edge.recogniser import Recogniser, TickResult
+from edge.renewal import Renewal, rolled_back
 from edge.smoothing import Decision, Smoother
 from edge.summary import RunRecord, Summary
 from edge.timing import StageTimer
@@ -25,8 +30,9 @@ from edge.timing import StageTimer
 class Pipeline:
     """Everything between a camera and the outputs.
 
-    threads: of the engine. gamma: fixes it, None lets the gate choose. engine: as `Recogniser` has it. Raises
-    BundleError, UsageError (gamma), ConfigError (an engine that is not installed), EngineError.
+    threads: of the engine. gamma: fixes it, None lets the gate choose. renew: where to find the bundle that `renewal`
+    asks for. watch: of the board; with it, heat and a weak supply lower the rate of ticks. Raises BundleError,
+    UsageError (gamma).
     """
 
     def __init__(
@@ -36,24 +42,21 @@ class Pipeline:
         *,
         threads: int = 1,
         gamma: float | None = None,
-        engine: str | None = None,
+        renew: Callable[[], Path] = default_bundle_path,
+        watch: BoardWatch | None = None,
     ) -> None:
-        manifest = bundle.manifest
-        self._manifest = manifest
         self._outputs = outputs
         self._timer = StageTimer()
-        pace, smoothing = manifest.cadence, manifest.smoothing
-        self._cadence = Cadence(pace.interval_ms, pace.tolerance_ms, pace.reset_after_ms)
-        self._recogniser = Recogniser(
-            bundle, threads=threads, gamma=gamma, timer=self._timer, engine=engine, say=self._say
-        )
+        test = partial(Recogniser, threads=threads, gamma=gamma)
+        make = partial(test, timer=self._timer)
+        self.renewal = Renewal(renew, test, make)
+        self._counts = CadenceCounts()
+        self._governor = None if watch is None else Governor(watch, bundle.manifest)
         self._health = PictureHealth()
-        self._smoother = Smoother(
-            len(manifest.labels), smoothing.window_ms, smoothing.minimum_confidence, smoothing.warm_up_ms
-        )
         self._record = RunRecord()
         self._gamma: float | None = None
         self._first_s = 0.0
+        self._serve(bundle, make(bundle))
 
     def run(
         self,
@@ -67,17 +70,18 @@ class Pipeline:
 
         Raises CameraError for a recording that cannot be read, EdgeError for an output that cannot be written.
         """
-        done = _limit(self._cadence, max_frames, duration_s)
+        done = _limit(self._counts, max_frames, duration_s)
         with suppress(OutputClosedError), HeldCamera(source, self.report, stop) as camera:
-            self.report(self._started(source))
+            self.report(self._introduction("started", source))
             for frame in camera.frames():
+                self._renew(source)
                 if frame is None:
                     self._wait()
                 else:
                     self._take(frame, source.live)
                 if done():
                     break
-        summary = self._record.summary(self._cadence.counts, self._timer.percentiles())
+        summary = self._record.summary(self._counts, self._timer.percentiles())
         for output in self._outputs:
             output.stopped(summary)
         return summary
@@ -87,10 +91,37 @@ class Pipeline:
         for output in self._outputs:
             output.event(event)
 
+    def _serve(self, bundle: Bundle, recogniser: Recogniser) -> None:
+        """From now on with this bundle; nothing of another one's state is left."""
+        self._bundle, self._manifest, self._recogniser = bundle, bundle.manifest, recogniser
+        pace, smoothing = bundle.manifest.cadence, bundle.manifest.smoothing
+        self._cadence = Cadence(pace.interval_ms, pace.tolerance_ms, pace.reset_after_ms, self._counts)
+        self._smoother = Smoother(
+            len(bundle.manifest.labels), smoothing.window_ms, smoothing.minimum_confidence, smoothing.warm_up_ms
+        )
+        self._health.reset()
+        if self._governor is not None:
+            self._governor.serve(bundle.manifest)
+
+    def _renew(self, source: CameraSource) -> None:
+        """Between two frames: take the bundle that was asked for, if it is ready and good."""
+        renewed = self.renewal.poll()
+        if renewed is None:
+            return
+        if renewed.error is not None:
+            self.report(rolled_back(self._bundle, renewed.error, renewed.digest))
+        elif renewed.bundle is not None and renewed.recogniser is not None:
+            self._serve(renewed.bundle, renewed.recogniser)
+            self.report(self._introduction("bundle_changed", source))
+
     def _take(self, frame: Frame, live: bool) -> None:
         start_s = time.perf_counter()
-        if self._cadence.counts.frames == 0:
+        if self._counts.frames == 0:
             self._first_s = frame.capture_time_s
+        if self._governor is not None and self._rests(self._governor):
+            self._cadence.skip(frame)
+            self._wait()
+            return
         degraded = self._cadence.degraded
         step = self._cadence.offer(frame)
         if step is Step.SKIP:
@@ -135,23 +166,31 @@ class Pipeline:
         for output in self._outputs:
             output.prediction(prediction)
 
-    def _started(self, source: CameraSource) -> Event:
+    def _introduction(self, event: str, source: CameraSource) -> Event:
+        """What runs now, for `started` and `bundle_changed`."""
         manifest = self._manifest
         details = {
             "version": __version__,
             "camera": source.name,
             "bundle": manifest.name,
+            "digest": self._bundle.digest,
             "precision": manifest.precision,
-            "engine": self._recogniser.engine,
             "labels": list(manifest.labels),
             "gammas": list(manifest.gate.gammas),
             "interval_ms": manifest.cadence.interval_ms,
         }
         labels = ", ".join(manifest.labels)
-        return Event("started", f"{manifest.name} ({manifest.precision}) on {source.name}: {labels}", details)
+        return Event(event, f"{manifest.name} ({manifest.precision}) on {source.name}: {labels}", details)
 
-    def _say(self, line: str) -> None:
-        self.report(Event("engine", line))
+    def _rests(self, governor: Governor) -> bool:
+        """Ask the board; True where nothing shall be recognised now."""
+        for event in governor.step(time.monotonic()):
+            self.report(event)
+            if governor.resting:  # what comes after the rest is another scene, and no gap
+                self._forget()
+                self._cadence.reset()
+        self._cadence.pace(governor.interval_ms)
+        return governor.resting
 
     def _wait(self) -> None:
         for output in self._outputs:
@@ -159,12 +198,15 @@ class Pipeline:
 
     def _start_anew(self) -> None:
         """After a gap the state belongs to another scene."""
-        self._recogniser.reset()
-        self._health.reset()
-        self._smoother.reset()
+        self._forget()
         gap_ms = round(self._cadence.gap_ms, 1)
         what = f"no frame for {gap_ms:g} ms" if gap_ms > 0 else f"the camera's clock went back by {-gap_ms:g} ms"
         self.report(Event("stream_gap", f"{what}: starting anew", {"gap_ms": gap_ms}))
+
+    def _forget(self) -> None:
+        self._recogniser.reset()
+        self._health.reset()
+        self._smoother.reset()
 
     def _report_cadence(self) -> None:
         measured_ms = round(self._cadence.measured_interval_ms, 1)
@@ -173,11 +215,11 @@ class Pipeline:
         self.report(Event(name, f"camera {slow}: {measured_ms:g} ms between frames", {"measured_ms": measured_ms}))
 
 
-def _limit(cadence: Cadence, max_frames: int | None, duration_s: float | None) -> Callable[[], bool]:
+def _limit(counts: CadenceCounts, max_frames: int | None, duration_s: float | None) -> Callable[[], bool]:
     end_s = None if duration_s is None else time.monotonic() + duration_s
 
     def reached() -> bool:
-        full = max_frames is not None and cadence.counts.frames >= max_frames
+        full = max_frames is not None and counts.frames >= max_frames
         return full or (end_s is not None and time.monotonic() >= end_s)
 
     return reached
