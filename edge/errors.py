@@ -43,6 +43,10 @@ class CameraError(EdgeError, OSError):
     """A camera or a video file cannot be opened or read."""
 
 
+class PictureError(EdgeError, ValueError):
+    """A picture of a camera is damaged; the next one may be good."""
+
+
 class DataError(EdgeError, ValueError):
     """A data set is missing or damaged."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from edge import reference
+from edge import jpeg, reference
 
 Image = npt.NDArray[np.uint8]
 
@@ -17,7 +17,8 @@ class Frame:
     """A picture and when it was taken.
 
     image: uint8 in the layout of `format`: bgr, rgb [height, width, 3]; grey [height, width]; yuyv, uyvy
-    [height, width, 2]; nv12, i420 [height * 3/2, width]. Rows may lie apart (a driver's padding), except in i420.
+    [height, width, 2]; nv12, i420 [height * 3/2, width]; jpeg [bytes], decoded where it is used, no larger than needed.
+    Rows may lie apart (a driver's padding), except in i420.
     sequence: the camera's own count, from 0; a jump means that frames were lost.
     capture_time_s: monotonic clock for cameras, position in the recording for files.
     """
@@ -28,5 +29,8 @@ class Frame:
     format: str = "bgr"
 
     def bgr(self) -> Image:
-        """The picture as uint8 [height, width, 3] BGR, for those who look at pixels; the front end takes any format."""
-        return reference.bgr(self.image, self.format)
+        """The picture as uint8 [height, width, 3] BGR, for those who look at pixels; the front end takes any format.
+
+        Raises PictureError for a damaged JPEG.
+        """
+        return jpeg.decode(self.image) if self.format == "jpeg" else reference.bgr(self.image, self.format)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge import kernels, reference
+from edge import jpeg, kernels, reference
 from edge.frame import Image
 
 
@@ -45,8 +45,10 @@ class FrontEnd:
         """Shrink a picture (uint8, any size from 1x1 to 4096x4096) and take its statistics.
 
         format: how the pixels lie (edge/frame.py); drivers' formats are converted on the way, row by row.
-        Raises TypeError or ValueError, naming what is wrong with the picture.
+        Raises PictureError for a damaged JPEG, else TypeError or ValueError, naming what is wrong with the picture.
         """
+        if format == "jpeg":
+            image, format = jpeg.decode(image, *self._small.shape[:2]), "bgr"
         if self._is_too_small(image, format):
             image, format = self._enlarged(reference.bgr(image, format)), "bgr"
         if format != self._format:

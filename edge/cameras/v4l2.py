@@ -1,67 +1,66 @@
-"""USB cameras through V4L2, captured by OpenCV."""
+"""Cameras through V4L2 (USB, and CSI where the driver gives pictures): set up as their profile says, freshest frame."""
 
 from __future__ import annotations
 
-import os
-import time
+from dataclasses import replace
 from pathlib import Path
 
-import cv2
-import numpy as np
-
-from edge.cameras.base import Camera
-from edge.cameras.controls import apply_controls
+from edge.cameras.base import Camera, CameraStallError, CameraStateError
+from edge.cameras.closing import close_in_time
+from edge.cameras.controls import set_controls
 from edge.cameras.devices import DeviceFinder, device_at, profile_of
-from edge.cameras.freshest import Freshest
-from edge.errors import CameraError
+from edge.cameras.layout import BYTES_PER_PIXEL, PLANAR, picture
+from edge.cameras.v4l2_device import Agreed, V4l2Device
+from edge.cameras.v4l2_stream import V4l2Stream
 from edge.frame import Frame
 from edge.profiles import CameraProfile, Mode
 
-STAMP_MAX_AGE_S = 1.0
+FORMATS = {"YUYV": "yuyv", "UYVY": "uyvy", "NV12": "nv12", "GREY": "grey", "MJPG": "jpeg", "JPEG": "jpeg"}
+DEFAULT_MODE = Mode("YUYV", 640, 480, 30)
+SLOWER = 0.9  # a mode that reaches this part of its rate is the one that was asked for
+START_S = 2.0  # how long a camera may take to its first frame
+STALL_S, STALL_FRAMES = 0.45, 3  # silence that counts as a loss, and how many frames of a slow camera at least
 
 
 class V4l2Camera(Camera):
-    """A V4L2 device, set up as its profile says, read by a thread of its own.
+    """A V4L2 device, streaming. Frames lie in the driver's own memory, in its format; JPEG is decoded when it is used.
 
-    Raises CameraError when it is missing, forbidden, busy, or delivers nothing.
+    Raises CameraStateError when it is missing, forbidden, busy, has no format that can be read, or is lost.
     """
 
     live = True
+    stall_s = START_S
 
-    def __init__(self, device: Path, profile: CameraProfile) -> None:
-        super().__init__(f"{profile.name} ({device})")
-        _check(device)
-        self._device = device
-        self._sequence = -1
-        self._capture = cv2.VideoCapture(str(device), cv2.CAP_V4L2)
-        if not self._capture.isOpened():
-            raise CameraError(f"{device}: cannot be opened as a camera; does another program use it? (fuser {device})")
+    def __init__(self, path: Path, profile: CameraProfile) -> None:
+        super().__init__(f"{profile.name} ({path})")
+        self._device = V4l2Device(path)
         try:
-            mode_notes = _set_mode(self._capture, profile.modes[0]) if profile.modes else ()
-            self.notes = (*mode_notes, *apply_controls(device, profile.controls))
-        except OSError as error:
-            self._capture.release()
-            raise CameraError(f"{device}: went away while it was set up ({error.strerror})") from error
-        self._freshest = Freshest(self.name, self._produce, self._capture.release)
+            self.agreed, notes = _agree(self._device, profile.modes or (DEFAULT_MODE,))
+            self.notes = (*notes, *set_controls(self._device, profile.controls))
+            interval_s = 1 / (self.agreed.fps or 30.0)
+            self._stream = V4l2Stream(self._device, _least_bytes(self.agreed), interval_s, self.drops)
+        except CameraStateError:
+            self._device.close()
+            raise
 
     def read(self, timeout_s: float) -> Frame | None:
-        return self._freshest.read(timeout_s)
+        captured = self._stream.newest(timeout_s)
+        if captured is None:
+            raise CameraStallError(f"{self.name}: no good frame for {timeout_s:g} s")
+        self.stall_s = max(STALL_S, STALL_FRAMES * self._stream.interval_s)
+        agreed, format = self.agreed, FORMATS[self.agreed.format]
+        image = captured.data
+        if format != "jpeg":
+            image = picture(image, format, agreed.width, agreed.height, _stride(agreed))
+        return Frame(image, self._stream.sequence, captured.time_s, format)
 
     def close(self) -> None:
-        self._freshest.close()
+        if self._device.is_open:
+            close_in_time(self.name, self._close)  # a driver may hang over a device that does
 
-    def _produce(self) -> Frame:
-        captured, image = self._capture.read()
-        now_s = time.monotonic()
-        if not captured or image is None or not image.size:
-            raise CameraError(f"{self._device} stopped delivering frames (unplugged, or its driver gave up)")
-        self._sequence += 1
-        return Frame(np.asarray(image, np.uint8), self._sequence, self._capture_time_s(now_s))
-
-    def _capture_time_s(self, now_s: float) -> float:
-        """The driver's time stamp where it is the monotonic clock's (UVC), else the time of arrival."""
-        stamp_s = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3
-        return stamp_s if 0.0 <= now_s - stamp_s <= STAMP_MAX_AGE_S else now_s
+    def _close(self) -> None:
+        self._stream.close()
+        self._device.close()
 
 
 def open_found(finder: DeviceFinder) -> V4l2Camera:
@@ -77,31 +76,47 @@ def open_device(device: Path) -> V4l2Camera:
     return V4l2Camera(device, profile_of(device_at(device)))
 
 
-def _check(device: Path) -> None:
-    if not device.exists():
-        raise CameraError(f"{device}: no such device; is the camera plugged in? (ls /dev/video*)")
-    if not device.is_char_device():
-        raise CameraError(f"{device}: is not a device; for a recording write --camera file:{device}")
-    if not os.access(device, os.R_OK | os.W_OK):
-        raise CameraError(
-            f"{device}: permission denied; join the group video: sudo usermod -aG video $USER, log in again"
+def _agree(device: V4l2Device, modes: tuple[Mode, ...]) -> tuple[Agreed, tuple[str, ...]]:
+    """The first of the modes that the camera has, else the nearest to the first; and what differs from the first."""
+    agreed = next((agreed for mode in modes if _is(agreed := device.set_mode(mode), mode)), None)
+    agreed = agreed or _nearest(device, modes[0])
+    notes = [] if _is(agreed, modes[0]) else [f"mode is {_text(agreed)}, not {_text(modes[0])}"]
+    if agreed.full_range and agreed.format in ("YUYV", "UYVY", "NV12"):
+        notes.append(
+            f"{agreed.format} is of full range here, which is read as limited: dark levels are lost; choose MJPG"
         )
+    return agreed, tuple(notes)
 
 
-def _set_mode(capture: cv2.VideoCapture, mode: Mode) -> tuple[str, ...]:
-    capture.set(cv2.CAP_PROP_FOURCC, cv2.VideoWriter.fourcc(*mode.format))
-    capture.set(cv2.CAP_PROP_FRAME_WIDTH, mode.width)
-    capture.set(cv2.CAP_PROP_FRAME_HEIGHT, mode.height)
-    capture.set(cv2.CAP_PROP_FPS, mode.fps)
-    wanted = (mode.format, mode.width, mode.height, mode.fps)
-    got = (
-        int(capture.get(cv2.CAP_PROP_FOURCC)).to_bytes(4, "little").decode("ascii", "replace"),
-        int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)),
-        int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT)),
-        round(capture.get(cv2.CAP_PROP_FPS)),
-    )
-    return () if got == wanted else (f"mode is {_mode(got)}, not {_mode(wanted)}",)
+def _nearest(device: V4l2Device, mode: Mode) -> Agreed:
+    agreed = device.set_mode(mode)
+    offered = {found.format for found in device.modes()} if agreed.format not in FORMATS else set()
+    for format in FORMATS:
+        if format in offered:
+            return device.set_mode(replace(mode, format=format))
+    if offered:
+        names = f"it has {', '.join(sorted(offered))}; expected one of {', '.join(FORMATS)}"
+        raise CameraStateError("no_format", f"{device.path}: no format that can be read: {names}")
+    return agreed
 
 
-def _mode(values: tuple[str, int, int, int]) -> str:
-    return "{} {}x{} at {} fps".format(*values)
+def _is(agreed: Agreed, mode: Mode) -> bool:
+    same = (agreed.format, agreed.width, agreed.height) == (mode.format, mode.width, mode.height)
+    return same and (not agreed.fps or agreed.fps >= SLOWER * mode.fps)
+
+
+def _text(mode: Mode | Agreed) -> str:
+    return f"{mode.format} {mode.width}x{mode.height} at {mode.fps:g} fps"
+
+
+def _stride(agreed: Agreed) -> int:
+    return agreed.stride or agreed.width * BYTES_PER_PIXEL.get(FORMATS[agreed.format], 1)
+
+
+def _least_bytes(agreed: Agreed) -> int:
+    """Of a picture without the padding after its last row; 0 for JPEG."""
+    format = FORMATS[agreed.format]
+    if format == "jpeg":
+        return 0
+    rows = agreed.height * 3 // 2 if format in PLANAR else agreed.height
+    return _stride(agreed) * (rows - 1) + agreed.width * BYTES_PER_PIXEL.get(format, 1)

@@ -30,8 +30,8 @@ class LumaFlow(NetworkInput):
 
     def take(self, frame: Frame) -> FrameStatistics:
         """See `NetworkInput.take`."""
+        statistics = self._before.measure(frame.image, frame.format)  # before the turn: it may find the picture damaged
         self._now, self._before = self._before, self._now
-        statistics = self._now.measure(frame.image, frame.format)
         self._statistics = (self._statistics[1], statistics)
         return statistics
 
