@@ -6,8 +6,6 @@ import dataclasses
 import json
 import os
 import platform
-import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +18,10 @@ from edge.engines import AUTO
 from edge.engines.base import Student
 from edge.engines.cache import Cache, Key, default_cache
 from edge.engines.catalogue import ENGINES, Say, open_with
+from edge.engines.stopwatch import median_steps_ms
 from edge.errors import ConfigError, EdgeError
 
-WARM_UP, ROUNDS, TICKS = 20, 150, 32
+ROUNDS, TICKS = 150, 32
 WIN = 0.95  # of the default's time: a tie is no reason to load another library
 ALIKE_DB = 10.0  # logits against the default's; integer kernels round differently, a broken one is far below
 
@@ -140,13 +139,7 @@ def _run(students: Sequence[Student], bundle: Bundle) -> tuple[list[float], list
     size = bundle.manifest.input
     x = np.random.default_rng(0).integers(96, 160, (TICKS, 1, size.height, size.width, 3), np.uint8)
     answers = [np.stack([student.step(tick) for tick in x]).astype(np.float64) for student in students]
-    times_ms: list[list[float]] = [[] for _ in students]
-    for i in range(WARM_UP + ROUNDS):
-        for student, mine in zip(students, times_ms, strict=True):
-            start_s = time.perf_counter()
-            student.step(x[i % TICKS])
-            mine.append((time.perf_counter() - start_s) * 1e3)
-    return [statistics.median(mine[WARM_UP:]) for mine in times_ms], answers
+    return median_steps_ms(students, x, ROUNDS), answers
 
 
 def _alike_db(reference: F64, answer: F64) -> float:

@@ -9,7 +9,7 @@ import pytest
 from edge.bundle import Bundle, default_bundle_path
 from edge.engines.onnxruntime import Student, session_options
 from quantize.measure import kernels
-from tests.unroll import clip_form
+from quantize.unroll import clip_form
 
 pytestmark = pytest.mark.skipif(not default_bundle_path().exists(), reason="edge/data/bundle is not made: make bundle")
 

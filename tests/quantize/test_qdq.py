@@ -19,8 +19,8 @@ from edge.errors import BundleError
 from quantize.measure import Kernels, kernels, latencies_ms
 from quantize.qdq import FORMS, prepared, quantized
 from quantize.ranges import MinMaxObserver
+from quantize.unroll import clip_form
 from tests.students import HEIGHT, WIDTH, TinyStudent, tiny_files, tiny_manifest, tiny_student
-from tests.unroll import clip_form
 
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]

@@ -1,4 +1,4 @@
-"""The clip form of any streaming student: one graph of T ticks, for tests that streaming equals the clip."""
+"""The clip form of any streaming student: one graph of T ticks, to show that streaming equals the clip."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def clip_form(bundle: Bundle, ticks: int) -> bytes:
         _rename(clip, value.name, name + tick)
         value.name = name + tick
     onnx.checker.check_model(clip)
-    return clip.SerializeToString()
+    return bytes(clip.SerializeToString())
 
 
 def _rename(model: onnx.ModelProto, old: str, new: str) -> None:
