@@ -23,6 +23,8 @@ INLINE void carry_save(__m256i *high, __m256i *low, __m256i a, __m256i b, __m256
     *low = _mm256_xor_si256(half, c);
 }
 
+enum { TOGETHER = 2 }; /* vectors that are looked up together */
+
 /* A table as 16-byte pieces, each but the first and the ninth XORed with the one before: see lookup. */
 typedef __m256i Pieces[16];
 
@@ -36,25 +38,34 @@ INLINE void load_pieces(const uint8_t *table, __m256i *pieces)
     }
 }
 
-/* table[v] for v < 16 * used (used 1..4, 8, 16). pshufb gives 0 where bit 7 is set and looks at 4 bits otherwise, so
- * subtracting 16 with saturation at -128 switches the pieces off one by one; the XORs of those passed cancel. */
-INLINE __m256i lookup(const __m256i *pieces, __m256i v, int used)
+/* v[i] = table[v[i]] for v[i] < 16 * used (used 1..4, 8, 16). pshufb gives 0 where bit 7 is set and looks at 4 bits
+ * otherwise, so subtracting 16 with saturation at -128 switches the pieces off one by one; the XORs of those passed
+ * cancel. Both halves of a whole table go through the same subtractions. */
+INLINE void lookup_each(const __m256i *pieces, __m256i *v, const int n, const int used)
 {
-    const __m256i sixteen = _mm256_set1_epi8(16);
-    __m256i result = _mm256_shuffle_epi8(pieces[0], v), index = v;
-    for (int k = 1; k < (used < 8 ? used : 8); k++) {
-        index = _mm256_subs_epi8(index, sixteen);
-        result = _mm256_xor_si256(result, _mm256_shuffle_epi8(pieces[k], index));
+    __m256i index[TOGETHER], low[TOGETHER], high[TOGETHER];
+    for (int i = 0; i < n; i++) {
+        index[i] = used <= 8 ? v[i] : _mm256_and_si256(v[i], _mm256_set1_epi8(127));
+        low[i] = _mm256_shuffle_epi8(pieces[0], index[i]);
+        high[i] = _mm256_shuffle_epi8(pieces[8], index[i]);
     }
-    if (used <= 8)
-        return result;
-    index = _mm256_xor_si256(v, _mm256_set1_epi8(-128));
-    result = _mm256_xor_si256(result, _mm256_shuffle_epi8(pieces[8], index));
-    for (int k = 9; k < used; k++) {
-        index = _mm256_subs_epi8(index, sixteen);
-        result = _mm256_xor_si256(result, _mm256_shuffle_epi8(pieces[k], index));
-    }
-    return result;
+#pragma GCC unroll 8
+    for (int k = 1; k < (used < 8 ? used : 8); k++)
+        for (int i = 0; i < n; i++) {
+            index[i] = _mm256_subs_epi8(index[i], _mm256_set1_epi8(16));
+            low[i] = _mm256_xor_si256(low[i], _mm256_shuffle_epi8(pieces[k], index[i]));
+            high[i] = _mm256_xor_si256(high[i], _mm256_shuffle_epi8(pieces[8 + k], index[i]));
+            if (used > 8) /* in this order: gcc would make a tree of the XORs, and spill */
+                __asm__("" : "+x"(low[i]), "+x"(high[i]));
+        }
+    for (int i = 0; i < n; i++)
+        v[i] = used <= 8 ? low[i] : _mm256_blendv_epi8(low[i], high[i], v[i]);
+}
+
+INLINE __m256i lookup(const __m256i *pieces, __m256i v, const int used)
+{
+    lookup_each(pieces, &v, 1, used);
+    return v;
 }
 
 enum { LONG_LOOKUPS_PAY = 0 }; /* three lookups per byte in 16 pieces: slower than three scalar ones */

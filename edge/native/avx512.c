@@ -22,6 +22,8 @@ INLINE void carry_save(__m256i *high, __m256i *low, __m256i a, __m256i b, __m256
     *low = _mm256_ternarylogic_epi64(a, b, c, 0x96);
 }
 
+enum { TOGETHER = 2 }; /* vectors that are looked up together */
+
 /* A table as eight vectors of 32 entries. */
 typedef __m256i Pieces[8];
 
@@ -46,6 +48,12 @@ INLINE __m256i lookup(const __m256i *pieces, __m256i v, int used)
     const __m256i third = _mm256_permutex2var_epi8(pieces[4], v, pieces[5]);
     const __m256i upper = _mm256_mask_mov_epi8(third, bit6, _mm256_permutex2var_epi8(pieces[6], v, pieces[7]));
     return _mm256_mask_mov_epi8(half, _mm256_movepi8_mask(v), upper);
+}
+
+INLINE void lookup_each(const __m256i *pieces, __m256i *v, const int n, const int used)
+{
+    for (int i = 0; i < n; i++)
+        v[i] = lookup(pieces, v[i], used);
 }
 
 enum { LONG_LOOKUPS_PAY = 1 };

@@ -287,12 +287,15 @@ static void histogram(const uint8_t *data, size_t n, int channels, uint32_t *cou
 
 enum { TABLE_BLOCK = 1024 };
 
-INLINE void lut_block(const uint8_t *data, size_t n, const __m256i *pieces, int used, uint8_t *target)
+INLINE void lut_block(const uint8_t *data, size_t n, const __m256i *pieces, const int used, uint8_t *target)
 {
-    for (size_t i = 0; i < n; i += 64) {
-        const __m256i a = lookup(pieces, load(data + i), used), b = lookup(pieces, load(data + i + 32), used);
-        store(target + i, a);
-        store(target + i + 32, b);
+    for (size_t i = 0; i < n; i += 32 * TOGETHER) {
+        __m256i v[TOGETHER];
+        for (int j = 0; j < TOGETHER; j++)
+            v[j] = load(data + i + 32 * j);
+        lookup_each(pieces, v, TOGETHER, used);
+        for (int j = 0; j < TOGETHER; j++)
+            store(target + i + 32 * j, v[j]);
     }
 }
 
