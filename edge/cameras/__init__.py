@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 from edge.cameras.base import Camera, CameraSource, CameraStallError
 from edge.errors import UsageError
-from edge.profiles import CameraProfile, camera_profiles
+from edge.profiles import CameraProfile, camera_profiles, driver_of
 
 __all__ = ["Camera", "CameraSource", "CameraStallError", "camera_source", "open_camera"]
 
-FILE_PREFIX, IMAGES_PREFIX = "file:", "images:"
+FILE_PREFIX, IMAGES_PREFIX, PIPELINE_PREFIX = "file:", "images:", "gst:"
+ADDRESS = re.compile("(rtsp|http)s?://")
 
 
 def open_camera(spec: str, *, realtime: bool = False, fps: float | None = None) -> Camera:
@@ -35,6 +37,10 @@ def camera_source(spec: str, *, realtime: bool = False, fps: float | None = None
         return _recording(spec, _path(spec[len(FILE_PREFIX) :]), realtime)
     if spec.startswith(IMAGES_PREFIX) and len(spec) > len(IMAGES_PREFIX):
         return _images(spec, _path(spec[len(IMAGES_PREFIX) :]), realtime, fps)
+    if spec.startswith(PIPELINE_PREFIX) and (pipeline := spec[len(PIPELINE_PREFIX) :].strip()):
+        return _pipeline(pipeline)
+    if ADDRESS.match(spec):
+        return _network(spec)
     if (path := device_path(spec)) is not None:
         return _device(path)
     if (named := named_profile(spec)) is not None:
@@ -84,10 +90,28 @@ def _device(path: Path) -> CameraSource:
     return CameraSource(str(path), live=True, open=partial(open_device, path))
 
 
-def _profile(spec: str, profile: CameraProfile, which: str) -> CameraSource:
-    from edge.cameras.devices import DeviceFinder
-    from edge.cameras.v4l2 import open_found
+def _pipeline(pipeline: str) -> CameraSource:
+    from edge.cameras.gstreamer import open_pipeline
 
+    return CameraSource("gst", live=True, open=partial(open_pipeline, pipeline))
+
+
+def _network(url: str) -> CameraSource:
+    from edge.cameras.network import NetworkCamera, checked_url, public_url
+
+    return CameraSource(public_url(url), live=True, open=partial(NetworkCamera, checked_url(url)))
+
+
+def _profile(spec: str, profile: CameraProfile, which: str) -> CameraSource:
+    driver = driver_of(profile)
+    if driver == "picamera2":
+        from edge.cameras.picamera2 import open_profile
+
+        return CameraSource(spec, live=True, open=partial(open_profile, profile, which))
+    from edge.cameras import gstreamer, v4l2
+    from edge.cameras.devices import DeviceFinder
+
+    open_found = gstreamer.open_found if driver == "gstreamer" else v4l2.open_found
     return CameraSource(spec, live=True, open=partial(open_found, DeviceFinder(profile, which)))
 
 
@@ -101,6 +125,15 @@ def _unknown(spec: str) -> str:
         for profile in camera_profiles().values()
     )
     return (
-        f"unknown camera {spec!r}; use demo, file:PATH, images:DIR, /dev/videoN, N, a profile, "
-        f"or PROFILE@SERIAL_OR_PORT where several are plugged. Profiles: {profiles}"
+        f"unknown camera {_public(spec)!r}; use demo, file:PATH, images:DIR, /dev/videoN, N, rtsp://..., http://..., "
+        f"gst:PIPELINE, a profile, or PROFILE@SERIAL_OR_PORT where several are plugged. Profiles: {profiles}"
     )
+
+
+def _public(spec: str) -> str:
+    """An address of an unknown kind may hold a password, too."""
+    if "://" not in spec:
+        return spec
+    from edge.cameras.network import public_url
+
+    return public_url(spec)

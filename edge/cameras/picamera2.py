@@ -1,0 +1,1 @@
+"""CSI cameras of a Raspberry Pi through picamera2 and libcamera."""
