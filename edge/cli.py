@@ -111,28 +111,39 @@ def _run(config: Config) -> int:
     # Imported here: --help and a wrong option answer at once.
     import cv2
 
+    from edge.board_state import BoardWatch
     from edge.cameras import camera_source
     from edge.outputs.human import HumanLines
+    from edge.outputs.journal import Journal, goes_to_journal
     from edge.outputs.jsonl import JsonLines
     from edge.pipeline import Pipeline
-    from edge.renewal import start_with
+    from edge.renewal import bundle_path, start_with
     from edge.service import ServiceStatus
 
     cv2.setNumThreads(1)  # small pictures: threads cost more than they bring, and a robot has other work
     source = camera_source(config.camera, realtime=config.realtime, fps=config.fps)
     human = [] if config.quiet else [HumanLines(sys.stderr)]
-    outputs = [JsonLines(sys.stdout), ServiceStatus(), *human]
-    make = partial(Pipeline, outputs=outputs, threads=config.threads or 1, gamma=config.gamma, engine=config.engine)
+    lines = Journal() if goes_to_journal(sys.stdout) else JsonLines(sys.stdout)
+    make = partial(
+        Pipeline,
+        outputs=[lines, ServiceStatus(), *human],
+        threads=config.threads or 1,
+        gamma=config.gamma,
+        engine=config.engine,
+        renew=partial(bundle_path, config.bundle, config.store),
+        # A recording that is read as fast as it goes is work at a desk: its answers must not hang on the heat.
+        watch=BoardWatch(board_profile(config.board)) if source.live or config.realtime else None,
+    )
     pipeline, events = start_with(config.bundle, config.store, make)
     for event in events:
         pipeline.report(event)
+    signal.signal(signal.SIGHUP, lambda number, frame: pipeline.renewal.request())
     pipeline.run(source, _stop_on_signals(), max_frames=config.max_frames, duration_s=config.duration)
     return EXIT_STOPPED
 
 
 def _calm_libraries() -> None:
     """Settings that libraries take from the environment when they are loaded; what the user set stays."""
-    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", "1")  # seconds that a read of a stalled camera blocks
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # our own error says it in one line
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
 

@@ -30,9 +30,9 @@ from edge.timing import StageTimer
 class Pipeline:
     """Everything between a camera and the outputs.
 
-    threads: of the engine. gamma: fixes it, None lets the gate choose. renew: where to find the bundle that `renewal`
-    asks for. watch: of the board; with it, heat and a weak supply lower the rate of ticks. Raises BundleError,
-    UsageError (gamma).
+    threads: of the engine. gamma: fixes it, None lets the gate choose. engine: see `Recogniser`. renew: where to find
+    the bundle that `renewal` asks for. watch: of the board; with it, heat and a weak supply lower the rate of ticks.
+    Raises BundleError, UsageError (gamma).
     """
 
     def __init__(
@@ -42,21 +42,24 @@ class Pipeline:
         *,
         threads: int = 1,
         gamma: float | None = None,
+        engine: str | None = None,
         renew: Callable[[], Path] = default_bundle_path,
         watch: BoardWatch | None = None,
     ) -> None:
         self._outputs = outputs
         self._timer = StageTimer()
-        test = partial(Recogniser, threads=threads, gamma=gamma)
-        make = partial(test, timer=self._timer)
-        self.renewal = Renewal(renew, test, make)
+        make = partial(Recogniser, threads=threads, gamma=gamma, engine=engine)
+        # A renewal works in a thread of its own, and the outputs belong to this one: it says nothing.
+        test = partial(make, say=lambda text: None)
+        self.renewal = Renewal(renew, test, partial(test, timer=self._timer))
         self._counts = CadenceCounts()
         self._governor = None if watch is None else Governor(watch, bundle.manifest)
         self._health = PictureHealth()
         self._record = RunRecord()
         self._gamma: float | None = None
         self._first_s = 0.0
-        self._serve(bundle, make(bundle))
+        say = partial(Event, "engine")
+        self._serve(bundle, make(bundle, timer=self._timer, say=lambda text: self.report(say(text))))
 
     def run(
         self,
@@ -175,6 +178,7 @@ class Pipeline:
             "bundle": manifest.name,
             "digest": self._bundle.digest,
             "precision": manifest.precision,
+            "engine": self._recogniser.engine,
             "labels": list(manifest.labels),
             "gammas": list(manifest.gate.gammas),
             "interval_ms": manifest.cadence.interval_ms,

@@ -17,6 +17,29 @@ from edge.summary import Summary
 SCHEMA = 1  # raised when a field goes or changes its meaning, not when one is added
 
 
+def prediction_line(prediction: Prediction) -> str:
+    """A prediction as JSON, without a newline."""
+    fields = asdict(prediction)
+    fields["probabilities"] = {label: round(p, 4) for label, p in prediction.probabilities.items()}
+    rounded = {"capture_time_s": 6, "stream_time_s": 3, "confidence": 4, "mean": 3, "latency_ms": 3}
+    return _line("prediction", fields | {key: round(fields[key], digits) for key, digits in rounded.items()})
+
+
+def event_line(event: Event) -> str:
+    """An event as JSON, without a newline."""
+    return _line("event", {"event": event.name, "message": event.message, **event.details})
+
+
+def stopped_line(summary: Summary) -> str:
+    """The last event, which carries the summary."""
+    return event_line(Event("stopped", "stopped", summary.to_dict()))
+
+
+def _line(kind: str, fields: Mapping[str, object]) -> str:
+    time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
+    return json.dumps({"schema": SCHEMA, "type": kind, "time": time, **fields})
+
+
 class JsonLines(Output):
     """Writes to a text stream. Raises OutputClosedError: its reader is gone; EdgeError: it cannot be written."""
 
@@ -25,23 +48,19 @@ class JsonLines(Output):
         self._closed = False
 
     def prediction(self, prediction: Prediction) -> None:
-        fields = asdict(prediction)
-        fields["probabilities"] = {label: round(p, 4) for label, p in prediction.probabilities.items()}
-        rounded = {"capture_time_s": 6, "stream_time_s": 3, "confidence": 4, "mean": 3, "latency_ms": 3}
-        self._write("prediction", fields | {key: round(fields[key], digits) for key, digits in rounded.items()})
+        self._write(prediction_line(prediction))
 
     def event(self, event: Event) -> None:
-        self._write("event", {"event": event.name, "message": event.message, **event.details})
+        self._write(event_line(event))
 
     def stopped(self, summary: Summary) -> None:
-        self._write("event", {"event": "stopped", "message": "stopped", **summary.to_dict()})
+        self._write(stopped_line(summary))
 
-    def _write(self, kind: str, fields: Mapping[str, object]) -> None:
+    def _write(self, line: str) -> None:
         if self._closed:
             return
-        time = datetime.now(timezone.utc).isoformat(timespec="milliseconds")
         try:
-            self._stream.write(json.dumps({"schema": SCHEMA, "type": kind, "time": time, **fields}) + "\n")
+            self._stream.write(line + "\n")
             self._stream.flush()
         except BrokenPipeError as error:
             self._closed = True
