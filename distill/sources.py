@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -103,7 +104,7 @@ def _known(clip_set: ClipSet, labels: Sequence[str]) -> ClipSet:
 
 @dataclass(frozen=True)
 class Batch:
-    """x: float32 [B,T,3,h,w] in levels; labels: int64 [B]; heads: int64 [B], the gamma of each clip.
+    """x: float32 [B,T,3,h,w] in levels; labels: int64 [B]; heads: int64 [B,T], the gamma of each tick.
 
     sources: int64 [B], the number of each clip's source. lessons: the teacher's, for the clips at `taught`: int64 [L].
     """
@@ -131,12 +132,12 @@ class Batch:
 
 
 class Drawn(NamedTuple):
-    """A clip for a batch: luma [T,h,w], velocity [T,2,h,w], the teacher's lesson if it applies."""
+    """A clip for a batch: first plane [T,h,w], velocity [T,2,h,w], heads [T], the teacher's lesson if it applies."""
 
-    luma: Tensor
+    plane: Tensor
     velocity: Tensor
     label: int
-    head: int
+    heads: Tensor
     source: int
     lesson: Lesson | None
 
@@ -164,10 +165,11 @@ class Batches:
     def __next__(self) -> Batch:
         recipe = self._recipe
         drawn = [self._draw() for _ in range(recipe.schedule.batch)]
-        levels = recipe.geometry.levels_per_pixel
-        lumas, velocities = torch.stack([one.luma for one in drawn]), torch.stack([one.velocity for one in drawn])
-        x = augment(lumas, velocities, recipe.augment, levels, self.rng)
-        labels, heads, sources = torch.tensor([(one.label, one.head, one.source) for one in drawn]).unbind(1)
+        planes, velocities = torch.stack([one.plane for one in drawn]), torch.stack([one.velocity for one in drawn])
+        geometry = recipe.geometry
+        x = augment(planes, velocities, recipe.augment, geometry.form, geometry.levels_per_pixel, self.rng)
+        labels, sources = torch.tensor([(one.label, one.source) for one in drawn]).unbind(1)
+        heads = torch.stack([one.heads for one in drawn])
         taught = [i for i, one in enumerate(drawn) if one.lesson is not None]
         lessons = [one.lesson for one in drawn if one.lesson is not None]
         stacked = Lesson(*map(torch.stack, zip(*lessons, strict=True))) if lessons else None
@@ -179,12 +181,21 @@ class Batches:
         source, by_class = self._sources[number]
         clips = by_class[rng.integers(len(by_class))]
         clip = clips[rng.integers(len(clips))]
-        head = int(rng.integers(len(recipe.geometry.gammas)))
-        ticks, levels = recipe.schedule.ticks, recipe.geometry.levels_per_pixel
-        luma, velocity = window(source.clips[clip].x[head], ticks, recipe.augment, levels, rng)
+        heads = _heads(recipe, rng)
+        plane, velocity = window(source.clips[clip].x, heads, recipe.augment, recipe.geometry.levels_per_pixel, rng)
         label, lesson = source.labels[clip], source.lessons[clip] if source.lessons else None
         if label in self._reversed and rng.random() < recipe.augment.reverse:
-            luma, velocity = reverse_time(luma, velocity)
+            plane, velocity = reverse_time(plane, velocity)
+            heads = heads[::-1].copy()
             # The teacher has not seen the clip backwards.
             label, lesson = self._reversed[label], None
-        return Drawn(luma, velocity, label, head, number, lesson)
+        return Drawn(plane, velocity, label, torch.from_numpy(heads), number, lesson)
+
+
+def _heads(recipe: Recipe, rng: Rng) -> npt.NDArray[np.int64]:
+    """Which expert looks, tick by tick: one for all of the piece, or another from somewhere on."""
+    ticks, experts = recipe.schedule.ticks, len(recipe.geometry.gammas)
+    heads = np.full(ticks, rng.integers(experts))
+    if rng.random() < recipe.augment.switch:
+        heads[rng.integers(ticks) :] = rng.integers(experts)
+    return heads
