@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
@@ -50,17 +51,20 @@ def areas(config: Config) -> Mapping[str, Callable[[], Iterator[Finding]]]:
         found: Iterator[Finding] = import_module(f"edge.doctor.{module}").check(*arguments)
         return found
 
-    def model() -> Iterator[Finding]:
+    def bundle_path() -> Path:
         from edge.bundle import default_bundle_path
+        from edge.store import BundleStore
 
-        return check("model", Path(config.bundle) if config.bundle else default_bundle_path(), threads())
+        if config.bundle:
+            return Path(config.bundle)
+        return (config.store and BundleStore(Path(config.store)).current()) or default_bundle_path()
 
     return {
         "system": lambda: check("system", ROOT),
         "board": lambda: check("board", ROOT),
         "engine": lambda: check("engine"),
-        "model": model,
-        "camera": lambda: check("cameras", config.camera, ROOT),
+        "model": lambda: check("model", bundle_path(), threads()),
+        "camera": lambda: check("cameras", config.camera, ROOT, _interval_ms(bundle_path())),
     }
 
 
@@ -74,6 +78,16 @@ def examine(areas: Mapping[str, Callable[[], Iterator[Finding]]]) -> Iterator[Fi
             yield error(area, "examination", what, "repair what this message names, then run edge-doctor again")
 
 
+def _interval_ms(bundle: Path) -> float | None:
+    """Between ticks of the model; None where the bundle is broken, which is another area's finding."""
+    from edge.bundle import Bundle
+
+    try:
+        return Bundle.load(bundle).manifest.cadence.interval_ms
+    except EdgeError:
+        return None
+
+
 def line_of(finding: Finding) -> str:
     """A finding for people, its repair on a line of its own."""
     line = f"{finding.level:<8} {finding.area:<7} {finding.what}: {finding.found}"
@@ -82,9 +96,8 @@ def line_of(finding: Finding) -> str:
 
 def summary_of(findings: Sequence[Finding]) -> str:
     """The last line."""
-    levels = [finding.level for finding in findings]
-    errors, warnings = levels.count("error"), levels.count("warning")
-    return f"{len(findings)} findings: {errors} errors, {warnings} warnings"
+    counts = Counter(finding.level for finding in findings)
+    return f"{len(findings)} findings; errors: {counts['error']}, warnings: {counts['warning']}"
 
 
 def _parser() -> argparse.ArgumentParser:

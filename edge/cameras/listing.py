@@ -1,0 +1,115 @@
+"""The cameras of this machine, for people and for programs: `edge-run --list-cameras`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import groupby
+from pathlib import Path
+
+from edge.cameras.access import Access
+from edge.cameras.devices import Device, list_devices, matches, name_of, profile_of
+from edge.cameras.v4l2_device import OfferedMode, V4l2Device
+from edge.errors import CameraError
+from edge.profiles import CameraProfile
+
+NONE = """no camera that captures through V4L2 is here; plug in a USB camera and look at: lsusb; sudo dmesg | tail
+A camera on a CSI port of a Raspberry Pi is listed by: rpicam-hello --list-cameras"""
+
+
+@dataclass(frozen=True)
+class ListedCamera:
+    """camera: what to write for --camera. usb_id: vendor:product. access: who may open it. problem: no modes, why."""
+
+    node: str
+    name: str
+    profile: str
+    camera: str
+    usb_id: str
+    serial: str
+    port: str
+    speed_mbps: float
+    access: str
+    modes: tuple[OfferedMode, ...]
+    cannot: tuple[str, ...]
+    problem: str = ""
+
+
+def list_cameras(root: Path = Path("/")) -> list[ListedCamera]:
+    """Every capture device; nodes of a board's own codecs and image processors are left out."""
+    devices = list_devices(root)
+    listed = [_listed(device, devices) for device in devices]
+    return [camera for camera in listed if camera.modes or camera.usb_id]
+
+
+def to_json(cameras: Sequence[ListedCamera]) -> str:
+    """One JSON list."""
+    return json.dumps([asdict(camera) for camera in cameras], indent=1)
+
+
+def to_text(cameras: Sequence[ListedCamera]) -> str:
+    """A paragraph per camera."""
+    return "\n\n".join("\n".join(_lines(camera)) for camera in cameras) or NONE
+
+
+def _listed(device: Device, present: Sequence[Device]) -> ListedCamera:
+    profile = profile_of(device)
+    modes, problem = _modes(device)
+    usb = device.usb
+    return ListedCamera(
+        node=str(device.path),
+        name=device.name,
+        profile=profile.name,
+        camera=_camera(device, profile, present),
+        usb_id=f"{usb['vendor']}:{usb.get('product', '')}" if usb else "",
+        serial=device.serial,
+        port=device.port,
+        speed_mbps=device.speed_mbps,
+        access=_access(device.path),
+        modes=modes,
+        cannot=profile.cannot,
+        problem=problem,
+    )
+
+
+def _camera(device: Device, profile: CameraProfile, present: Sequence[Device]) -> str:
+    """The shortest that means this camera and no other that is here."""
+    if not device.usb:
+        return str(device.path)
+    name = profile.aliases[0] if profile.aliases else profile.name
+    fitting = [other for other in present if matches(profile, other)]
+    return name if len(fitting) == 1 else f"{name}@{name_of(device, fitting)}"
+
+
+def _modes(device: Device) -> tuple[tuple[OfferedMode, ...], str]:
+    try:
+        with V4l2Device(device.path) as opened:
+            return tuple(opened.modes()), ""
+    except CameraError as problem:
+        return (), str(problem)
+
+
+def _access(node: Path) -> str:
+    try:
+        return str(Access.of(node))
+    except OSError as problem:
+        return f"nobody: {problem.strerror}"
+
+
+def _lines(camera: ListedCamera) -> Iterator[str]:
+    yield f"{camera.node}  {camera.name}"
+    yield f"    --camera  {camera.camera}"
+    yield f"    profile   {camera.profile}"
+    if camera.usb_id:
+        parts = [camera.usb_id, f"port {camera.port}", f"{camera.speed_mbps:g} Mbit/s" if camera.speed_mbps else ""]
+        parts.insert(1, f"serial {camera.serial}" if camera.serial else "")
+        yield f"    usb       {', '.join(filter(None, parts))}"
+    yield f"    opened by {camera.access}"
+    for format, modes in groupby(camera.modes, key=lambda mode: mode.format):
+        sizes = (f"{mode.width}x{mode.height}" + (f" at {mode.fps[0]:g}" if mode.fps else "") for mode in modes)
+        yield f"    {format:<9} {', '.join(sizes)}"
+    if camera.problem:
+        yield f"    problem   {camera.problem}"
+    for sentence in camera.cannot:
+        yield f"    cannot    {sentence}"

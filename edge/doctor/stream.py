@@ -1,0 +1,94 @@
+"""A second of real pictures, opened as edge-run opens them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from edge.cameras import Camera, CameraSource, CameraStallError
+from edge.doctor.findings import Finding, error, ok, warning
+from edge.errors import CameraError
+from edge.frontend import FrontEnd
+from edge.health import PictureHealth
+
+AREA = "camera"
+FIRST_S = 5.0  # until the first picture; some cameras take seconds to start
+WATCH_S = 1.5
+MOST_PICTURES = 200  # a recording gives thousands a second
+SMALL = (120, 160)  # as a bundle's small frame
+PICTURES = {
+    "black": "take off the lens cap; if the room is that dark, give it light",
+    "saturated": "the exposure is for the dark: darken the room, or use a profile of its own for light",
+    "frozen": "unplug the camera and plug it in again",
+}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """times_s: capture times of the pictures. mean: brightness of the last one, 0..255. reason: see `PictureHealth`."""
+
+    times_s: tuple[float, ...]
+    mean: float
+    reason: str | None
+
+    @property
+    def fps(self) -> float:
+        """Pictures per second between the first and the last."""
+        span_s = self.times_s[-1] - self.times_s[0]
+        return (len(self.times_s) - 1) / span_s if span_s > 0 else 0.0
+
+
+def check(source: CameraSource, interval_ms: float | None) -> Iterator[Finding]:
+    """Open it, say what it did not take, and look at its pictures. interval_ms: between ticks of the model."""
+    try:
+        with source.open() as camera:
+            for note in camera.notes:
+                yield warning(AREA, f"{source.name} opening", note, "see its profile in firmware_configs/cameras")
+            watched = watch(camera)
+    except CameraError as problem:
+        yield error(AREA, f"{source.name} pictures", str(problem), "repair what this message names")
+        return
+    if source.live:
+        yield judge_rate(source.name, watched, interval_ms)
+    yield judge_picture(source.name, watched)
+
+
+def watch(camera: Camera) -> Watched:
+    """Read for a moment. Raises CameraError if nothing comes."""
+    front_end, health = FrontEnd(*SMALL), PictureHealth()
+    times_s: list[float] = []
+    mean, reason = 0.0, None
+    end_s = time.monotonic() + FIRST_S
+    while time.monotonic() < end_s and len(times_s) < MOST_PICTURES:
+        try:
+            frame = camera.read(min(0.5, WATCH_S))
+        except CameraStallError:
+            continue
+        if frame is None:
+            break
+        if not times_s:
+            end_s = time.monotonic() + WATCH_S
+        times_s.append(frame.capture_time_s)
+        statistics = front_end.measure(frame.image, frame.format)
+        mean, reason = statistics.mean, health.check(statistics, front_end.small, frame.capture_time_s)
+    if not times_s:
+        raise CameraError(f"{camera.name}: opened, but no picture came for {FIRST_S:g} s")
+    return Watched(tuple(times_s), mean, reason)
+
+
+def judge_rate(name: str, watched: Watched, interval_ms: float | None) -> Finding:
+    """Slower than the model's tick is slower than it was trained for."""
+    found = f"{watched.fps:.1f} pictures a second"
+    if interval_ms is not None and watched.fps < 0.9e3 / interval_ms:
+        repair = "keep its exposure under the frame time (see the findings above), or give the room more light"
+        return warning(AREA, f"{name} rate", f"{found}; the model ticks {1e3 / interval_ms:.1f} times", repair)
+    return ok(AREA, f"{name} rate", found)
+
+
+def judge_picture(name: str, watched: Watched) -> Finding:
+    """A picture that leads to no label."""
+    found = f"mean brightness {watched.mean:.1f} of 255"
+    if watched.reason:
+        return warning(AREA, f"{name} picture", f"{watched.reason}, {found}", PICTURES[watched.reason])
+    return ok(AREA, f"{name} picture", found)
