@@ -16,8 +16,9 @@ from edge.bundle import Bundle, default_bundle_path
 from edge.cadence import Cadence, CadenceCounts, Step
 from edge.cameras import CameraSource
 from edge.cameras.held import HeldCamera
+from edge.errors import PictureError
 from edge.frame import Frame
-from edge.health import PictureHealth
+from edge.health import DAMAGED, PictureHealth, PictureWatch
 from edge.messages import Event, Prediction
 from edge.outputs import Output, OutputClosedError
 from edge.recogniser import Recogniser, TickResult
@@ -74,17 +75,19 @@ class Pipeline:
         Raises CameraError for a recording that cannot be read, EdgeError for an output that cannot be written.
         """
         done = _limit(self._counts, max_frames, duration_s)
-        with suppress(OutputClosedError), HeldCamera(source, self.report, stop) as camera:
+        camera = HeldCamera(source, self.report, stop)
+        self._pictures = PictureWatch(self.report, camera.reopen if source.live else None)
+        with suppress(OutputClosedError), camera:
             self.report(self._introduction("started", source))
             for frame in camera.frames():
                 self._renew(source)
                 if frame is None:
                     self._wait()
                 else:
-                    self._take(frame, source.live)
+                    self._take(frame, camera)
                 if done():
                     break
-        summary = self._record.summary(self._counts, self._timer.percentiles())
+        summary = self._record.summary(self._counts, self._timer.percentiles(), camera.drops)
         for output in self._outputs:
             output.stopped(summary)
         return summary
@@ -117,7 +120,7 @@ class Pipeline:
             self._serve(renewed.bundle, renewed.recogniser)
             self.report(self._introduction("bundle_changed", source))
 
-    def _take(self, frame: Frame, live: bool) -> None:
+    def _take(self, frame: Frame, camera: HeldCamera) -> None:
         start_s = time.perf_counter()
         if self._counts.frames == 0:
             self._first_s = frame.capture_time_s
@@ -133,7 +136,12 @@ class Pipeline:
             self._start_anew()
         if self._cadence.degraded != degraded:
             self._report_cadence()
-        result = self._recogniser.tick(frame)
+        try:
+            result = self._recogniser.tick(frame)
+        except PictureError:
+            camera.discard()
+            self._pictures.see(DAMAGED, frame.capture_time_s)
+            return
         if result is None:
             return
         with self._timer.stage("smoothing"):
@@ -141,11 +149,12 @@ class Pipeline:
         with self._timer.stage("output"):
             self._publish(frame, result, decision, start_s)
         self._timer.add("total", (time.perf_counter() - start_s) * 1e3)
-        if live:
+        if camera.source.live:
             self._timer.add("age", (time.monotonic() - frame.capture_time_s) * 1e3)
 
     def _decide(self, result: TickResult, time_s: float) -> Decision:
         reason = self._health.check(result.statistics, self._recogniser.small, time_s)
+        self._pictures.see(reason, time_s)
         return self._smoother.skip(reason) if reason else self._smoother.step(result.logits, time_s)
 
     def _publish(self, frame: Frame, result: TickResult, decision: Decision, start_s: float) -> None:
@@ -209,7 +218,6 @@ class Pipeline:
 
     def _forget(self) -> None:
         self._recogniser.reset()
-        self._health.reset()
         self._smoother.reset()
 
     def _report_cadence(self) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from edge.cadence import CadenceCounts
+from edge.cameras.base import DropCounts
 from edge.messages import Prediction
 from edge.timing import Percentiles
 
@@ -28,7 +29,7 @@ class Summary:
     """frames: taken from the camera; dropped: that it lost or that came while the pipeline was busy.
 
     fps: frames per second of running; ticks: of the model; late, gaps: see `Cadence`. gammas: ticks by gamma.
-    timeline: the last answers in their order.
+    timeline: the last answers in their order. drops: buffers of the camera's driver that did not become frames.
     """
 
     counts: CadenceCounts
@@ -36,6 +37,7 @@ class Summary:
     gammas: dict[str, int]
     timeline: list[Span]
     stages: dict[str, Percentiles]
+    drops: DropCounts = field(default_factory=DropCounts)
 
     @property
     def fps(self) -> float:
@@ -51,6 +53,7 @@ class Summary:
             "ticks": counts.ticks,
             "late": counts.late,
             "gaps": counts.gaps,
+            "buffers": asdict(self.drops),
             "running_s": round(self.running_s, 3),
             "fps": round(self.fps, 2),
             "gammas": self.gammas,
@@ -66,6 +69,7 @@ class Summary:
             [
                 f"frames {counts.frames}, {self.fps:.1f} fps, dropped {counts.lost}; ticks {counts.ticks}, "
                 f"late {counts.late}, gaps {counts.gaps}",
+                *_drop_lines(self.drops),
                 f"gammas {gammas}",
                 *_timeline_lines(self.timeline),
                 f"{'stage':<12}{'p50':>9}{'p95':>9}{'p99':>9}{'max':>9}  ms",
@@ -92,10 +96,10 @@ class RunRecord:
         else:
             self._timeline.append(Span(*answer, now_s, now_s))
 
-    def summary(self, counts: CadenceCounts, stages: dict[str, Percentiles]) -> Summary:
+    def summary(self, counts: CadenceCounts, stages: dict[str, Percentiles], drops: DropCounts) -> Summary:
         """The run so far."""
         gammas = {f"{gamma:g}": ticks for gamma, ticks in sorted(self._gammas.items())}
-        return Summary(counts, time.monotonic() - self._start_s, gammas, list(self._timeline), stages)
+        return Summary(counts, time.monotonic() - self._start_s, gammas, list(self._timeline), stages, drops)
 
 
 def _rounded(stage: Percentiles) -> dict[str, float]:
@@ -104,6 +108,11 @@ def _rounded(stage: Percentiles) -> dict[str, float]:
 
 def _stage_line(name: str, stage: Percentiles) -> str:
     return f"{name:<12}{stage.p50_ms:9.3f}{stage.p95_ms:9.3f}{stage.p99_ms:9.3f}{stage.max_ms:9.3f}"
+
+
+def _drop_lines(drops: DropCounts) -> list[str]:
+    named = ", ".join(f"{name} {count}" for name, count in asdict(drops).items() if count)
+    return [f"buffers without a frame: {named}"] if named else []
 
 
 def _timeline_lines(timeline: list[Span]) -> list[str]:

@@ -6,21 +6,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
-from edge.cameras.base import Camera, CameraSource, CameraStallError
+from edge.cameras.base import Camera, CameraSource, CameraStallError, CameraStateError, DropCounts
 from edge.errors import CameraError
 from edge.frame import Frame
 from edge.messages import Event
 
 POLL_S = 0.25  # how long a stop request may wait for a silent camera
-STALL_S = 2.0  # silence that counts as a loss; the slowest cameras in the dark give five frames a second
-BACK_OFF_S = (0.1, 0.2, 0.5)  # pauses between attempts, the last one again and again
+BACK_OFF_S = (0.05, 0.1, 0.2, 0.4)  # pauses between attempts, the last one again and again; one costs a millisecond
 
 
 class HeldCamera:
     """Frames of a camera that is opened again, by its identity, whenever it is lost; a recording's errors are final.
 
     A context manager: entering opens a recording (CameraError), leaving closes whatever is open. report: gets the
-    `camera_lost`, `camera_back` and `camera_note` events. stop: ends the stream from outside.
+    `camera_lost` (again when the reason becomes another one), `camera_back` and `camera_note` events. stop: ends the
+    stream from outside.
     """
 
     def __init__(self, source: CameraSource, report: Callable[[Event], None], stop: threading.Event) -> None:
@@ -29,7 +29,9 @@ class HeldCamera:
         self._camera: Camera | None = None
         self._lost_s: float | None = None
         self._attempts = 0
+        self._states: set[str] = set()
         self._noted: set[str] = set()
+        self._drops = DropCounts()
 
     def __enter__(self) -> HeldCamera:
         if not self.source.live:
@@ -39,12 +41,26 @@ class HeldCamera:
     def __exit__(self, *error: object) -> None:
         self._close()
 
+    @property
+    def drops(self) -> DropCounts:
+        """What did not become a frame, of all cameras that were opened in turn."""
+        return self._drops + self._camera.drops if self._camera else self._drops
+
+    def discard(self) -> None:
+        """Count a frame that turned out to be damaged when it was looked at."""
+        self._drops.undecodable += 1
+
+    def reopen(self) -> None:
+        """Close a camera whose pictures are of no use; the next frame comes from one that was opened anew."""
+        self._close()
+
     def frames(self) -> Iterator[Frame | None]:
         """Frames, and None after every vain attempt to get the camera back, until the end or a stop.
 
-        Raises CameraError for a recording.
+        A frame's pixels stay as they are until the next one is asked for. Raises CameraError for a recording.
         """
         while not self._stop.is_set():
+            frame = None  # not kept while the camera is away: it would hold on to the device's memory
             try:
                 frame = self._read(self._camera or self._open())
             except CameraError as error:
@@ -70,12 +86,14 @@ class HeldCamera:
     def _read(self, camera: Camera) -> Frame | None:
         silent_since_s = time.monotonic()
         while not self._stop.is_set():
+            left_s = silent_since_s + camera.stall_s - time.monotonic() if camera.live else POLL_S
             try:
-                return camera.read(POLL_S)
+                return camera.read(max(min(POLL_S, left_s), 0.0))
             except CameraStallError:
                 silent_s = time.monotonic() - silent_since_s
-                if camera.live and silent_s >= STALL_S:
-                    raise CameraError(f"{camera.name}: no frame for {silent_s:.1f} s") from None
+                if camera.live and silent_s >= camera.stall_s:
+                    message = f"{camera.name}: no good frame for {silent_s:.1f} s"
+                    raise CameraStateError("stalled", message) from None
         return None
 
     def _lose(self, error: CameraError) -> None:
@@ -83,8 +101,11 @@ class HeldCamera:
         self._attempts += 1
         if self._lost_s is None:
             self._lost_s = time.monotonic()
-            message = f"camera lost: {error}; waiting for it"
-            self._report(Event("camera_lost", message, {"camera": self.source.name, "error": str(error)}))
+        state = error.state if isinstance(error, CameraStateError) else "failed"
+        if state not in self._states:
+            self._states.add(state)
+            details = {"camera": self.source.name, "state": state, "error": str(error)}
+            self._report(Event("camera_lost", f"camera lost: {error}; waiting for it", details))
 
     def _regain(self) -> None:
         """A frame, not a successful open, is the proof."""
@@ -92,9 +113,11 @@ class HeldCamera:
             away_s = round(time.monotonic() - self._lost_s, 3)
             details = {"camera": self.source.name, "away_s": away_s, "attempts": self._attempts}
             self._lost_s, self._attempts = None, 0
+            self._states.clear()
             self._report(Event("camera_back", f"camera back after {away_s:.1f} s", details))
 
     def _close(self) -> None:
-        if self._camera is not None:
-            self._camera.close()
-            self._camera = None
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            camera.close()
+            self._drops += camera.drops

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from edge.cadence import CadenceCounts
+from edge.cameras.base import DropCounts
 from edge.messages import Prediction
 from edge.summary import TIMELINE_LENGTH, RunRecord
 from edge.timing import StageTimer
@@ -19,7 +20,7 @@ def test_equal_answers_are_one_span() -> None:
     record = RunRecord()
     for index, label in enumerate(["jump"] * 15 + [None] * 3 + ["run"] * 12):
         record.add(prediction(index, label))
-    spans = record.summary(CadenceCounts(), {}).timeline
+    spans = record.summary(CadenceCounts(), {}, DropCounts()).timeline
     assert [(span.label, span.reason) for span in spans] == [
         ("jump", None),
         (None, "low_confidence"),
@@ -32,7 +33,7 @@ def test_weeks_of_changes_take_no_more_memory() -> None:
     record = RunRecord()
     for index in range(3 * TIMELINE_LENGTH):
         record.add(prediction(index, "jump" if index % 2 else "run"))
-    spans = record.summary(CadenceCounts(), {}).timeline
+    spans = record.summary(CadenceCounts(), {}, DropCounts()).timeline
     assert len(spans) == TIMELINE_LENGTH
     assert spans[-1].end_s == round((3 * TIMELINE_LENGTH - 1) / 15, 3)
 
@@ -42,7 +43,9 @@ def test_the_text_shows_counts_gammas_labels_and_stages() -> None:
     for index, label in enumerate(["jump", None, "run"]):
         record.add(prediction(index, label, gamma=1.0 + index / 2))
     timer.add("student", 1.0)
-    text = record.summary(CadenceCounts(frames=6, lost=1, ticks=3), timer.percentiles()).to_text()
+    drops = DropCounts(flagged=2, stale=1)
+    text = record.summary(CadenceCounts(frames=6, lost=1, ticks=3), timer.percentiles(), drops).to_text()
+    assert "buffers without a frame: flagged 2, stale 1" in text
     assert "frames 6" in text and "dropped 1" in text and "gammas 1 x 1, 1.5 x 1, 2 x 1" in text
     assert "jump" in text and "run" in text and "low" not in text
     assert text.splitlines()[-1].split() == ["student", "1.000", "1.000", "1.000", "1.000"]
@@ -51,5 +54,5 @@ def test_the_text_shows_counts_gammas_labels_and_stages() -> None:
 def test_the_dictionary_is_json() -> None:
     record = RunRecord()
     record.add(prediction(0, "jump"))
-    summary = json.loads(json.dumps(record.summary(CadenceCounts(), {}).to_dict()))
+    summary = json.loads(json.dumps(record.summary(CadenceCounts(), {}, DropCounts()).to_dict()))
     assert summary["timeline"] == [{"label": "jump", "reason": None, "start_s": 0.0, "end_s": 0.0}]

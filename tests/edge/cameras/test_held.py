@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge.cameras import held
-from edge.cameras.base import Camera, CameraSource, CameraStallError
+from edge.cameras.base import Camera, CameraSource, CameraStallError, CameraStateError, DropCounts
 from edge.cameras.held import HeldCamera
 from edge.errors import CameraError
 from edge.frame import Frame
@@ -17,12 +17,14 @@ from edge.messages import Event
 FRAME = Frame(np.zeros((2, 2, 3), np.uint8), 0, 0.0)
 STALL = CameraStallError("silent")
 LOST = CameraError("unplugged")
+GONE, BUSY = CameraStateError("unplugged", "gone"), CameraStateError("busy", "another program has it")
 
 
 class PlayedCamera(Camera):
     """Plays a script of frames and errors; there is no hardware here that could be unplugged."""
 
     live = True
+    stall_s = 0.0
 
     def __init__(self, script: list[Frame | Exception | None], notes: tuple[str, ...] = ()) -> None:
         super().__init__("played")
@@ -63,17 +65,50 @@ def hold(*attempts: Camera | Exception) -> tuple[list[Frame | None], list[Event]
 @pytest.fixture(autouse=True)
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(held, "BACK_OFF_S", (0.0,))
-    monkeypatch.setattr(held, "STALL_S", 0.0)
 
 
-@pytest.mark.parametrize("loss", [LOST, STALL], ids=["error", "stall"])
+@pytest.mark.parametrize("loss", [LOST, GONE], ids=["error", "state"])
 def test_a_lost_camera_comes_back_with_two_events(loss: Exception) -> None:
     first, second = PlayedCamera([FRAME, loss]), PlayedCamera([FRAME, None])
-    frames, events = hold(first, LOST, LOST, second)
+    frames, events = hold(first, loss, loss, second)
     assert frames == [FRAME, None, None, None, FRAME]
     assert [event.name for event in events] == ["camera_lost", "camera_back"]
     assert events[1].details["attempts"] == 3
     assert first.closed == 1 and second.closed == 1
+
+
+def test_why_it_is_lost_is_told_whenever_it_becomes_another_reason() -> None:
+    first, second = PlayedCamera([FRAME, GONE]), PlayedCamera([FRAME, STALL])
+    _, events = hold(first, BUSY, GONE, BUSY, second, PlayedCamera([FRAME, None]))
+    told = [(event.name, event.details.get("state")) for event in events]
+    lost, back = "camera_lost", ("camera_back", None)
+    assert told == [(lost, "unplugged"), (lost, "busy"), back, (lost, "stalled"), back]
+
+
+def test_what_did_not_become_a_frame_is_counted_through_all_losses() -> None:
+    cameras = PlayedCamera([FRAME, LOST]), PlayedCamera([FRAME])
+    upcoming = list(cameras)
+    cameras[0].drops = DropCounts(flagged=3, short=1)
+    cameras[1].drops = DropCounts(flagged=2, stale=5)
+    source = CameraSource("played", True, lambda: upcoming.pop(0))
+    with HeldCamera(source, lambda event: None, threading.Event()) as held_camera:
+        stream = held_camera.frames()
+        assert [next(stream), next(stream), next(stream)] == [FRAME, None, FRAME]
+        held_camera.discard()
+        assert held_camera.drops == DropCounts(flagged=5, short=1, stale=5, undecodable=1)
+    assert held_camera.drops == DropCounts(flagged=5, short=1, stale=5, undecodable=1)
+
+
+def test_a_camera_can_be_opened_anew_without_being_lost() -> None:
+    events: list[Event] = []
+    cameras = PlayedCamera([FRAME]), PlayedCamera([FRAME])
+    upcoming = list(cameras)
+    source = CameraSource("played", True, lambda: upcoming.pop(0))
+    with HeldCamera(source, events.append, threading.Event()) as held_camera:
+        stream = held_camera.frames()
+        next(stream)
+        held_camera.reopen()
+        assert next(stream) == FRAME and cameras[0].closed == 1 and not events
 
 
 def test_a_camera_that_is_missing_at_first_is_waited_for() -> None:
