@@ -272,7 +272,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if processes.first:
                 print(json.dumps(as_dict(found), indent=2) if options.json else text(found))
                 if options.html is not None:
-                    html_report.write(options.html, found)
+                    html_report.write(options.html, html_report.page(found))
     except EdgeError as error:
         print(f"edge-eval: {error}", file=sys.stderr)
         return error.exit_code

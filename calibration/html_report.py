@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -18,10 +19,10 @@ td:not(:first-child), th:not(:first-child) { text-align: right } h2 { margin-top
 """
 
 
-def write(path: Path, found: Report) -> None:
-    """Write the report. Raises UsageError where the file cannot be written."""
+def write(path: Path, text: str) -> None:
+    """Write a page. Raises UsageError where the file cannot be written."""
     try:
-        path.write_text(page(found), encoding="utf-8")
+        path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: the report cannot be written ({error.strerror}); name another file") from error
 
@@ -33,9 +34,14 @@ def page(found: Report) -> str:
     if len(found.evaluations) == 2:
         names = [e.name for e in found.evaluations]
         parts.append(f"<p>{escape(comparison_line(compare(*found.evaluations), *names))}</p>")
-    parts += [_table(table) for table in found.tables]
+    parts += [f"{table(one)}\n{_bars(one)}" for one in found.tables]
     for evaluation in found.evaluations:
         parts += _plots(evaluation)
+    return document(title, parts)
+
+
+def document(title: str, parts: Sequence[str]) -> str:
+    """A whole page of these parts of HTML."""
     body = "\n".join(parts)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
@@ -52,15 +58,16 @@ def _summary(evaluation: Evaluation) -> str:
     return "<p>" + "<br>".join(map(escape, lines)) + "</p>"
 
 
-def _table(table: Table) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in ("", *table.columns, table.notes_title))
-    notes = table.notes or ("",) * len(table.rows)
+def table(one: Table) -> str:
+    """Its title and a row for each of its rows, cells `value [low, high]` in percent."""
+    head = "".join(f"<th>{escape(column)}</th>" for column in ("", *one.columns, one.notes_title))
+    notes = one.notes or ("",) * len(one.rows)
     rows = []
-    for (label, cells), note in zip(table.rows, notes, strict=True):
+    for (label, cells), note in zip(one.rows, notes, strict=True):
         values = "".join(f"<td>{percent(cell)}</td>" for cell in cells)
         rows.append(f"<tr><td>{escape(label)}</td>{values}<td>{escape(note)}</td></tr>")
     body = "\n".join(rows)
-    return f"<h2>{escape(table.title)}</h2>\n<table><tr>{head}</tr>\n{body}</table>\n{_bars(table)}"
+    return f"<h2>{escape(one.title)}</h2>\n<table><tr>{head}</tr>\n{body}</table>"
 
 
 def _bars(table: Table) -> str:

@@ -40,6 +40,43 @@ def bars(items: Sequence[Bar]) -> str:
     return _svg(WIDTH, height, parts)
 
 
+def lengths(items: Sequence[tuple[str, float]], unit: str) -> str:
+    """Horizontal bars from 0, each with its value; the longest fills the width. Values of 0 and more."""
+    left, row = 20 + 7 * max(len(label) for label, _ in items), 20
+    scale = (WIDTH - 90 - left) / max(1e-9, *(value for _, value in items))
+    parts = []
+    for i, (label, value) in enumerate(items):
+        y = row * i + 2
+        parts.append(_text(left - 6, y + 12, label, "end"))
+        parts.append(f"<rect x='{left}' y='{y}' width='{scale * value:.1f}' height='14' fill='{COLOURS[0]}'/>")
+        parts.append(_text(left + scale * value + 6, y + 12, f"{value:.4g} {unit}", "start"))
+    return _svg(WIDTH, row * len(items) + 4, parts)
+
+
+def intervals(rows: Sequence[tuple[str, Sequence[tuple[float, float, float] | None]]], names: Sequence[str]) -> str:
+    """Points with their intervals, 0 to 100 %, one below the other in a row, one colour per name.
+
+    rows: label, then (value, low, high) for every name, fractions of 1, or None.
+    """
+    left, step, top = 20 + 7 * max(len(label) for label, _ in rows), 12, 24
+    row = step * len(names) + 10
+    height, scale = top + row * len(rows) + 24, WIDTH - 60 - left
+    parts = [_text(left + 130 * i, 14, name, "start", COLOURS[i % len(COLOURS)]) for i, name in enumerate(names)]
+    for tick in (0, 0.25, 0.5, 0.75, 1):
+        x = left + scale * tick
+        parts.append(f"<line x1='{x:.1f}' x2='{x:.1f}' y1='{top}' y2='{height - 20}' stroke='#ddd'/>")
+        parts.append(_text(x, height - 6, f"{tick:.0%}", "middle"))
+    for j, (label, points) in enumerate(rows):
+        parts.append(_text(left - 6, top + row * j + row / 2 + 4, label, "end"))
+        for i, point in enumerate(points):
+            if point is not None:
+                value, low, high = (left + scale * share for share in point)
+                y, colour = top + row * j + 11 + step * i, COLOURS[i % len(COLOURS)]
+                parts.append(f"<path d='M{low:.1f} {y}H{high:.1f}' stroke='{colour}' stroke-width='2' opacity='.6'/>")
+                parts.append(f"<circle cx='{value:.1f}' cy='{y}' r='4' fill='{colour}'/>")
+    return _svg(WIDTH, height, parts)
+
+
 def matrix(rows: Sequence[str], columns: Sequence[str], counts: npt.NDArray[np.int64]) -> str:
     """Counts as shades of their row's sum, with the counts written in."""
     cell, left, top = 44, 20 + 7 * max(map(len, rows)), 14 + 6 * max(map(len, columns))
