@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from contextlib import closing
 
-from edge.cameras.base import Camera, CameraStallError
+from edge.cameras.base import Camera, CameraStallError, CameraStateError
 from edge.cameras.clocks import plausible_stamp_s
 from edge.cameras.closing import close_in_time
 from edge.cameras.controls import apply_controls
 from edge.cameras.devices import DeviceFinder
 from edge.cameras.layout import BYTES_PER_PIXEL, picture
 from edge.cameras.libgstreamer import Pipeline, Sample
-from edge.cameras.v4l2_device import V4l2Device
-from edge.errors import CameraError
 from edge.frame import Frame
 
 # GStreamer's names of the formats that the C core reads.
@@ -33,7 +30,8 @@ ENDING = (
 class GStreamerCamera(Camera):
     """A GStreamer pipeline that ends in raw pictures in main memory; GStreamer's threads keep the newest one.
 
-    Raises CameraError with GStreamer's own message, at opening or while reading; also when the stream ends.
+    Raises with GStreamer's own message: ConfigError for a pipeline that cannot be or a part that is not installed;
+    CameraStateError, at opening or while reading, also when the stream ends.
     """
 
     live = True
@@ -42,22 +40,16 @@ class GStreamerCamera(Camera):
         super().__init__(name)
         self._sequence = -1
         self._offset: int | None = None
-        try:
-            self._pipeline: Pipeline | None = Pipeline(f"{pipeline} ! {ENDING}", SINK)
-        except CameraError as error:
-            raise CameraError(f"{name}: {error}; the pipeline is: {pipeline}") from error
+        self._pipeline: Pipeline | None = Pipeline(f"{pipeline} ! {ENDING}", SINK, name)
 
     def read(self, timeout_s: float) -> Frame | None:
         assert self._pipeline is not None, "read after close"
         end_s = time.monotonic() + timeout_s
-        try:
-            while sample := self._pipeline.pull(max(0.0, end_s - time.monotonic())):
-                self._count(sample)
-                if not sample.corrupted:
-                    return self._frame(sample, time.monotonic())
-                self.drops.flagged += 1
-        except CameraError as error:
-            raise CameraError(f"{self.name}: {error}") from error
+        while sample := self._pipeline.pull(max(0.0, end_s - time.monotonic())):
+            self._count(sample)
+            if not sample.corrupted:
+                return self._frame(sample, time.monotonic())
+            self.drops.flagged += 1
         raise CameraStallError(f"{self.name}: no frame for {timeout_s:g} s")
 
     def close(self) -> None:
@@ -76,27 +68,27 @@ class GStreamerCamera(Camera):
         try:
             image = picture(sample.data, format, width, height, *_strides(format, width))
         except ValueError as error:
-            raise CameraError(str(error)) from error
+            raise CameraStateError("failed", f"{self.name}: {error}") from error
         stamp_s = now_s if sample.time_s is None else plausible_stamp_s(sample.time_s, now_s)
         return Frame(image, self._sequence, stamp_s, format)
 
 
 def open_found(finder: DeviceFinder) -> GStreamerCamera:
-    """Open the pipeline of a profile in its first mode; `{device}` in it is looked for anew. Raises CameraError."""
+    """Open the pipeline of a profile in its first mode; `{device}` in it is looked for anew."""
     profile = finder.profile
     mode = profile.modes[0]
     values: dict[str, object] = {"width": mode.width, "height": mode.height, "fps": mode.fps}
     if "{device}" not in profile.pipeline:  # a CSI camera
         return GStreamerCamera(filled(profile.pipeline, values), profile.name)
     device = finder.find().path
+    notes = (*filter(None, [finder.note]), *apply_controls(device, profile.controls))
     camera = GStreamerCamera(filled(profile.pipeline, {**values, "device": device}), f"{profile.name} ({device})")
-    with closing(V4l2Device(device)) as controlled:
-        camera.notes = (*filter(None, [finder.note]), *apply_controls(controlled, profile.controls))
+    camera.notes = notes
     return camera
 
 
 def open_pipeline(pipeline: str) -> GStreamerCamera:
-    """Open what the user wrote after `gst:`. Raises CameraError."""
+    """Open what the user wrote after `gst:`."""
     return GStreamerCamera(pipeline, "gst")
 
 

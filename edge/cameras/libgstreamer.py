@@ -14,7 +14,8 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from edge.errors import CameraError
+from edge.cameras.base import CameraStateError
+from edge.errors import ConfigError
 from edge.frame import Image
 
 INSTALL = "sudo apt install gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good"
@@ -112,19 +113,23 @@ class Sample:
 class Pipeline:
     """A running GStreamer pipeline whose newest picture can be pulled; used by one thread.
 
-    description: as for gst-launch-1.0, ending in an `appsink` of the name `sink`.
-    Raises CameraError with GStreamer's own message.
+    description: as for gst-launch-1.0, ending in an `appsink` of the name `sink`. name: of the camera, for errors.
+    Raises with GStreamer's own message: ConfigError for a description that cannot be, CameraStateError (`failed`,
+    `ended`) when it does not start or breaks off.
     """
 
-    def __init__(self, description: str, sink: str) -> None:
+    def __init__(self, description: str, sink: str, name: str) -> None:
         self._gst = gst = _library()
+        self._name = name
         error = POINTER(_Error)()
         self._pipeline = gst.gst_parse_launch(description.encode(), byref(error))
         if error:  # also with a pipeline, of which a part is missing
             message = _taken(gst, error)
             if self._pipeline:
                 gst.gst_object_unref(self._pipeline)
-            raise CameraError(message)
+            raise ConfigError(
+                f"{name}: {message} (gst-inspect-1.0 lists what there is); the pipeline is: {description}"
+            )
         self._sink = gst.gst_bin_get_by_name(self._pipeline, sink.encode())
         self._bus = gst.gst_element_get_bus(self._pipeline)
         clock = gst.gst_system_clock_obtain()  # CLOCK_MONOTONIC, whatever clock an element would offer
@@ -132,17 +137,17 @@ class Pipeline:
         gst.gst_object_unref(clock)
         try:
             self._start()
-        except CameraError:
+        except CameraStateError:
             self.stop()
             raise
 
     def pull(self, timeout_s: float) -> Sample | None:
-        """The next picture, a new one; None if none comes in time. Raises CameraError for an error and for the end."""
+        """The next picture, a new one; None if none comes in time. Raises CameraStateError."""
         sample = self._gst.gst_app_sink_try_pull_sample(self._sink, int(timeout_s * 1e9))
         if not sample:
             self._raise_error()
             if self._gst.gst_app_sink_is_eos(self._sink):
-                raise CameraError("the stream ended")
+                raise CameraStateError("ended", f"{self._name}: the stream ended")
             return None
         try:
             return self._copy(sample)
@@ -161,7 +166,7 @@ class Pipeline:
             self._gst.gst_util_set_object_arg(self._sink, b"sync", b"true")
         if FAILURE in (paused, self._gst.gst_element_set_state(self._pipeline, STATE_PLAYING)):
             self._raise_error()
-            raise CameraError("the pipeline does not start, and GStreamer does not say why")
+            raise CameraStateError("failed", f"{self._name}: does not start, and GStreamer does not say why")
 
     def _raise_error(self) -> None:
         gst = self._gst
@@ -173,9 +178,8 @@ class Pipeline:
         cause = (ctypes.string_at(details.value) if details.value else b"").decode(errors="replace").splitlines()
         gst.g_free(details)
         gst.gst_mini_object_unref(message)
-        raise CameraError(
-            " ".join([_taken(gst, error), *cause[1:]])
-        )  # the first line is a place in GStreamer's sources
+        text = " ".join([_taken(gst, error), *cause[1:]])  # the first line is a place in GStreamer's sources
+        raise CameraStateError("failed", f"{self._name}: {text}")
 
     def _copy(self, sample: int) -> Sample:
         gst, width, height = self._gst, c_int(), c_int()
@@ -186,7 +190,8 @@ class Pipeline:
         buffer = _Buffer.from_address(pointer)
         mapped = _Map()
         if not gst.gst_buffer_map(pointer, byref(mapped), MAP_READ):
-            raise CameraError("a picture's memory cannot be mapped; end the pipeline in main memory (nvvidconv)")
+            message = "a picture's memory cannot be mapped; end the pipeline in main memory (nvvidconv)"
+            raise CameraStateError("failed", f"{self._name}: {message}")
         data = np.empty(mapped.size, np.uint8)
         ctypes.memmove(data.ctypes.data, mapped.data, mapped.size)
         gst.gst_buffer_unmap(pointer, byref(mapped))
@@ -208,19 +213,19 @@ class Pipeline:
 
 @cache
 def _library() -> SimpleNamespace:
-    """The functions as attributes, GStreamer ready for use. Raises CameraError."""
+    """The functions as attributes, GStreamer ready for use. Raises ConfigError."""
     gst = SimpleNamespace()
     try:
         libraries = {key: ctypes.CDLL(name) for key, name in LIBRARIES.items()}
     except OSError as error:
-        raise CameraError(f"GStreamer is not installed ({error}); install it: {INSTALL}") from error
+        raise ConfigError(f"GStreamer is not installed ({error}); install it: {INSTALL}") from error
     for name, (library, result, arguments) in FUNCTIONS.items():
         function = getattr(libraries[library], name)
         function.restype, function.argtypes = result, arguments
         setattr(gst, name, function)
     problem = POINTER(_Error)()
     if not gst.gst_init_check(None, None, byref(problem)):
-        raise CameraError(f"GStreamer does not start: {_taken(gst, problem)}")
+        raise ConfigError(f"GStreamer does not start: {_taken(gst, problem)}")
     return gst
 
 

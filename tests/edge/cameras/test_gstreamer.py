@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from edge.cameras import libgstreamer, open_camera
-from edge.cameras.base import Camera, CameraSource, CameraStallError
+from edge.cameras.base import Camera, CameraSource, CameraStallError, CameraStateError
 from edge.cameras.devices import DeviceFinder
 from edge.cameras.gstreamer import FORMATS, filled, open_found
 from edge.cameras.held import HeldCamera
-from edge.errors import CameraError
+from edge.errors import CameraError, ConfigError, EdgeError
 from edge.frame import Frame, Image
 from edge.messages import Event
 from edge.profiles import CameraProfile, Mode, camera_profiles
@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[3]
 def gstreamer() -> None:
     try:
         open_camera("gst:videotestsrc num-buffers=1 ! jpegenc ! jpegdec").close()
-    except CameraError as error:
+    except ConfigError as error:
         pytest.skip(f"{error}: make test-gstreamer")
 
 
@@ -114,19 +114,20 @@ def test_a_size_that_changes_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pipeline", "message"),
+    ("pipeline", "kind", "message"),
     [
-        ("nosuchsrc", 'no element "nosuchsrc"'),
-        ("videotestsrc !", "syntax error|unexpected|could not|no sink"),
-        ("videotestsrc ! audio/x-raw", "could not link"),
-        ("v4l2src device=/dev/video987", "Cannot identify device '/dev/video987'.*No such file or directory"),
-        ("filesrc location=/nonexistent ! jpegdec", "Resource not found.*nonexistent|Could not open file"),
+        ("nosuchsrc", ConfigError, 'no element "nosuchsrc".*the pipeline is: nosuchsrc !'),
+        ("videotestsrc ! ! jpegenc", ConfigError, "syntax error"),
+        ("videotestsrc ! audio/x-raw", ConfigError, "could not link"),
+        ("v4l2src device=/dev/video987", CameraStateError, "Cannot identify device.*No such file or directory"),
+        ("filesrc location=/nonexistent ! jpegdec", CameraStateError, "/nonexistent"),
     ],
 )
-def test_a_pipeline_that_does_not_start_says_what_gstreamer_says(pipeline: str, message: str) -> None:
-    with pytest.raises(CameraError, match=message) as raised:
+def test_a_pipeline_that_does_not_start_says_what_gstreamer_says(
+    pipeline: str, kind: type[EdgeError], message: str
+) -> None:
+    with pytest.raises(kind, match=f"gst: .*{message}"):
         open_camera(f"gst:{pipeline}")
-    assert pipeline in str(raised.value)
 
 
 def test_an_error_while_it_runs_is_gstreamers_own() -> None:
@@ -183,7 +184,7 @@ def test_a_profile_is_opened_in_its_first_mode() -> None:
 
 
 def test_a_profile_of_a_jetson_says_here_what_is_missing() -> None:
-    with pytest.raises(CameraError, match='imx462_csi: no element "nvarguscamerasrc"'):
+    with pytest.raises(ConfigError, match='imx462_csi: no element "nvarguscamerasrc"'):
         open_found(DeviceFinder(camera_profiles()["imx462_csi"]))
 
 
@@ -196,6 +197,6 @@ def test_braces_of_gstreamer_stay() -> None:
 def test_without_gstreamer_it_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(libgstreamer.LIBRARIES, "gstapp", "libgstapp-nowhere.so.0")
     libgstreamer._library.cache_clear()
-    with pytest.raises(CameraError, match=r"GStreamer is not installed .*sudo apt install gstreamer1\.0-tools"):
+    with pytest.raises(ConfigError, match=r"GStreamer is not installed .*sudo apt install gstreamer1\.0-tools"):
         open_camera("gst:videotestsrc")
     libgstreamer._library.cache_clear()
