@@ -51,20 +51,15 @@ def areas(config: Config) -> Mapping[str, Callable[[], Iterator[Finding]]]:
         found: Iterator[Finding] = import_module(f"edge.doctor.{module}").check(*arguments)
         return found
 
-    def bundle_path() -> Path:
-        from edge.bundle import default_bundle_path
-        from edge.store import BundleStore
-
-        if config.bundle:
-            return Path(config.bundle)
-        return (config.store and BundleStore(Path(config.store)).current()) or default_bundle_path()
+    def bundle() -> Path:
+        return import_module("edge.renewal").bundle_path(config.bundle, config.store)  # type: ignore[no-any-return]
 
     return {
         "system": lambda: check("system", ROOT),
         "board": lambda: check("board", ROOT),
         "engine": lambda: check("engine"),
-        "model": lambda: check("model", bundle_path(), threads()),
-        "camera": lambda: check("cameras", config.camera, ROOT, _interval_ms(bundle_path())),
+        "model": lambda: check("model", bundle(), threads(), config.engine),
+        "camera": lambda: check("cameras", config.camera, ROOT, _interval_ms(bundle())),
     }
 
 

@@ -6,38 +6,42 @@ import platform
 import warnings
 from collections import Counter
 from collections.abc import Iterator
-from importlib import import_module, metadata
+from importlib import import_module
 
 from edge import __version__
 from edge.doctor.findings import Finding, error, ok, warning
 
 AREA = "engine"
 REINSTALL = "pip install --force-reinstall ellar-edge"
-NEEDED = {"numpy": "numpy", "cv2": "opencv-python-headless", "onnxruntime": "onnxruntime", "yaml": "pyyaml"}
-OPTIONAL = ("openvino", "tensorrt", "picamera2")
+LIBRARIES = {"numpy": "numpy", "cv2": "opencv-python-headless", "yaml": "pyyaml"}  # the package of each module
 
 
 def check() -> Iterator[Finding]:
     """What is installed, and whether it loads."""
     yield ok(AREA, "ellar-edge", f"{__version__} on Python {platform.python_version()}")
-    for module, package in NEEDED.items():
+    for module, package in LIBRARIES.items():
         yield check_library(module, package)
-    for package in OPTIONAL:
-        if version := _version(package):
-            yield ok(AREA, package, version)
+    yield from check_engines()
     yield check_core()
 
 
 def check_library(module: str, package: str) -> Finding:
     """That a library is there and made for this machine: a wheel for another one fails only when it is loaded."""
     try:
-        import_module(
-            "edge.engines" if module == "onnxruntime" else "edge"
-        )  # what must stand before an engine's import
         found = import_module(module)
     except Exception as problem:  # a library may raise anything while it is loaded
         return error(AREA, package, f"does not load: {problem}", f"pip install --force-reinstall {package}")
-    return ok(AREA, package, _version(package) or getattr(found, "__version__", "version unknown"))
+    return ok(AREA, package, str(getattr(found, "__version__", "loads")))
+
+
+def check_engines() -> Iterator[Finding]:
+    """The engines that are installed; without the default one nothing runs."""
+    from edge.engines.catalogue import ENGINES  # needs what was looked at above
+
+    yield check_library("onnxruntime", "onnxruntime")
+    for name, engine in ENGINES.items():
+        if name != "onnxruntime" and (version := engine.version()):
+            yield ok(AREA, name, f"{version}; edge-run --engine auto measures whether it is faster")
 
 
 def check_core() -> Finding:
@@ -51,10 +55,3 @@ def check_core() -> Finding:
         repair = f"install a C compiler (sudo apt install gcc python3-dev), then {REINSTALL}"
         return warning(AREA, "C core", "missing; NumPy is several times slower", repair)
     return ok(AREA, "C core", found)
-
-
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return ""

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundle import Bundle
 from edge.doctor import engine, model
 
 
 def test_a_good_bundle(tiny_bundle: Path) -> None:
-    whole, quick = model.check(tiny_bundle, threads=1)
+    whole, quick = model.check(tiny_bundle, threads=1, engine=None)
     assert (whole.level, quick.level) == ("ok", "ok")
     assert "tiny (float32), verified" in whole.found
+    assert "in onnxruntime" in quick.found
     assert "the next one comes after 66.6667 ms" in quick.found
 
 
@@ -23,17 +23,15 @@ def test_a_changed_file_is_found(tiny_bundle: Path, tmp_path: Path) -> None:
     with (bundle / "gate.npz").open("r+b") as file:
         file.seek(100)
         file.write(b"!")
-    (finding,) = model.check(bundle, threads=1)
+    (finding,) = model.check(bundle, threads=1, engine=None)
     assert finding.level == "error"
     assert "gate.npz" in finding.found
     assert finding.repair
 
 
-def test_a_tick_that_takes_too_long(loaded_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(model, "self_test", lambda bundle, make: 40.0)
-    assert model.check_speed(loaded_bundle, 1).level == "warning"
-    monkeypatch.setattr(model, "self_test", lambda bundle, make: 20.0)
-    assert model.check_speed(loaded_bundle, 1).level == "ok"
+@pytest.mark.parametrize(("tick_ms", "level"), [(40.0, "warning"), (20.0, "ok")])
+def test_a_tick_that_leaves_little_room(tick_ms: float, level: str) -> None:
+    assert model.judge_tick(tick_ms, 66.7, "onnxruntime 1").level == level
 
 
 def test_every_library_is_named_with_its_version() -> None:
