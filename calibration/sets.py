@@ -13,8 +13,8 @@ from calibration.published import LIGHTS, PUBLISHED, Published, open_published
 from calibration.roots import data_root as find_data_root
 from calibration.synthetic.motions import SIX, TWELVE
 from calibration.synthetic.relight import open_relit
+from calibration.synthetic.splits import NOBODY_SPLITS, open_nobody, open_synthetic
 from calibration.synthetic.splits import SPLITS as SYNTHETIC_SPLITS
-from calibration.synthetic.splits import open_synthetic
 from edge.errors import UsageError
 
 __all__ = ["Clip", "ClipSet", "NamedSet", "named_sets", "open_set", "public_name"]
@@ -33,12 +33,16 @@ def _folder(name: str, _: Path | None) -> ClipSet:
     return open_folder(name, Path(name.partition(":")[2]))
 
 
-def _relit(name: str, _: Path | None) -> ClipSet:
-    return open_relit(name, Path(name.partition(":")[2]))
+def _relit(moving: bool) -> Callable[[str, Path | None], ClipSet]:
+    return lambda name, _: open_relit(name, Path(name.partition(":")[2]), moving)
 
 
 def _synthetic(split: str, labels: tuple[str, ...]) -> Callable[[str, Path | None], ClipSet]:
     return lambda name, _: open_synthetic(name, split, labels)
+
+
+def _nobody(split: str) -> Callable[[str, Path | None], ClipSet]:
+    return lambda name, _: open_nobody(name, split)
 
 
 def _published(published: Published, split: str, light: str | None = None) -> NamedSet:
@@ -63,7 +67,12 @@ def named_sets() -> tuple[NamedSet, ...]:
             NamedSet(f"synthetic12_{split}", f"nothing: {count} rendered clips, 12 actions", _synthetic(split, TWELVE))
             for split, count in SYNTHETIC_SPLITS.items()
         ),
-        NamedSet("relit:DIR", "DIR/labels.csv (file,class,actor) and depth recordings of people, .npz", _relit),
+        *(
+            NamedSet(f"synthetic_nobody_{split}", f"nothing: {count} rendered clips without a person", _nobody(split))
+            for split, count in NOBODY_SPLITS.items()
+        ),
+        NamedSet("relit:DIR", "DIR/labels.csv (file,class,actor) and depth recordings of people, .npz", _relit(False)),
+        NamedSet("relit_moving:DIR", "the same, before the camera of a robot that turns and shakes", _relit(True)),
         NamedSet(
             "folder:DIR", "DIR/labels.csv (file,class[,actor,camera,light,location]) or DIR/<class>/*.mp4", _folder
         ),

@@ -171,12 +171,18 @@ def store_tensors(
     cache: Path,
     workers: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    damaged: Callable[[Clip, EdgeError], None] | None = None,
 ) -> StoredTensors:
-    """As `load_tensors`, but only the cache holds them: for sets larger than memory. Raises DataError, WorkerError."""
-    for done, _ in enumerate(stream_tensors(clips, geometry, cache, workers), start=1):
+    """As `load_tensors`, but only the cache holds them: for sets larger than memory. Raises DataError, WorkerError.
+
+    damaged: as in `stream_tensors`; such a clip is left out.
+    """
+    decoded = []
+    for clip, _ in stream_tensors(clips, geometry, cache, workers, damaged):
+        decoded.append(clip)
         if progress is not None:
-            progress(done, len(clips))
-    return StoredTensors([_stored(clip, geometry, cache) for clip in clips])
+            progress(len(decoded), len(clips))
+    return StoredTensors([_stored(clip, geometry, cache) for clip in decoded])
 
 
 def load_tensors(

@@ -16,13 +16,15 @@ CLAHE_LIMIT, CLAHE_TILES = 2.0, (8, 8)
 @dataclass(frozen=True)
 class Variant:
     """gamma: fixed, or None for the gate's choice. head: the gamma whose head answers always, or None for the chosen
-    gamma's own. prepare: what is done to the camera's picture first.
+    gamma's own. prepare: what is done to the camera's picture first. engine: one of `edge.engines.catalogue`, or None
+    for onnxruntime with `student.onnx`.
     """
 
     name: str = ""
     gamma: float | None = None
     head: float | None = None
     prepare: Callable[[Image], Image] | None = None
+    engine: str | None = None
 
 
 def baselines(gammas: Sequence[float]) -> list[Variant]:

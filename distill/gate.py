@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from distill.loop import REPORT_EVERY, Run
 from distill.recipe import Recipe
-from distill.sources import Source
+from distill.sources import NOBODY, Source
 from distill.student import Student
 from edge.gate import LEAK
 
@@ -59,6 +59,7 @@ def train_gate(student: Student, recipe: Recipe, sources: Sequence[Source], run:
     The expectation replaces the paper's hard choice in training, because its gradient reaches every gamma.
     """
     torch.manual_seed(recipe.seed)
+    sources = [source for source in sources if NOBODY not in source.labels]
     questions = [_questions(student, source, recipe) for source in sources]
     rng = np.random.default_rng([recipe.seed, 3])
     shares = np.array([source.share for source in sources]) / sum(source.share for source in sources)

@@ -10,7 +10,7 @@ from torch.nn import functional
 from distill.loop import Losses
 from distill.losses import consistency_loss, distillation_loss, maximum_mean_discrepancy
 from distill.recipe import Recipe, ScheduleConfig
-from distill.sources import Batch
+from distill.sources import NOBODY, Batch
 from distill.student import Student
 from distill.wiid import Consistency, RegionErasing, target_map
 
@@ -80,11 +80,17 @@ class Encoder(nn.Module):
 
 def classification_loss(scored: Tensor, labels: Tensor, schedule: ScheduleConfig) -> Tensor:
     """Cross entropy of the clip's mean logits, plus a share of that of every tick; scored [B,T,classes]."""
-    smoothing = schedule.label_smoothing
-    clip = functional.cross_entropy(scored.mean(1), labels, label_smoothing=smoothing)
+    smoothing, classes = schedule.label_smoothing, scored.shape[2]
+    clip = functional.cross_entropy(scored.mean(1), wanted(labels, classes, smoothing))
     each = labels.repeat_interleave(scored.shape[1])
-    tick = functional.cross_entropy(scored.flatten(0, 1), each, label_smoothing=2 * smoothing)
+    tick = functional.cross_entropy(scored.flatten(0, 1), wanted(each, classes, 2 * smoothing))
     return clip + schedule.tick_weight * tick
+
+
+def wanted(labels: Tensor, classes: int, smoothing: float) -> Tensor:
+    """What the softmax should be, float32 [B,classes]: the label, smoothed; of nobody, every action alike."""
+    somebody = functional.one_hot(labels.clamp(min=0), classes) * (1 - smoothing) + smoothing / classes
+    return torch.where((labels == NOBODY).unsqueeze(1), 1 / classes, somebody)
 
 
 def targets_of(x: Tensor) -> Tensor:

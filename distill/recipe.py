@@ -21,7 +21,8 @@ class SourceConfig:
     """A set of clips to learn from.
 
     set: as `calibration list` names it; `{data}` stands for the --data-root directory. share: of every batch.
-    pretrain: learn from it before the others are added.
+    pretrain: learn from it before the others are added. nobody: its clips show no person; the student learns to be
+    undecided about them (outlier exposure, Hendrycks et al., ICLR 2019), so that the device abstains.
     """
 
     set: str
@@ -29,6 +30,7 @@ class SourceConfig:
     licence: str
     limit: int | None = None
     pretrain: bool = False
+    nobody: bool = False
 
     def open(self, data_root: Path | None) -> ClipSet:
         """The clips. Raises ConfigError where the set needs a data root and none is given."""

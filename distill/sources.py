@@ -28,12 +28,13 @@ class Lesson(NamedTuple):
     features: Tensor
 
 
+NOBODY = -1  # the label of a clip without a person
 Teach = Callable[[Clip], Lesson]
 
 
 @dataclass(frozen=True)
 class Source:
-    """One set in memory. labels: index into the recipe's labels. share: of a batch.
+    """One set in memory. labels: index into the recipe's labels, NOBODY without a person. share: of a batch.
 
     lessons: what a teacher says of every clip, None without a teacher.
     """
@@ -74,7 +75,8 @@ def load_sources(
     """Decode or render every source of the recipe; `teach` asks the teacher. Raises ConfigError, DataError."""
     sources = []
     for config in recipe.sources:
-        clip_set = _known(config.open(data_root), recipe.labels)
+        clip_set = config.open(data_root)
+        clip_set = clip_set if config.nobody else _known(clip_set, recipe.labels)
         report = None if progress is None else (lambda done, of, name=config.set: progress(name, done, of))
         tensors = store_tensors(clip_set.clips, recipe.geometry, cache, workers, report)
         usable = [i for i in range(len(tensors)) if tensors.ticks(i) > recipe.schedule.warm_up]
@@ -85,11 +87,13 @@ def load_sources(
             Source(
                 names=tuple(clip_set.clips[i].name for i in usable),
                 clips=tensors.only(usable),
-                labels=tuple(index[clip_set.labels[clip_set.clips[i].label]] for i in usable),
+                labels=tuple(
+                    NOBODY if config.nobody else index[clip_set.labels[clip_set.clips[i].label]] for i in usable
+                ),
                 actors=tuple(clip_set.clips[i].actor for i in usable),
                 share=config.share,
                 pretrain=config.pretrain,
-                lessons=None if teach is None else tuple(teach(clip_set.clips[i]) for i in usable),
+                lessons=None if teach is None or config.nobody else tuple(teach(clip_set.clips[i]) for i in usable),
             )
         )
     return sources

@@ -76,15 +76,18 @@ def render(seed: Sequence[int], person: Sequence[int], action: str, camera: str,
     return record(rng, painting.frames(timing.per_frame), timing.fps, camera, light)
 
 
-def record(rng: Rng, lights: Iterator[F32], fps: float, camera: str, light: str) -> Iterator[Frame]:
+def record(
+    rng: Rng, lights: Iterator[F32], fps: float, camera: str, light: str, *, live: bool = False
+) -> Iterator[Frame]:
     """Shoot linear light, frame after frame, and pass it through the camera's stream or a recorder's codec.
 
-    lights: float32 [240,320,3] BGR each; the exposure is set on the first, for a mean from the camera's range.
+    lights: float32 [240,320,3] BGR each; the exposure is set on the first, for a mean from the camera's range. live: as
+    a robot gets it from its own camera, never through a recorder's inter-frame codec.
     """
     sensor = SENSORS[camera]
     low, high = sensor.mean_luma[light]
     target = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-    coded = rng.random() < INTER_CODED_SHARE[light]
+    coded = rng.random() < INTER_CODED_SHARE[light] and not live
     recorder: Recorder = InterCoder(rng.uniform(*INTER_CODED_STEP[light])) if coded else jpeg(sensor.jpeg_quality)
     first = next(lights)
     dark = DarkCamera(sensor, exposure_for(first[::4, ::4], sensor, target), rng)
@@ -141,6 +144,22 @@ def camera_motion(rng: Rng, times: F64, target: F64, follow: bool) -> I64:
         window = max(3, int(min(len(times) * rng.uniform(0.1, 0.4), 1.4 / (times[-1] - times[0]) * len(times))))
         smooth = np.stack([_smoothed(away[:, i], window) for i in range(2)], axis=1)
         shift -= smooth * np.array([rng.uniform(0.7 if follow else 0.3, 1.05), rng.uniform(0, 0.8)])
+    limit = OVERSAMPLING * np.array([1.5 * WIDTH, 0.8 * HEIGHT])
+    return np.rint(np.clip(shift, -limit, limit)).astype(np.int64)
+
+
+def robot_motion(rng: Rng, times: F64) -> I64:
+    """Shift of the picture [S,2] in oversampled pixels before a robot's camera: it turns, drives and shakes.
+
+    Turns of up to 40 degrees per second that begin and end at any time; the shaking of wheels on a floor.
+    """
+    shift = np.zeros((len(times), 2))
+    degree = OVERSAMPLING * WIDTH / 60
+    turning = rng.uniform(-40, 40) * degree
+    start, stop = np.sort(rng.uniform(times[0] - 1, times[-1] + 1, 2))
+    shift[:, 0] += turning * (np.clip(times, start, stop) - np.clip(0.5 * (times[0] + times[-1]), start, stop))
+    shake = OVERSAMPLING * np.exp(rng.uniform(np.log(0.2), np.log(2)))
+    shift += np.stack([wander(rng, times, 0.5 * shake, 3.0), wander(rng, times, shake, 7.0)], axis=1)
     limit = OVERSAMPLING * np.array([1.5 * WIDTH, 0.8 * HEIGHT])
     return np.rint(np.clip(shift, -limit, limit)).astype(np.int64)
 

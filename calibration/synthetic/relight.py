@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from calibration import folder, video
 from calibration.clips import Clip, ClipSet
-from calibration.synthetic.clip import camera_motion, record
+from calibration.synthetic.clip import record, robot_motion
 from calibration.synthetic.dark_camera import CAMERAS, LIGHTS, identity_of
 from calibration.synthetic.scene import HEIGHT, OVERSAMPLING, WIDTH, Lighting, View, background, colour, decode
 from edge.errors import DataError
@@ -26,7 +26,7 @@ from edge.frame import Frame
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator
-REVISION = 1
+REVISION = 2
 RECORDED_FPS = 30.0
 FOCAL_SHARE = 0.92  # focal length of the depth camera (Kinect, 57 degrees) by its picture's width
 # Bones between Kinect's joints, and what covers them.
@@ -54,8 +54,11 @@ class Recording:
     pitch_m: float
 
 
-def open_relit(name: str, root: Path) -> ClipSet:
-    """`relit:DIR`: every recording under both lights, with every camera. Raises DataError."""
+def open_relit(name: str, root: Path, moving: bool = False) -> ClipSet:
+    """`relit:DIR`: every recording under both lights, with every camera, which stands still or moves with a robot.
+
+    Raises DataError.
+    """
     listing = root / "labels.csv"
     if not listing.is_file():
         raise DataError(f"{name}: {listing} is missing; DIR needs labels.csv (file,class,actor) and the .npz it lists")
@@ -69,8 +72,8 @@ def open_relit(name: str, root: Path) -> ClipSet:
                 Clip(
                     name=f"{path.stem}_{light}_{camera}",
                     label=labels.index(row["class"]),
-                    source=partial(render, path, (3, index, variant), camera, light),
-                    made_by=f"relit {REVISION} {index} {light} {identity_of(camera)}",
+                    source=partial(render, path, (3, index, variant), camera, light, moving),
+                    made_by=f"relit {REVISION} {index} {light} {identity_of(camera)} {'moving' if moving else 'still'}",
                     file=video.existing(path),
                     actor=row.get("actor") or None,
                     camera=camera,
@@ -98,23 +101,23 @@ def load(path: Path) -> Recording:
     return Recording(depth_m, np.stack([column, row], axis=-1).astype(np.float32), pitch_m)
 
 
-def render(path: Path, seed: Sequence[int], camera: str, light: str) -> Iterator[Frame]:
+def render(path: Path, seed: Sequence[int], camera: str, light: str, moving: bool) -> Iterator[Frame]:
     """Frames of a relit recording: 320x240, at 15 or 30 fps; a pure function of the file and the seed."""
     rng = np.random.default_rng(list(seed))
     recording = load(path)
     step = 2 if rng.random() < 0.7 else 1
-    yield from record(rng, _lights(rng, recording, step), RECORDED_FPS / step, camera, light)
+    yield from record(rng, _lights(rng, recording, step, moving), RECORDED_FPS / step, camera, light, live=True)
 
 
-def _lights(rng: Rng, recording: Recording, step: int) -> Iterator[F32]:
+def _lights(rng: Rng, recording: Recording, step: int, moving: bool) -> Iterator[F32]:
     """Linear light [HEIGHT,WIDTH,3], every `step` recorded frames averaged into one (a long shutter)."""
     count = len(recording.depth_m) // step
     h, w = recording.depth_m.shape[1:]
     scale = rng.uniform(0.35, 1.6) * HEIGHT / h
     centre = np.array([np.clip(rng.normal(0.5, 0.2), 0.1, 0.9) * WIDTH, rng.uniform(0.45, 0.65) * HEIGHT])
     centre[1] += max(0.0, 0.4 * (scale * h - HEIGHT))  # what is larger than the picture loses its legs, not its head
-    target = np.tile(centre * OVERSAMPLING, (count, 1))
-    shift = camera_motion(rng, np.arange(count) * step / RECORDED_FPS, target, follow=False)
+    times = np.arange(count) * step / RECORDED_FPS
+    shift = robot_motion(rng, times) if moving else np.zeros((count, 2), np.int64)
     backdrop, origin = background(rng, View(1.4, rng.uniform(-0.1, 0.3), WIDTH, shift))
     shader = _Shader(rng, recording, mirrored=rng.random() < 0.5)
     for t in range(count):

@@ -7,13 +7,17 @@ from functools import partial
 import numpy as np
 
 from calibration.clips import Clip, ClipSet
+from calibration.synthetic import nobody
 from calibration.synthetic.clip import ELL_SHARE, render
-from calibration.synthetic.dark_camera import CAMERAS, identity_of
+from calibration.synthetic.dark_camera import CAMERAS, LIGHTS, identity_of
 
 # Raise it when the renderer's pictures change: caches of clips are keyed by it.
 REVISION = 6
 SPLITS = {"train": 2400, "val": 240, "test": 240}
 PEOPLE = {"train": 80, "val": 16, "test": 16}
+NOBODY = "nobody"
+NOBODY_REVISION = 1
+NOBODY_SPLITS = {"train": 400, "val": 120, "test": 120}
 
 
 def open_synthetic(name: str, split: str, labels: tuple[str, ...]) -> ClipSet:
@@ -35,6 +39,25 @@ def _clip(name: str, split: str, labels: tuple[str, ...], index: int) -> Clip:
         source=partial(render, seed, (2, number, person), action, camera, light),
         made_by=f"synthetic {REVISION} {seed} {person} {action} {identity_of(camera)} {light}",
         actor=f"{split}_{person:02d}",
+        camera=camera,
+        light=light,
+    )
+
+
+def open_nobody(name: str, split: str) -> ClipSet:
+    """Clips without a person, under the one label `nobody`."""
+    return ClipSet(name, (NOBODY,), [_empty_clip(name, split, i) for i in range(NOBODY_SPLITS[split])])
+
+
+def _empty_clip(name: str, split: str, index: int) -> Clip:
+    seed = (4, tuple(NOBODY_SPLITS).index(split), index)
+    rng = np.random.default_rng(seed)
+    camera, light = str(rng.choice(CAMERAS)), str(rng.choice(LIGHTS))
+    return Clip(
+        name=f"{name}/{index:05d}",
+        label=0,
+        source=partial(nobody.render, seed, camera, light),
+        made_by=f"nobody {NOBODY_REVISION} {seed} {identity_of(camera)} {light}",
         camera=camera,
         light=light,
     )
