@@ -12,7 +12,8 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 
 from calibration import html_report
 from calibration.clips import Clip, ClipSet
+from calibration.parallel import WorkerError, in_order
 from calibration.protocols import PROTOCOLS, check_protocol
 from calibration.report import (
     Progress,
@@ -104,30 +106,31 @@ def contend(
     progress: Progress | None = None,
     processes: Team | None = None,
     skip_damaged: bool = False,
+    workers: int = 1,
 ) -> list[Evaluation]:
     """Every bundle in its variant over every clip, decoded once for all; one evaluation each, in their order.
 
     whole_clip: the gate sees the clip's statistics first and chooses one gamma for all of it; otherwise it chooses tick
     by tick, as on the device. processes: who shares the clips (calibration/shards.py); all get all results.
-    skip_damaged: a clip that cannot be decoded is left out and named, if there is another. Raises as `evaluate`.
+    skip_damaged: a clip that cannot be decoded is left out and named, if there is another. workers: processes of this
+    machine that share this process's clips; results do not depend on it. Raises as `evaluate`.
     """
     processes = processes or Team()
     manifest = contestants[0][0].manifest
     if any((b.manifest.labels, b.manifest.cadence) != (manifest.labels, manifest.cadence) for b, _ in contestants):
         raise UsageError("the bundles differ in labels or cadence; compare bundles that were made from one another")
     known, unknown = known_clips(clips, manifest.labels)
-    runners = [_Runner(bundle, variant, threads, whole_clip) for bundle, variant in contestants]
     mine = processes.share(known)
     answers: list[dict[str, Any]] = []
-    for done, (clip, label) in enumerate(mine, 1):
+    for future in _futures(_Contest(contestants, threads, whole_clip), mine, workers):
         try:
-            answers.append({"runs": _run(runners, clip, label, _cadence(manifest.cadence))})
-        except DataError as error:
+            answers.append({"runs": future.result()})
+        except (DataError, WorkerError) as error:
             if not skip_damaged:
                 raise
             answers.append({"damage": str(error)})
         if progress is not None:
-            progress(done, len(mine))
+            progress(len(answers), len(mine))
     everything = list(zip(known, processes.gather(answers), strict=True))
     damaged = {clip.name: answer["damage"] for (clip, _), answer in everything if "damage" in answer}
     if len(damaged) == len(known):
@@ -176,7 +179,9 @@ class _Runner:
         self._whole_clip = whole_clip
         # For whole clips the gamma is known before the first tick, and one recogniser per gamma keeps it.
         chosen = gammas if self._gate is not None else (variant.gamma,)
-        self._recognisers = [Recogniser(bundle, threads=threads, gamma=gamma) for gamma in chosen]
+        self._recognisers = [
+            Recogniser(bundle, threads=threads, gamma=gamma, engine=variant.engine) for gamma in chosen
+        ]
         self._recogniser = self._recognisers[0]
         self._smoother = Smoother(
             len(manifest.labels), smoothing.window_ms, smoothing.minimum_confidence, smoothing.warm_up_ms
@@ -237,6 +242,34 @@ class _Runner:
         spread = np.linspace(0, len(seen) - 1, gate.window).round().astype(int)
         features = [value for i in spread for value in (seen[i].mean, seen[i].std, seen[i].entropy)]
         return int(np.argmax(gate.scores(np.asarray(features, np.float32))))
+
+
+class _Contest:
+    """All contestants over one clip; travels between processes, and makes its runners where it works."""
+
+    def __init__(self, contestants: Sequence[tuple[Bundle, Variant]], threads: int, whole_clip: bool) -> None:
+        self._contestants, self._options = contestants, (threads, whole_clip)
+        self._runners: list[_Runner] = []
+
+    def __call__(self, labelled: tuple[Clip, int]) -> list[dict[str, Any]]:
+        if not self._runners:
+            self._runners = [_Runner(bundle, variant, *self._options) for bundle, variant in self._contestants]
+        clip, label = labelled
+        return _run(self._runners, clip, label, _cadence(self._contestants[0][0].manifest.cadence))
+
+
+def _futures(contest: _Contest, labelled: Sequence[tuple[Clip, int]], workers: int) -> Iterator[Future[Any]]:
+    """What the contest makes of every clip, in order, in this process or in several others."""
+    if workers > 1:
+        yield from (future for _, future in in_order(contest, labelled, workers))
+        return
+    for item in labelled:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(contest(item))
+        except DataError as error:
+            future.set_exception(error)
+        yield future
 
 
 def _run(runners: Sequence[_Runner], clip: Clip, label: int, cadence: Cadence) -> list[dict[str, Any]]:
