@@ -32,12 +32,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if form := arguments.pop("list_cameras"):
             return _list_cameras(form)
-        print_config, prepare, path = (arguments.pop(name) for name in ("print_config", "prepare", "config"))
+        print_config, prepare, test, path = map(arguments.pop, ("print_config", "prepare", "self_test", "config"))
         settings = _settings(path, arguments)
         if print_config:
             print(settings.to_yaml(), end="")
             return EXIT_STOPPED
-        return _prepare(settings.config) if prepare else _run(settings.config)
+        run = _prepare if prepare else _self_test if test else _run
+        return run(settings.config)
     except EdgeError as error:
         print(f"edge-run: {error}", file=sys.stderr)
         return error.exit_code
@@ -65,6 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--max-frames", metavar="N", type=int, help="stop after N frames of the camera")
     add("--duration", metavar="S", type=float, help="stop after S seconds of running")
     add("--list-cameras", nargs="?", const="text", choices=("text", "json"), help="print the cameras here; do not run")
+    add(
+        "--self-test",
+        action="store_true",
+        help="recognise a part of the demo and say how long a tick takes; do not run",
+    )
     add("--print-config", action="store_true", help="print the configuration and where each value is from; do not run")
     add(
         "--prepare",
@@ -96,6 +102,21 @@ def _prepare(config: Config) -> int:
     for event in events:
         say(event.message)
     say(f"ready: {student.engine}")
+    return EXIT_STOPPED
+
+
+def _self_test(config: Config) -> int:
+    """Would this configuration work here?"""
+    _calm_libraries()
+    from edge.bundle import Bundle
+    from edge.recogniser import Recogniser
+    from edge.renewal import bundle_path
+    from edge.selftest import self_test
+
+    bundle = Bundle.load(bundle_path(config.bundle, config.store))
+    say = partial(print, file=sys.stderr, flush=True)
+    make = partial(Recogniser, threads=config.threads or 1, gamma=config.gamma, engine=config.engine, say=say)
+    print(f"{bundle.manifest.name}: self-test passed, a tick takes {self_test(bundle, make):.2f} ms")
     return EXIT_STOPPED
 
 

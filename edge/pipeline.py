@@ -59,8 +59,7 @@ class Pipeline:
         self._record = RunRecord()
         self._gamma: float | None = None
         self._first_s = 0.0
-        say = partial(Event, "engine")
-        self._serve(bundle, make(bundle, timer=self._timer, say=lambda text: self.report(say(text))))
+        self._serve(bundle, make(bundle, timer=self._timer, say=lambda text: self.report(Event("engine", text))))
 
     def run(
         self,

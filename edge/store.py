@@ -5,8 +5,8 @@ versions/000007-3f9a.../   or versions/000007-3f9a....tar
 current -> versions/000007-3f9a...
 ```
 
-`current` is the only pointer, and renaming it is the only step that matters. What is newer than `current` never became
-it, the nearest older one is the previous one; everything else is rubbish that the next update removes.
+`current` is the only pointer, and renaming it is the only step that matters. The nearest older version is the previous
+one; what is newer was never current or was rolled back, and the next update removes it.
 """
 
 from __future__ import annotations
@@ -85,12 +85,15 @@ class BundleStore:
         _sync(self._versions)
         return target
 
-    def switch(self, version: Path) -> None:
-        """Make a version of this store the current one, in one step that a loss of power does not undo halfway."""
-        staging = self.root / ".current"
-        staging.unlink(missing_ok=True)
-        staging.symlink_to(version.relative_to(self.root))
-        staging.replace(self._current)
+    def switch(self, version: Path | None) -> None:
+        """Make a version of this store current, in one step that a loss of power does not undo halfway; None: none."""
+        if version is None:
+            self._current.unlink(missing_ok=True)
+        else:
+            staging = self.root / ".current"
+            staging.unlink(missing_ok=True)
+            staging.symlink_to(version.relative_to(self.root))
+            staging.replace(self._current)
         _sync(self.root)
 
     def discard(self, version: Path) -> None:

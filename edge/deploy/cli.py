@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from edge import __version__
@@ -13,8 +15,10 @@ from edge.boards import AUTO, board_profile, board_profiles
 from edge.deploy import systemd
 from edge.deploy.files import remove, write_changed
 from edge.deploy.layout import UNIT, Layout
-from edge.deploy.plan import MEMORY_MAX, Options, other_variants, plan
+from edge.deploy.plan import MEMORY_MAX, Options, other_variants, plan, program_of
+from edge.deploy.update import ask_service, roll_back, service_self_test, update
 from edge.errors import EXIT_STOPPED, EdgeError, UsageError
+from edge.store import BundleStore
 
 EPILOG = """exit codes: 0 done (status: the service runs), 2 usage, 3 status: it does not run, 78 wrong configuration
 or bundle, 1 anything else. docs/service.md has the rest."""
@@ -54,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--camera", metavar="C", help="as for edge-run (default: the board's)")
     add("--board", metavar="NAME", default=AUTO, help=f"auto (default) or {', '.join(board_profiles())}")
     add("--variant", choices=[AUTO, *MEMORY_MAX], default=AUTO, help="of the unit (default: the board's)")
+    add("--model", metavar="BUNDLE", type=Path, help="bring this bundle into the store, as `update` does")
     add("--user", metavar="U", help="run as this user (default: one that systemd makes for the run)")
     add("--program", metavar="PATH", help="edge-run on the target (default: the one installed with this command)")
     add("--dry-run", action="store_true", help="print what would be written; change nothing")
@@ -65,6 +70,14 @@ def _parser() -> argparse.ArgumentParser:
     logs.add_argument("-f", "--follow", action="store_true", help="go on as lines come")
     logs.add_argument("-n", "--lines", metavar="N", type=int, default=50, help="how many (default: 50)")
     logs.set_defaults(run=_logs)
+
+    update_ = commands.add_parser(
+        "update", parents=[root], help="test a bundle, make it current, keep the previous one"
+    )
+    update_.add_argument("bundle", metavar="BUNDLE", type=Path, help="a directory or a .tar")
+    update_.set_defaults(run=_update)
+    rollback = commands.add_parser("rollback", parents=[root], help="back to the previous bundle")
+    rollback.set_defaults(run=_rollback)
 
     uninstall = commands.add_parser("uninstall", parents=[root], help="stop it and remove every file of it")
     uninstall.add_argument("--dry-run", action="store_true", help="print what would be removed; change nothing")
@@ -91,6 +104,8 @@ def _install(arguments: argparse.Namespace, layout: Layout) -> int:
     changed = [*write_changed(entries), *remove(other_variants(entries, layout))]
     for path in changed:
         print(path)
+    if arguments.model:
+        _renew(arguments.model, layout)
     if layout.live:
         _start(bool(changed))
     print(f"{UNIT} for {board.title}: {'installed' if changed else 'was installed already, nothing changed'}")
@@ -132,6 +147,7 @@ def _status(arguments: argparse.Namespace, layout: Layout) -> int:
         )
         running = found.get("ActiveState") == "active"
         print("\n".join(_state_lines(found)))
+    print("\n".join(_bundle_lines(layout)))
     return EXIT_STOPPED if running or not layout.live else EXIT_NOT_RUNNING
 
 
@@ -148,6 +164,20 @@ def _state_lines(found: Mapping[str, str]) -> list[str]:
     return [*lines, f"used      {', '.join(used)}"] if used else lines
 
 
+def _bundle_lines(layout: Layout) -> list[str]:
+    store = BundleStore(layout.store)
+    current, previous = store.current(), store.previous()
+    lines = [f"current   {current.name if current else 'the bundle of the package'}"]
+    if current is not None:
+        lines.append(f"previous  {previous.name if previous else 'the bundle of the package'}")
+    with suppress(OSError, ValueError):
+        record = json.loads(layout.running.read_text())
+        lines.insert(0, f"runs      {record['bundle']} {record['digest'][:16]}")
+        if record.get("error"):
+            lines.insert(1, f"rejected  {record['error']}")
+    return lines
+
+
 def _logs(arguments: argparse.Namespace, layout: Layout) -> int:
     command = ["journalctl", "--unit", UNIT, "--output", "cat", "--lines", str(arguments.lines)]
     if not layout.live:
@@ -158,6 +188,27 @@ def _logs(arguments: argparse.Namespace, layout: Layout) -> int:
         os.execvp(command[0], command)
     except OSError as error:
         raise EdgeError(f"journalctl cannot be started: {error.strerror}; is this a systemd machine?") from error
+
+
+def _update(arguments: argparse.Namespace, layout: Layout) -> int:
+    _check_may_change(layout)
+    _renew(arguments.bundle, layout)
+    return EXIT_STOPPED
+
+
+def _renew(source: Path, layout: Layout) -> None:
+    check = service_self_test(layout, program_of(layout))
+    bundle = update(BundleStore(layout.store), source, check, ask_service(layout))
+    print(
+        f"{source}: is current already" if bundle is None else f"{bundle.manifest.name} {bundle.digest[:16]}: current"
+    )
+
+
+def _rollback(arguments: argparse.Namespace, layout: Layout) -> int:
+    _check_may_change(layout)
+    previous = roll_back(BundleStore(layout.store), ask_service(layout))
+    print(f"{'the bundle of the package' if previous is None else previous.name}: current again")
+    return EXIT_STOPPED
 
 
 def _uninstall(arguments: argparse.Namespace, layout: Layout) -> int:

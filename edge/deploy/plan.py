@@ -66,6 +66,14 @@ def plan(options: Options, layout: Layout) -> list[Entry]:
     return entries
 
 
+def program_of(layout: Layout) -> str:
+    """The program that the installed unit starts. Raises ConfigError."""
+    found = re.search(r"(?m)^ExecStart=(\S+)", layout.unit.read_text()) if layout.unit.exists() else None
+    if found is None:
+        raise ConfigError(f"{layout.unit}: expected the unit of an installed service, found none; edge-service install")
+    return found[1]
+
+
 def other_variants(entries: list[Entry], layout: Layout) -> list[Path]:
     """Drop-ins of variants that an earlier installation wrote and this one does not."""
     kept = {entry.path for entry in entries}
