@@ -97,12 +97,12 @@ def float_peak_mb(result: QuantizeResult) -> float:
 def _target(result: QuantizeResult, target: TargetResult) -> Verification:
     here = platform.machine() in MACHINES.get(target.target, (platform.machine(),))
     proofs = tuple(_proof(result, target, index) for index in range(len(target.candidates)))
-    refusals = [
+    found = [
         refusal
         for index in target.kept
-        for refusal in _refusals(result, target, target.candidates[index], proofs[index], here)
+        for refusal in refusals(result, target, target.candidates[index], proofs[index], here)
     ]
-    return Verification(target.target, proofs, here, tuple(refusals))
+    return Verification(target.target, proofs, here, tuple(found))
 
 
 def _proof(result: QuantizeResult, target: TargetResult, index: int) -> Proof:
@@ -147,9 +147,10 @@ def offsets(student: bytes) -> tuple[str, ...]:
     return tuple(name for name, point in points.items() if np.any(point))
 
 
-def _refusals(
+def refusals(
     result: QuantizeResult, target: TargetResult, candidate: Candidate, proof: Proof, here: bool
 ) -> list[Refusal]:
+    """What stands against keeping this candidate, given its proof. here: this machine is such a target."""
     name = f"{target.target}: {candidate.name}"
     found: list[tuple[str, tuple[str, str, str]]] = []
     drop = result.drop(candidate)
