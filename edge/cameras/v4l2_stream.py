@@ -14,7 +14,6 @@ import numpy as np
 from edge import jpeg
 from edge.cameras import videodev2 as v4l2
 from edge.cameras.base import CameraStateError, DropCounts
-from edge.cameras.clocks import plausible_stamp_s
 from edge.cameras.v4l2_device import V4l2Device
 from edge.frame import Image
 
@@ -58,29 +57,18 @@ class V4l2Stream:
         device.demand(v4l2.STREAMON, c_int32(v4l2.CAPTURE))
 
     def newest(self, timeout_s: float) -> Captured | None:
-        """The newest good frame, each only once; None when none comes in time. It stays as it is until the next call.
-
-        When every buffer was full, the driver had none for what came later, and the newest may be old: then the next
-        frame is waited for, once.
-        """
-        self._give_back()
+        """The newest good frame, each only once; None when none comes in time. It stays as it is until the next call."""
         end_s = time.monotonic() + timeout_s
-        may_be_stale, signalled = True, False
-        while True:
-            queued = self._queued
-            newest, taken = self._drain()
-            if newest and may_be_stale and taken == queued and self._is_stale(newest):
-                self._drops.stale += 1
-                self._queue(newest.index)
-                newest, may_be_stale = None, False
-            if newest:
-                return self._lend(newest)
-            if signalled and not taken:
-                time.sleep(NOTHING_YET_S)
+        newest = self._waiting()
+        while newest is None:
             left_s = end_s - time.monotonic()
             if left_s <= 0:
                 return None
-            signalled = bool(self._poll.poll(left_s * 1e3))
+            signalled = self._poll.poll(left_s * 1e3)
+            newest, taken = self._drain()
+            if signalled and not taken:
+                time.sleep(NOTHING_YET_S)
+        return self._lend(newest)
 
     def close(self) -> None:
         """Stop and give the memory back; what is lent to the reader lives until the reader lets go of it."""
@@ -108,6 +96,20 @@ class V4l2Stream:
             )
         except OSError as error:
             raise CameraStateError.of(self._device.path, error) from error
+
+    def _waiting(self) -> Captured | None:
+        """What came since the last call, if it is new.
+
+        When every buffer was full, the driver had none for what came later, and the newest of them may be old.
+        """
+        with_driver = self._queued
+        self._give_back()
+        newest, taken = self._drain()
+        if newest is None or taken < with_driver or not self._is_stale(newest):
+            return newest
+        self._drops.stale += 1
+        self._queue(newest.index)
+        return None
 
     def _drain(self) -> tuple[Captured | None, int]:
         """The newest of the good frames that are there, and how many buffers were."""
@@ -183,6 +185,6 @@ class V4l2Stream:
 def _capture_time_s(buffer: v4l2.Buffer) -> float:
     """The driver's time stamp where it says that it is the monotonic clock's, else the time of arrival."""
     now_s = time.monotonic()
-    if buffer.flags & v4l2.TIMESTAMP_MASK != v4l2.TIMESTAMP_MONOTONIC:
-        return now_s
-    return plausible_stamp_s(float(buffer.seconds + buffer.microseconds / 1e6), now_s)
+    stamp_s = float(buffer.seconds + buffer.microseconds / 1e6)
+    is_monotonic = buffer.flags & v4l2.TIMESTAMP_MASK == v4l2.TIMESTAMP_MONOTONIC
+    return stamp_s if is_monotonic and 0.0 < stamp_s <= now_s else now_s

@@ -10,16 +10,18 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
 import shutil
 import struct
 import subprocess
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 import cv2
@@ -30,7 +32,7 @@ import pytest
 U8 = npt.NDArray[np.uint8]
 SOURCES = Path(__file__).parent / "v4l2_player"
 REPOSITORY = Path(__file__).parents[3]
-NOISE, BLACK, WHITE = range(0, 8), 8, 9  # the pictures that a camera shows unless it was given others, by number
+NOISE, BLACK, WHITE = range(4), 4, 5  # the pictures that a camera shows unless it was given others, by number
 
 INTEGER, BOOLEAN, MENU = 1, 2, 3  # V4L2_CTRL_TYPE_*
 
@@ -125,7 +127,7 @@ class FakeMachine:
         self._folder, self._library = folder, library
         self._log = folder / "log"
         self._cameras: dict[int, FakeCamera] = {}
-        self._pictures: dict[tuple[str, str], list[U8]] = {}
+        self._shown: dict[tuple[str, FakeMode], tuple[Path, list[U8]]] = {}
         for path in ("dev/v4l/by-id", "dev/v4l/by-path", "sys/class/video4linux", "sys/devices"):
             (self.root / path).mkdir(parents=True)
 
@@ -141,7 +143,8 @@ class FakeMachine:
         (node / "index").write_text("0\n")
         (node / "dev").write_text(f"81:{number}\n")
         (node / "device").symlink_to(interface)
-        for link in self._links(camera):
+        for link in self._links(camera):  # of two equal cameras by-id names the one that came last
+            link.unlink(missing_ok=True)
             link.symlink_to(f"../../video{number}")
         self._cameras[number] = camera
         self.script(number, *script)
@@ -151,7 +154,8 @@ class FakeMachine:
         self._device(number).unlink()
         camera = self._cameras.pop(number)
         for link in self._links(camera):
-            link.unlink()
+            if link.is_symlink() and link.readlink().name == f"video{number}":
+                link.unlink()
         shutil.rmtree(self._node(number))
         shutil.rmtree(self.root / "sys/devices" / camera.port)
 
@@ -161,7 +165,7 @@ class FakeMachine:
         lines = [f"driver {camera.driver}", f"card {camera.card}", f"bus usb-{camera.port}"]
         for mode in camera.modes:
             rates = " ".join(f"{fps:g}" for fps in mode.fps)
-            lines += [f"mode {mode.fourcc} {mode.width} {mode.height} {self._file(camera, mode)} {rates}"]
+            lines += [f"mode {mode.fourcc} {mode.width} {mode.height} {self._shown_by(camera, mode)[0]} {rates}"]
             lines += [f"padding {mode.padding}"] if mode.padding else []
         lines += [line for control in camera.controls for line in control.lines()]
         new = self._folder / "script"
@@ -170,14 +174,14 @@ class FakeMachine:
 
     def show(self, camera: FakeCamera, images: Iterable[U8]) -> None:
         """What the camera sees, uint8 [H,W,3] BGR of any size, in turn; before it is plugged in."""
-        shown = [np.asarray(image, np.uint8) for image in images]
+        shown = list(images)
         for mode in camera.modes:
-            self._write(camera, mode, shown)
+            path = self._folder / f"pictures-{len(self._shown)}"
+            self._shown[camera.card, mode] = path, write_pictures(path, mode, shown)
 
     def pictures(self, camera: FakeCamera, mode: FakeMode) -> list[U8]:
         """What lies in the driver's buffers, picture by picture: bytes, with padding."""
-        self._file(camera, mode)
-        return self._pictures[camera.card, _name(mode)]
+        return self._shown_by(camera, mode)[1]
 
     def environment(self) -> dict[str, str]:
         """For programs that are to see the cameras."""
@@ -228,55 +232,57 @@ class FakeMachine:
         as_udev_writes = re.sub(r"[^A-Za-z0-9#+.:=@_-]", "_", "_".join(named))
         return [by_path, self.root / "dev/v4l/by-id" / f"usb-{as_udev_writes}-video-index0"]
 
-    def _file(self, camera: FakeCamera, mode: FakeMode) -> Path:
-        path = self._path(camera, mode)
-        if not path.exists():
-            self._write(camera, mode, default_pictures(mode.height, mode.width))
-        return path
-
-    def _path(self, camera: FakeCamera, mode: FakeMode) -> Path:
-        return self._folder / f"{camera.card.replace(' ', '_')}-{_name(mode)}"
-
-    def _write(self, camera: FakeCamera, mode: FakeMode, images: Iterable[U8]) -> None:
-        encoded = [encode(mode, image) for image in images]
-        self._path(camera, mode).write_bytes(
-            b"".join(struct.pack("=I", len(data)) + data.tobytes() for data in encoded)
-        )
-        self._pictures[camera.card, _name(mode)] = encoded
+    def _shown_by(self, camera: FakeCamera, mode: FakeMode) -> tuple[Path, list[U8]]:
+        return self._shown.get((camera.card, mode)) or default_pictures(mode)
 
 
-def default_pictures(height: int, width: int) -> list[U8]:
-    """Eight dark ones with a sensor's noise, a black one and a white one."""
+@cache
+def default_pictures(mode: FakeMode) -> tuple[Path, list[U8]]:
+    """Dark ones with a sensor's noise, a black one and a white one, in a file for all machines of this session."""
     random = np.random.default_rng(0)
-    noise = [np.clip(random.normal(20, 6, (height, width, 3)), 0, 255).astype(np.uint8) for _ in NOISE]
-    return [*noise, np.zeros((height, width, 3), np.uint8), np.full((height, width, 3), 255, np.uint8)]
+    shape = (mode.height, mode.width, 3)
+    noise = [(10 + random.binomial(20, 0.5, shape)).astype(np.uint8) for _ in NOISE]
+    folder = Path(mkdtemp(prefix="v4l2_player"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    images = [*noise, np.zeros(shape, np.uint8), np.full(shape, 255, np.uint8)]
+    return folder / "pictures", write_pictures(folder / "pictures", mode, images)
+
+
+def write_pictures(path: Path, mode: FakeMode, images: Iterable[U8]) -> list[U8]:
+    """Write a file that the player reads; returns the pictures as they lie in a buffer."""
+    encoded = [encode(mode, image) for image in images]
+    path.write_bytes(b"".join(struct.pack("=I", len(data)) + data.tobytes() for data in encoded))
+    return encoded
 
 
 def encode(mode: FakeMode, image: U8) -> U8:
-    """A BGR picture as it lies in a driver's buffer: flat uint8."""
+    """A BGR picture, of any size, as it lies in a driver's buffer: flat uint8."""
     if image.shape[:2] != (mode.height, mode.width):
         image = np.asarray(cv2.resize(image, (mode.width, mode.height), interpolation=cv2.INTER_AREA), np.uint8)
-    if mode.fourcc == "MJPG":
+    if mode.fourcc not in ROWS:
         return np.asarray(cv2.imencode(".jpg", image)[1], np.uint8).ravel()
-    rows = _rows(mode.fourcc, image)
+    rows = ROWS[mode.fourcc](image)
     return np.ascontiguousarray(np.pad(rows, ((0, 0), (0, mode.padding)), constant_values=0xEE)).ravel()
 
 
-def _rows(fourcc: str, image: U8) -> U8:
-    """[rows, bytes of a row]."""
-    if fourcc == "GREY":
-        return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), np.uint8)
-    if fourcc == "NV12":
-        height, width = image.shape[:2]
-        planes = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)
-        chroma = planes[height:].reshape(2, height // 2, width // 2)
-        return np.concatenate([planes[:height], chroma.transpose(1, 2, 0).reshape(height // 2, width)])
-    codes = {"YUYV": cv2.COLOR_BGR2YUV_YUYV, "UYVY": cv2.COLOR_BGR2YUV_UYVY}
-    return np.asarray(cv2.cvtColor(image, codes[fourcc]), np.uint8).reshape(image.shape[0], -1)
+def _nv12(image: U8) -> U8:
+    height, width = image.shape[:2]
+    planes = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2YUV_I420), np.uint8)
+    chroma = planes[height:].reshape(2, height // 2, width // 2)
+    return np.concatenate([planes[:height], chroma.transpose(1, 2, 0).reshape(height // 2, width)])
 
 
-def _name(mode: FakeMode) -> str:
-    return f"{mode.fourcc}-{mode.width}x{mode.height}+{mode.padding}"
+def _packed(code: int, image: U8) -> U8:
+    return np.asarray(cv2.cvtColor(image, code), np.uint8).reshape(image.shape[0], -1)
+
+
+# A picture's rows as bytes, [rows, bytes of a row], by format; any other format is JPEG here.
+ROWS: dict[str, Callable[[U8], U8]] = {
+    "GREY": partial(_packed, cv2.COLOR_BGR2GRAY),
+    "YUYV": partial(_packed, cv2.COLOR_BGR2YUV_YUYV),
+    "UYVY": partial(_packed, cv2.COLOR_BGR2YUV_UYVY),
+    "NV12": _nv12,
+}
 
 
 def small(camera: FakeCamera, fourcc: str = "YUYV", width: int = 64, height: int = 48, padding: int = 0) -> FakeCamera:

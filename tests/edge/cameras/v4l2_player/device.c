@@ -16,11 +16,14 @@
 
 enum { MOST_DEVICES = 8, MOST_HANDLES = 64, MOST_PICTURES = 1024, POISON = 0xEE };
 
+static const double LOOK_EVERY_S = 0.002;
+
 typedef struct {
     char path[PATH_MAX];
     int number, opens_to_fail;
     long frames; /* so far, through all streams: what the script counts */
     bool missing;
+    double looked_s;
     ino_t inode;
     struct timespec changed;
     Script script;
@@ -89,10 +92,13 @@ static void keep_values(Script *now, const Script *before)
                 now->control[i].value = before->control[k].value;
 }
 
-/* The file may have been rewritten or removed since the last call. */
+/* The file may have been rewritten or removed; but not every call of a fast camera has to look. */
 static void look_at_script(Device *device)
 {
     struct stat status;
+    if (now_s() - device->looked_s < LOOK_EVERY_S)
+        return;
+    device->looked_s = now_s();
     const int file = (int)syscall(SYS_openat, AT_FDCWD, device->path, O_RDONLY | O_CLOEXEC);
     device->missing = file < 0 || fstat(file, &status) < 0;
     if (device->missing) {
@@ -226,7 +232,7 @@ static bool prevented(Handle *handle, const Rule *rule)
         set_error(handle, EINTR, rule->value);
         return false;
     case LOSE:
-        handle->sequence += (uint32_t)(rule->value > 0 ? rule->value : 1);
+        handle->sequence += (uint32_t)(int)rule->value;
         return false;
     case RATE:
         handle->interval_s = 1 / rule->value;
@@ -339,6 +345,7 @@ int player_open(const char *path, int number, int flags)
     Device *device = device_of(path, number);
     if (!device)
         return fail(ENXIO);
+    device->looked_s = 0;
     look_at_script(device);
     if (device->missing || device->opens_to_fail) {
         device->opens_to_fail -= device->opens_to_fail > 0;
