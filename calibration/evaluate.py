@@ -180,7 +180,8 @@ class _Runner:
         # For whole clips the gamma is known before the first tick, and one recogniser per gamma keeps it.
         chosen = gammas if self._gate is not None else (variant.gamma,)
         self._recognisers = [
-            Recogniser(bundle, threads=threads, gamma=gamma, engine=variant.engine) for gamma in chosen
+            Recogniser(bundle, threads=threads, gamma=gamma, engine=variant.engine, average=variant.average)
+            for gamma in chosen
         ]
         self._recogniser = self._recognisers[0]
         self._smoother = Smoother(
@@ -300,6 +301,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command `edge-eval`; returns its exit code."""
     options = _parser().parse_args(arguments)
     try:
+        if options.stream:
+            return _stream(options)
         with team(options.exchange) as processes:
             found = _evaluated(options, processes)
             if processes.first:
@@ -315,20 +318,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _stream(options: argparse.Namespace) -> int:
+    """`--stream`: clips end to end through the whole pipeline."""
+    from calibration.stream import score_streams
+
+    clips = open_set(options.set, options.data_root, options.limit, options.seed)
+    score = score_streams(Bundle.load(options.bundle), clips, threads=options.threads, seed=options.seed)
+    print(json.dumps(score.as_dict(), indent=2) if options.json else score.text())
+    return 0
+
+
 def _evaluated(options: argparse.Namespace, processes: Team) -> Report:
     """Load, run everything that was asked for in one pass over the clips, and sort it into a report."""
     if options.html is not None and not options.html.resolve().parent.is_dir():
         raise UsageError(f"{options.html}: there is no folder {options.html.parent} for the report")
     bundle = Bundle.load(options.bundle)
     gammas = bundle.manifest.gate.gammas
-    main_variants = ablations(gammas) if options.protocol == "ellar-table7" else [Variant(gamma=options.gamma)]
+    main_variants = (
+        ablations(gammas)
+        if options.protocol == "ellar-table7"
+        else [Variant(gamma=options.gamma, average=options.average)]
+    )
     if options.gamma is not None and len(main_variants) > 1:
         raise UsageError("--gamma fixes what ellar-table7 switches on and off; leave one of them out")
     contestants = [(bundle, variant) for variant in (baselines(gammas) if options.baselines else [])]
     split = len(contestants)
     contestants += [(bundle, variant) for variant in main_variants]
     if options.against is not None:
-        contestants.append((Bundle.load(options.against), Variant(gamma=options.gamma)))
+        contestants.append((Bundle.load(options.against), Variant(gamma=options.gamma, average=options.average)))
     clips = open_set(options.set, options.data_root, options.limit, options.seed)
     check_protocol(options.protocol, clips)
     evaluations = contend(
@@ -365,6 +382,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", required=True, help="a data set by name: `calibration list` shows them")
     parser.add_argument("--data-root", type=Path, help="where downloaded data sets lie")
     parser.add_argument("--gamma", type=float, help="fix the gamma (default: the gate chooses)")
+    parser.add_argument("--average", action="store_true", help="every expert answers, averaged (default: the gate's)")
+    parser.add_argument(
+        "--stream", action="store_true", help="clips end to end: latency, flicker, false labels where there is nobody"
+    )
     parser.add_argument("--clip", action="store_true", help="one gamma for the whole clip (default: tick by tick)")
     parser.add_argument("--by", type=_attributes, default=(), metavar="light,camera,actor", help="rows for each value")
     parser.add_argument("--protocol", choices=sorted(PROTOCOLS), help="a table in the form of the ELLAR paper's")

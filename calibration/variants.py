@@ -17,7 +17,7 @@ CLAHE_LIMIT, CLAHE_TILES = 2.0, (8, 8)
 class Variant:
     """gamma: fixed, or None for the gate's choice. head: the gamma whose head answers always, or None for the chosen
     gamma's own. prepare: what is done to the camera's picture first. engine: one of `edge.engines.catalogue`, or None
-    for onnxruntime with `student.onnx`.
+    for onnxruntime with `student.onnx`. average: every expert answers.
     """
 
     name: str = ""
@@ -25,6 +25,7 @@ class Variant:
     head: float | None = None
     prepare: Callable[[Image], Image] | None = None
     engine: str | None = None
+    average: bool = False
 
 
 def baselines(gammas: Sequence[float]) -> list[Variant]:

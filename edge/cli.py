@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--threads", metavar="N", type=int, help="threads of the engine (default: the board's)")
     add("--gamma", metavar="G", type=float, help="fix the gamma (default: the gate chooses)")
+    add("--average", action="store_true", default=None, help="every expert looks, at so many times the work")
     # None, not False: an option that was not given must not win over the file.
     add("--realtime", action="store_true", default=None, help="play a recording at its own pace, dropping late frames")
     add("--fps", metavar="F", type=float, help="pictures per second of a folder (default: times in their names, or 30)")
@@ -151,6 +152,7 @@ def _run(config: Config) -> int:
         threads=config.threads or 1,
         gamma=config.gamma,
         engine=config.engine,
+        average=config.average,
         renew=partial(bundle_path, config.bundle, config.store),
         # A recording that is read as fast as it goes is work at a desk: its answers must not hang on the heat.
         watch=BoardWatch(board_profile(config.board)) if source.live or config.realtime else None,

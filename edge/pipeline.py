@@ -31,9 +31,9 @@ from edge.timing import StageTimer
 class Pipeline:
     """Everything between a camera and the outputs.
 
-    threads: of the engine. gamma: fixes it, None lets the gate choose. engine: see `Recogniser`. renew: where to find
-    the bundle that `renewal` asks for. watch: of the board; with it, heat and a weak supply lower the rate of ticks.
-    Raises BundleError, UsageError (gamma).
+    threads: of the engine. gamma: fixes it, None lets the gate choose. engine, average: see `Recogniser`. renew: where
+    to find the bundle that `renewal` asks for. watch: of the board; with it, heat and a weak supply lower the rate of
+    ticks. Raises BundleError, UsageError (gamma).
     """
 
     def __init__(
@@ -44,12 +44,13 @@ class Pipeline:
         threads: int = 1,
         gamma: float | None = None,
         engine: str | None = None,
+        average: bool = False,
         renew: Callable[[], Path] = default_bundle_path,
         watch: BoardWatch | None = None,
     ) -> None:
         self._outputs = outputs
         self._timer = StageTimer()
-        make = partial(Recogniser, threads=threads, gamma=gamma, engine=engine)
+        make = partial(Recogniser, threads=threads, gamma=gamma, engine=engine, average=average)
         # A renewal works in a thread of its own, and the outputs belong to this one: it says nothing.
         test = partial(make, say=lambda text: None)
         self.renewal = Renewal(renew, test, partial(test, timer=self._timer))

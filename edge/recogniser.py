@@ -18,6 +18,7 @@ from edge.frame import Frame, Image
 from edge.frontend import FrameStatistics
 from edge.gate import Gate
 from edge.inputs import network_input
+from edge.smoothing import softmax
 from edge.timing import StageTimer
 
 F32 = npt.NDArray[np.float32]
@@ -44,7 +45,8 @@ class Recogniser:
     threads: of the engine. gamma: None lets the gate choose, a value fixes it; it must be one of the bundle's gammas
     (UsageError). timer: gets the duration of every stage. engine: one of `edge.engines.catalogue`, or `auto`, in the
     fastest of the bundle's forms; None is onnxruntime with `student.onnx`, the same on every machine. say: gets lines
-    on the engine.
+    on the engine. average: every expert looks and its head answers, at so many times the cost; the answer is the mean
+    of their probabilities.
     """
 
     def __init__(
@@ -56,24 +58,30 @@ class Recogniser:
         timer: StageTimer | None = None,
         engine: str | None = None,
         say: Say = print,
+        average: bool = False,
     ) -> None:
         manifest = bundle.manifest
         self._gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
         self._fixed_head = None if gamma is None else _head_of(gamma, self._gate.gammas)
         self._input = network_input(manifest.front_end, manifest.input, manifest.gate)
-        self._student = Student(bundle, threads) if engine is None else open_student(bundle, engine, threads, say)
+        # One student per look: each expert's stream has a state of its own.
+        self._students = [
+            Student(bundle, threads) if engine is None else open_student(bundle, engine, threads, say)
+            for _ in range(len(self._gate.gammas) if average else 1)
+        ]
         self._timer = timer or StageTimer()
 
     def reset(self) -> None:
         """Forget the stream: gate, earlier frames, state of the student."""
         self._gate.reset()
         self._input.reset()
-        self._student.reset()
+        for student in self._students:
+            student.reset()
 
     @property
     def engine(self) -> str:
         """Name and version of what runs the student."""
-        return self._student.engine
+        return self._students[0].engine
 
     @property
     def small(self) -> Image:
@@ -87,13 +95,33 @@ class Recogniser:
             statistics = self._input.take(frame)
         with stage("gate"):
             head = self._gate.step(statistics) if self._fixed_head is None else self._fixed_head
-        with stage("input"):
+        together = len(self._students) > 1
+        all_logits = self._every_look() if together else self._look(head, 0)
+        if all_logits is None:
+            return None
+        logits = _mean(all_logits) if together else all_logits[head]
+        return TickResult(statistics, self._gate.gammas[head], head, logits, all_logits)
+
+    def _look(self, head: int, student: int) -> F32 | None:
+        """One expert's input through the student with this number: float32 [heads, classes]."""
+        with self._timer.stage("input"):
             x = self._input.see(head)
         if x is None:
             return None
-        with stage("student"):
-            all_logits = self._student.step(x)
-        return TickResult(statistics, self._gate.gammas[head], head, all_logits[head], all_logits)
+        with self._timer.stage("student"):
+            return self._students[student].step(x)
+
+    def _every_look(self) -> F32 | None:
+        """Every expert's input, each answered by its own head: float32 [heads, classes]."""
+        answers = [self._look(head, head) for head in range(len(self._students))]
+        rows = [answer[head] for head, answer in enumerate(answers) if answer is not None]
+        return np.stack(rows) if rows else None
+
+
+def _mean(all_logits: F32) -> F32:
+    """Logits of the mean of the heads' probabilities: float32 [heads, classes] -> [classes]."""
+    probabilities = np.mean([softmax(logits) for logits in all_logits], axis=0)
+    return np.asarray(np.log(np.maximum(probabilities, 1e-9)), np.float32)
 
 
 def _head_of(gamma: float, gammas: Sequence[float]) -> int:

@@ -17,6 +17,7 @@ from edge.frame import Frame
 from edge.frontend import FrontEnd
 from edge.inputs import network_input
 from edge.recogniser import Recogniser, TickResult
+from edge.smoothing import softmax
 from edge.timing import StageTimer
 
 
@@ -96,3 +97,13 @@ def test_every_stage_is_timed(loaded_bundle: Bundle, frames: list[Frame]) -> Non
     run(Recogniser(loaded_bundle, timer=timer), frames)
     counts = {name: stage.count for name, stage in timer.percentiles().items()}
     assert counts == {"measure": 20, "gate": 20, "input": 20, "student": 19}
+
+
+def test_the_average_is_that_of_every_expert_alone(loaded_bundle: Bundle, frames: list[Frame]) -> None:
+    gammas = loaded_bundle.manifest.gate.gammas
+    alone = [run(Recogniser(loaded_bundle, gamma=gamma), frames) for gamma in gammas]
+    together = run(Recogniser(loaded_bundle, average=True), frames)
+    assert len(together) == len(alone[0])
+    for result, *singles in zip(together, *alone, strict=True):
+        expected = np.mean([softmax(single.logits) for single in singles], axis=0)
+        assert softmax(result.logits) == pytest.approx(expected, abs=1e-6)
