@@ -60,3 +60,4 @@ $(DEV)/.installed: setup.py pyproject.toml $(wildcard edge/native/*)
 	touch $@
 
 -include native.mk
+-include vm.mk

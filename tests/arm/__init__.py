@@ -1,0 +1,1 @@
+"""The package on emulated ARM processors (docs/testing.md)."""

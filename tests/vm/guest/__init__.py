@@ -1,0 +1,1 @@
+"""What runs inside the VM beside the code under test. Standard library only, Debian's Python."""

@@ -1,0 +1,1 @@
+"""Tests that need a VM; `make vm-test` and `make vm-test-arm` run them."""

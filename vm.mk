@@ -1,0 +1,26 @@
+# A robot in a virtual machine, and the package on emulated ARM processors (docs/testing.md). Included by Makefile.
+VM_CACHE := .cache/vm
+ARM_CPUS ?= cortex-a72 cortex-a76
+ARM_TESTS ?= tests/edge
+
+.PHONY: vm-image vm-image-arm vm-test vm-test-arm test-arm
+
+vm-image: $(VM_CACHE)/tools $(DEV)/.installed ## Debian, its kernel and USB camera drivers for the VM (a minute, cached)
+	$(BIN)/python -m tests.vm.image amd64
+
+vm-image-arm: $(VM_CACHE)/tools $(DEV)/.installed ## the same for arm64 (minutes, cached)
+	$(BIN)/python -m tests.vm.image arm64
+
+vm-test: vm-image ## the service on a robot: a real kernel, systemd, udev, and a virtual Arducam
+	VM_ARCH=amd64 $(BIN)/python -m pytest tests/vm/ring -v -rP --durations=8
+
+vm-test-arm: vm-image-arm ## the same on arm64 with a Cortex-A72 (long)
+	VM_ARCH=arm64 $(BIN)/python -m pytest tests/vm/ring -v -rP --durations=8
+
+test-arm: vm-image-arm ## build for aarch64, run ARM_TESTS under qemu-user as each of ARM_CPUS
+	$(BIN)/python -m tests.arm.run $(ARM_CPUS) -- $(ARM_TESTS)
+
+$(VM_CACHE)/tools:
+	$(call need,qemu-system-x86_64 qemu-system-aarch64 qemu-aarch64-static mmdebstrap cpio aarch64-linux-gnu-gcc depmod,\
+		qemu-system-x86 qemu-system-arm qemu-user-static mmdebstrap arch-test cpio e2fsprogs kmod \
+		gcc-aarch64-linux-gnu libc6-dev-arm64-cross ipxe-qemu seabios)
