@@ -58,7 +58,7 @@ def unpack(data: Image, format: RawFormat, height: int, width: int, stride: int)
     if format.packed:
         return _unpack_groups(rows, format)[:, :width]
     samples = rows.view("<u2") if sample_bytes == 2 else rows
-    return np.left_shift(samples, 16 - format.bits, dtype=np.uint16)
+    return np.asarray(np.left_shift(samples, 16 - format.bits, dtype=np.uint16), np.uint16)
 
 
 def develop(
@@ -74,7 +74,7 @@ def develop(
     means = _means(raw, order, height, width)
     gain = np.array([gains[1], 1.0, gains[0]], np.float32) * np.float32(WHITE / (WHITE - black))
     linear = (means - np.float32(black)) * gain
-    return np.take(_transfer(), np.rint(np.clip(linear, 0, WHITE)).astype(np.uint16))
+    return np.asarray(_transfer()[np.rint(np.clip(linear, 0, WHITE)).astype(np.uint16)], np.uint16)
 
 
 def _per_group(format: RawFormat) -> int:
@@ -113,4 +113,4 @@ def _transfer() -> U16:
     """Sixteenths of a level for every linear value of 0..65535."""
     linear = np.arange(WHITE + 1) / WHITE
     encoded = np.where(linear < 0.018, 4.5 * linear, 1.099 * linear**0.45 - 0.099)
-    return np.rint(4080 * encoded).astype(np.uint16)
+    return np.asarray(np.rint(4080 * encoded), np.uint16)
