@@ -60,9 +60,85 @@ enum { LONG_LOOKUPS_PAY = 1 };
 
 #include "x86.h"
 
+/* ---- The horizontal half of a shrink, every lane in use: a permutation finds the taps ---- */
+
+/* Eight elements of the target row. */
+INLINE __m256i gathered(const uint16_t *sums, const EdgeGather *gather, const int16_t *weights, const int pairs,
+                        __m256 scale)
+{
+    const uint16_t *left = sums + gather->window[0], *right = sums + gather->window[1];
+    const __m256i select = load(gather->select);
+    __m256i sum = _mm256_setzero_si256();
+    for (int p = 0; p < pairs; p++) {
+        const __m256i taps = _mm256_permutex2var_epi16(load(left + 6 * p), select, load(right + 6 * p));
+        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(taps, load(weights + 16 * p)));
+    }
+    return scaled(sum, scale);
+}
+
+/* 32 elements; words: in two vectors as packing leaves them, 0..7, 16..23 and 8..15, 24..31. */
+INLINE void gathered32(const uint16_t *sums, const EdgeAxis *axis, int x, const int pairs, __m256 scale,
+                       __m256i words[2])
+{
+    const EdgeGather *gather = axis->gather + x / 8;
+    const int16_t *weights = axis->gather_weights + (size_t)x * 2 * (size_t)pairs;
+    const int step = 16 * pairs;
+    for (int half = 0; half < 2; half++, gather += 2, weights += 2 * step)
+        words[half] = _mm256_packus_epi32(gathered(sums, gather, weights, pairs, scale),
+                                          gathered(sums, gather + 1, weights + step, pairs, scale));
+}
+
+INLINE void gathered8_of(const uint16_t *sums, const EdgeAxis *axis, const int pairs, float scale, uint8_t *target)
+{
+    const __m256 factor = _mm256_set1_ps(scale);
+    const int n = 3 * axis->count;
+    __m256i words[2];
+    int x = 0;
+    for (; x + 32 <= n; x += 32) {
+        gathered32(sums, axis, x, pairs, factor, words);
+        store(target + x, _mm256_packus_epi16(words[0], words[1]));
+    }
+    if (x < n) {
+        uint8_t last[32];
+        gathered32(sums, axis, x, pairs, factor, words);
+        store(last, _mm256_packus_epi16(words[0], words[1]));
+        memcpy(target + x, last, (size_t)(n - x));
+    }
+}
+
+static void gathered8(const uint16_t *sums, const EdgeAxis *axis, float scale, uint8_t *target)
+{
+    if (!axis->gather)
+        columns8(sums, axis, scale, target);
+    else if (axis->pairs == 2)
+        gathered8_of(sums, axis, 2, scale, target);
+    else
+        gathered8_of(sums, axis, axis->pairs, scale, target);
+}
+
+static void gathered16(const uint16_t *sums, const EdgeAxis *axis, float scale, uint16_t *target)
+{
+    if (!axis->gather) {
+        columns16(sums, axis, scale, target);
+        return;
+    }
+    const __m256 factor = _mm256_set1_ps(scale);
+    const int n = 3 * axis->count;
+    for (int x = 0; x < n; x += 32) {
+        __m256i words[2];
+        uint16_t row[32];
+        gathered32(sums, axis, x, axis->pairs, factor, words);
+        store(row, _mm256_permute2x128_si256(words[0], words[1], 0x20));
+        store(row + 16, _mm256_permute2x128_si256(words[0], words[1], 0x31));
+        memcpy(target + x, row, sizeof *row * (size_t)(n - x < 32 ? n - x : 32));
+    }
+}
+
 void edge_kernels_avx512(EdgeKernels *kernels)
 {
     install(kernels);
+    kernels->columns8 = gathered8;
+    kernels->columns16 = gathered16;
 }
 
 #if defined(__clang__)

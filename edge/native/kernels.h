@@ -21,14 +21,24 @@ enum {
 
 typedef enum { EDGE_BGR, EDGE_RGB, EDGE_GREY, EDGE_YUYV, EDGE_UYVY, EDGE_NV12, EDGE_I420, EDGE_FORMATS } EdgeFormat;
 
-/* The horizontal half of a shrink: which source columns make an output column, and with what integer weight. */
+/* Where eight elements of a target row find their taps: two times four in a row, each four within a window of 16 sums.
+ * Of every 32 elements, group k holds 4k.. and 16 + 4k..: packing four groups to bytes puts them in order. */
+typedef struct {
+    int32_t window[2];  /* first sum of either window, for the first pair of taps; 6 further on for every next pair */
+    int16_t select[16]; /* of every element its two taps: 0..15 in the first window, 16..31 in the second */
+} EdgeGather;
+
+/* One half of a shrink: which source columns (or rows) make an output column, and with what integer weight. */
 typedef struct {
     int count;              /* output columns (or rows) */
     int pairs;              /* every output has 2 * pairs taps; the spare ones weigh 0 */
     int total;              /* sum of the weights of any output */
+    int swapped;            /* first and third channel change places on the way */
     const int32_t *start;   /* [count, padded to 4]: first tap; of columns, its first element (three per pixel) */
     const int16_t *weights; /* [count, padded to 4][2 * pairs] */
     const int16_t *spread;  /* the same, laid out for 256-bit vectors: [count / 2][pairs][2 outputs][4 times (w0, w1)] */
+    const EdgeGather *gather; /* the same by target element, or NULL where the taps lie too far apart for it */
+    const int16_t *gather_weights; /* [3 * count / 8, padded to 4][pairs][8 elements][2] */
 } EdgeAxis;
 
 /* One CPU level. n counts elements; no pointer needs alignment; nothing is read or written outside what is named. */
@@ -56,10 +66,9 @@ typedef struct {
     /* result[i] = round(sums[i] * scale), half to even; scale is such that it fits 15 bits. */
     void (*narrow)(const uint32_t *sums, size_t n, float scale, uint16_t *result);
 
-    /* One output row from a row of sums: round(weighted sum * scale), half to even, to 8 or to 16 bits per channel;
-     * swap exchanges first and third channel. */
-    void (*columns8)(const uint16_t *sums, const EdgeAxis *axis, float scale, int swap, uint8_t *target);
-    void (*columns16)(const uint16_t *sums, const EdgeAxis *axis, float scale, int swap, uint16_t *target);
+    /* One output row from a row of sums: round(weighted sum * scale), half to even, to 8 or to 16 bits per channel. */
+    void (*columns8)(const uint16_t *sums, const EdgeAxis *axis, float scale, uint8_t *target);
+    void (*columns16)(const uint16_t *sums, const EdgeAxis *axis, float scale, uint16_t *target);
 
     /* One row to BGR. yuv: BT.601, limited range; chroma is not interpolated. u, v: NV12 and I420 only. */
     void (*bgr_from_yuv)(const uint8_t *y, const uint8_t *u, const uint8_t *v, EdgeFormat format, size_t pixels,

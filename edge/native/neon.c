@@ -441,12 +441,11 @@ INLINE uint16x4_t column(const uint16_t *sums, const EdgeAxis *axis, int x, cons
     return vqmovn_u32(scaled(vaddq_u32(even, odd), scale));
 }
 
-INLINE void columns8_of(const uint16_t *sums, const EdgeAxis *axis, const int taps, float scale, int swapped,
-                        uint8_t *target)
+INLINE void columns8_of(const uint16_t *sums, const EdgeAxis *axis, const int taps, float scale, uint8_t *target)
 {
     static const uint8_t bgr[16] = {0, 1, 2, 4, 5, 6, 8, 9, 10, 12, 13, 14, 255, 255, 255, 255};
     static const uint8_t rgb[16] = {2, 1, 0, 6, 5, 4, 10, 9, 8, 14, 13, 12, 255, 255, 255, 255};
-    const uint8x16_t order = vld1q_u8(swapped ? rgb : bgr);
+    const uint8x16_t order = vld1q_u8(axis->swapped ? rgb : bgr);
     for (int x = 0; x < axis->count; x += 4) {
         uint16x4_t pixel[4];
         for (int i = 0; i < 4; i++)
@@ -464,24 +463,24 @@ INLINE void columns8_of(const uint16_t *sums, const EdgeAxis *axis, const int ta
     }
 }
 
-static void columns8(const uint16_t *sums, const EdgeAxis *axis, float scale, int swapped, uint8_t *target)
+static void columns8(const uint16_t *sums, const EdgeAxis *axis, float scale, uint8_t *target)
 {
     if (axis->pairs == 1)
-        columns8_of(sums, axis, 2, scale, swapped, target);
+        columns8_of(sums, axis, 2, scale, target);
     else if (axis->pairs == 2)
-        columns8_of(sums, axis, 4, scale, swapped, target);
+        columns8_of(sums, axis, 4, scale, target);
     else
-        columns8_of(sums, axis, 2 * axis->pairs, scale, swapped, target);
+        columns8_of(sums, axis, 2 * axis->pairs, scale, target);
 }
 
-static void columns16(const uint16_t *sums, const EdgeAxis *axis, float scale, int swapped, uint16_t *target)
+static void columns16(const uint16_t *sums, const EdgeAxis *axis, float scale, uint16_t *target)
 {
     for (int x = 0; x < axis->count; x++) {
         uint16_t pixel[4];
         vst1_u16(pixel, column(sums, axis, x, 2 * axis->pairs, scale));
-        target[3 * x] = pixel[swapped ? 2 : 0];
+        target[3 * x] = pixel[axis->swapped ? 2 : 0];
         target[3 * x + 1] = pixel[1];
-        target[3 * x + 2] = pixel[swapped ? 0 : 2];
+        target[3 * x + 2] = pixel[axis->swapped ? 0 : 2];
     }
 }
 

@@ -85,18 +85,18 @@ static int32_t weighted(const uint16_t *sums, const EdgeAxis *axis, int column, 
     return sum;
 }
 
-static void columns8(const uint16_t *sums, const EdgeAxis *axis, float scale, int swapped, uint8_t *target)
+static void columns8(const uint16_t *sums, const EdgeAxis *axis, float scale, uint8_t *target)
 {
     for (int x = 0; x < axis->count; x++)
         for (int c = 0; c < 3; c++)
-            target[3 * x + (swapped ? 2 - c : c)] = (uint8_t)lrintf((float)weighted(sums, axis, x, c) * scale);
+            target[3 * x + (axis->swapped ? 2 - c : c)] = (uint8_t)lrintf((float)weighted(sums, axis, x, c) * scale);
 }
 
-static void columns16(const uint16_t *sums, const EdgeAxis *axis, float scale, int swapped, uint16_t *target)
+static void columns16(const uint16_t *sums, const EdgeAxis *axis, float scale, uint16_t *target)
 {
     for (int x = 0; x < axis->count; x++)
         for (int c = 0; c < 3; c++)
-            target[3 * x + (swapped ? 2 - c : c)] = (uint16_t)lrintf((float)weighted(sums, axis, x, c) * scale);
+            target[3 * x + (axis->swapped ? 2 - c : c)] = (uint16_t)lrintf((float)weighted(sums, axis, x, c) * scale);
 }
 
 /* (a * b) / 2^15, rounded half up: what pmulhrsw and sqrdmulh do. */

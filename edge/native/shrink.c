@@ -18,8 +18,49 @@ static int gcd(int a, int b)
 
 typedef struct {
     int32_t *start;
-    int16_t *weights, *spread;
+    EdgeGather *gather;
+    int16_t *weights, *spread, *gather_weights;
 } AxisMemory;
+
+static size_t groups_of(const EdgeAxis *axis)
+{
+    return 4 * (((size_t)axis->count * 3 + 31) / 32);
+}
+
+/* Four elements from `first` on, into one half of a group; 0 where their taps lie too far apart. */
+static int gather_half(const EdgeAxis *axis, int first, int half, EdgeGather *gather, int16_t *weights)
+{
+    int tap[4], window = INT32_MAX, fits = 1;
+    for (int i = 0; i < 4; i++) {
+        const int x = (first + i) / 3, channel = (first + i) % 3;
+        tap[i] = x < axis->count ? axis->start[x] + (axis->swapped ? 2 - channel : channel) : window;
+        window = tap[i] < window ? tap[i] : window;
+    }
+    gather->window[half] = window < INT32_MAX ? window : 0;
+    for (int i = 0; i < 4; i++) {
+        const int x = (first + i) / 3, offset = x < axis->count ? tap[i] - window : 0;
+        fits &= offset + 3 < 16;
+        for (int second = 0; second < 2; second++)
+            gather->select[8 * half + 2 * i + second] = (int16_t)(16 * half + offset + 3 * second);
+        for (int t = 0; t < 2 * axis->pairs && x < axis->count; t++)
+            weights[t / 2 * 16 + 8 * half + 2 * i + t % 2] = axis->weights[(size_t)x * 2 * axis->pairs + t];
+    }
+    return fits;
+}
+
+static void make_gather(EdgeAxis *axis, const AxisMemory *memory)
+{
+    int fits = 1;
+    for (size_t g = 0; g < groups_of(axis); g++) {
+        int16_t *weights = memory->gather_weights + g * 16 * axis->pairs;
+        const int first = (int)(g / 4 * 32 + g % 4 * 4);
+        memset(weights, 0, 16 * sizeof *weights * axis->pairs);
+        for (int half = 0; half < 2; half++)
+            fits &= gather_half(axis, first + 16 * half, half, memory->gather + g, weights);
+    }
+    axis->gather = fits ? memory->gather : NULL;
+    axis->gather_weights = memory->gather_weights;
+}
 
 /* Ask with memory NULL for pairs, total; then again with room for the arrays. */
 static void make_axis(EdgeAxis *axis, int source, int target, int step, const AxisMemory *memory)
@@ -51,21 +92,27 @@ static void make_axis(EdgeAxis *axis, int source, int target, int step, const Ax
     axis->start = memory->start;
     axis->weights = memory->weights;
     axis->spread = memory->spread;
+    if (step == 3)
+        make_gather(axis, memory);
 }
 
 static size_t axis_bytes(const EdgeAxis *axis)
 {
-    const size_t padded = (size_t)(axis->count + 3) & ~(size_t)3;
-    return padded * sizeof(int32_t) + padded * 2 * axis->pairs * 5 * sizeof(int16_t);
+    const size_t padded = (size_t)(axis->count + 3) & ~(size_t)3, pairs = axis->pairs, groups = groups_of(axis);
+    return padded * sizeof(int32_t) + groups * sizeof(EdgeGather) + (padded * 10 + groups * 16) * pairs * sizeof(int16_t);
 }
 
 static char *place_axis(EdgeAxis *axis, int source, int step, char *memory)
 {
     const size_t padded = (size_t)(axis->count + 3) & ~(size_t)3, taps = padded * 2 * axis->pairs;
+    char *const gather = memory + padded * sizeof(int32_t);
+    int16_t *const weights = (int16_t *)(gather + groups_of(axis) * sizeof(EdgeGather));
     const AxisMemory parts = {
         .start = (int32_t *)memory,
-        .weights = (int16_t *)(memory + padded * sizeof(int32_t)),
-        .spread = (int16_t *)(memory + padded * sizeof(int32_t)) + taps,
+        .gather = (EdgeGather *)gather,
+        .weights = weights,
+        .spread = weights + taps,
+        .gather_weights = weights + 5 * taps,
     };
     make_axis(axis, source, axis->count, step, &parts);
     return memory + axis_bytes(axis);
@@ -76,6 +123,7 @@ int edge_plan_make(EdgePlan *plan, EdgeFormat format, int height, int width, int
     *plan = (EdgePlan){.format = format, .height = height, .width = width};
     make_axis(&plan->rows, height, small_height, 1, NULL);
     make_axis(&plan->columns, width, small_width, 3, NULL);
+    plan->columns.swapped = format == EDGE_RGB;
     plan->memory = malloc(axis_bytes(&plan->rows) + axis_bytes(&plan->columns));
     if (!plan->memory)
         return -1;
@@ -153,19 +201,23 @@ static void sum_rows(Reader *reader, int i, uint32_t *wide, uint16_t *sums)
         reader->kernels->narrow(wide, n, (float)EDGE_MAX_SUM / (float)axis->total, sums);
 }
 
-/* A frame fresh from a camera is in no cache, and three rows at a time is a pattern that hardware follows badly: ask for
- * the rows under the next output row while this one's columns are computed. Further ahead was slower. */
+enum { ROWS_AHEAD = 3 };
+
+/* A frame fresh from a camera is in no cache, and several rows at a time is a pattern that hardware follows badly: ask
+ * for the rows under the third next output row while this one is computed. Into the second cache: the first would keep
+ * neither them nor what is in use. Nearer comes too late. */
 static void fetch_ahead(const Reader *reader, int i)
 {
     const EdgePlan *plan = reader->plan;
     const EdgeAxis *axis = &plan->rows;
     const int packed = plan->format == EDGE_YUYV || plan->format == EDGE_UYVY;
     const int bytes = plan->width * (plan->format <= EDGE_RGB ? 3 : packed ? 2 : 1);
-    if (i + 2 >= axis->count)
+    if (i + ROWS_AHEAD + 1 >= axis->count)
         return;
-    for (int y = axis->start[i + 1]; y < axis->start[i + 2]; y++)
+    const int end = axis->start[i + ROWS_AHEAD + 1];
+    for (int y = axis->start[i ? i + ROWS_AHEAD : 1]; y < end; y++)
         for (int at = 0; at < bytes; at += 64)
-            __builtin_prefetch(reader->source + y * reader->stride + at);
+            __builtin_prefetch(reader->source + y * reader->stride + at, 0, 2);
 }
 
 /* The plan of a frame that is small already. */
@@ -186,14 +238,13 @@ static void shrink(const EdgeKernels *kernels, const EdgePlan *plan, const uint8
     const EdgeAxis *columns = &plan->columns;
     const int vertical = plan->rows.total <= EDGE_MAX_SUM ? plan->rows.total : EDGE_MAX_SUM;
     const float divisor = (float)(vertical * columns->total);
-    const int swapped = plan->format == EDGE_RGB;
     for (int i = 0; i < plan->rows.count; i++) {
-        sum_rows(&reader, i, wide, sums);
         fetch_ahead(&reader, i);
+        sum_rows(&reader, i, wide, sums);
         if (target8)
-            kernels->columns8(sums, columns, 1.0f / divisor, swapped, target8 + (size_t)i * 3 * columns->count);
+            kernels->columns8(sums, columns, 1.0f / divisor, target8 + (size_t)i * 3 * columns->count);
         else
-            kernels->columns16(sums, columns, 16.0f / divisor, swapped, target12 + (size_t)i * 3 * columns->count);
+            kernels->columns16(sums, columns, 16.0f / divisor, target12 + (size_t)i * 3 * columns->count);
     }
 }
 

@@ -537,13 +537,12 @@ INLINE __m256i column_pair(const uint16_t *sums, const int32_t *start, const int
     return scaled(sum, scale);
 }
 
-INLINE void columns8_of(const uint16_t *sums, const EdgeAxis *axis, const int pairs, float scale, int swapped,
-                        uint8_t *target)
+INLINE void columns8_of(const uint16_t *sums, const EdgeAxis *axis, const int pairs, float scale, uint8_t *target)
 {
     const __m256 factor = _mm256_set1_ps(scale);
     const __m128i bgr = _mm_setr_epi8(0, 1, 2, 8, 9, 10, 4, 5, 6, 12, 13, 14, -1, -1, -1, -1);
     const __m128i rgb = _mm_setr_epi8(2, 1, 0, 10, 9, 8, 6, 5, 4, 14, 13, 12, -1, -1, -1, -1);
-    const __m128i order = swapped ? rgb : bgr;
+    const __m128i order = axis->swapped ? rgb : bgr;
     const int16_t *spread = axis->spread;
     for (int x = 0; x < axis->count; x += 4, spread += 32 * pairs) {
         const __m256i first = column_pair(sums, axis->start + x, spread, pairs, factor);
@@ -561,25 +560,24 @@ INLINE void columns8_of(const uint16_t *sums, const EdgeAxis *axis, const int pa
     }
 }
 
-static void columns8(const uint16_t *sums, const EdgeAxis *axis, float scale, int swapped, uint8_t *target)
+static void columns8(const uint16_t *sums, const EdgeAxis *axis, float scale, uint8_t *target)
 {
     if (axis->pairs == 1)
-        columns8_of(sums, axis, 1, scale, swapped, target);
+        columns8_of(sums, axis, 1, scale, target);
     else if (axis->pairs == 2)
-        columns8_of(sums, axis, 2, scale, swapped, target);
+        columns8_of(sums, axis, 2, scale, target);
     else if (axis->pairs == 3)
-        columns8_of(sums, axis, 3, scale, swapped, target);
+        columns8_of(sums, axis, 3, scale, target);
     else
-        columns8_of(sums, axis, axis->pairs, scale, swapped, target);
+        columns8_of(sums, axis, axis->pairs, scale, target);
 }
 
-INLINE void columns16_of(const uint16_t *sums, const EdgeAxis *axis, const int pairs, float scale, int swapped,
-                         uint16_t *target)
+INLINE void columns16_of(const uint16_t *sums, const EdgeAxis *axis, const int pairs, float scale, uint16_t *target)
 {
     const __m256 factor = _mm256_set1_ps(scale);
     const __m256i bgr = both(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, -1, -1, -1, -1));
     const __m256i rgb = both(_mm_setr_epi8(4, 5, 2, 3, 0, 1, 12, 13, 10, 11, 8, 9, -1, -1, -1, -1));
-    const __m256i order = swapped ? rgb : bgr;
+    const __m256i order = axis->swapped ? rgb : bgr;
     const int16_t *spread = axis->spread;
     for (int x = 0; x < axis->count; x += 4, spread += 32 * pairs) {
         const __m256i first = column_pair(sums, axis->start + x, spread, pairs, factor);
@@ -593,12 +591,12 @@ INLINE void columns16_of(const uint16_t *sums, const EdgeAxis *axis, const int p
     }
 }
 
-static void columns16(const uint16_t *sums, const EdgeAxis *axis, float scale, int swapped, uint16_t *target)
+static void columns16(const uint16_t *sums, const EdgeAxis *axis, float scale, uint16_t *target)
 {
     if (axis->pairs == 2)
-        columns16_of(sums, axis, 2, scale, swapped, target);
+        columns16_of(sums, axis, 2, scale, target);
     else
-        columns16_of(sums, axis, axis->pairs, scale, swapped, target);
+        columns16_of(sums, axis, axis->pairs, scale, target);
 }
 
 /* ---- Formats ---- */

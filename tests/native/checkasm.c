@@ -263,11 +263,11 @@ static void run_columns(const EdgeKernels *k, const Input *in, void *const out[O
     memset(sums, 0, sizeof sums);
     for (int i = 0; i < 3 * source; i++)
         sums[i] = (uint16_t)(take(in, 0, in->n + 3)[i] * EDGE_MAX_SUM);
-    if (edge_plan_make(&plan, EDGE_BGR, 1, source, 1, target) < 0)
+    if (edge_plan_make(&plan, in->variant % 2 ? EDGE_RGB : EDGE_BGR, 1, source, 1, target) < 0)
         exit(2);
     const float divisor = (float)(EDGE_MAX_SUM * plan.columns.total);
-    k->columns8(sums, &plan.columns, 1.0f / divisor, in->variant % 2, out[0]);
-    k->columns16(sums, &plan.columns, 16.0f / divisor, in->variant % 2, out[1]);
+    k->columns8(sums, &plan.columns, 1.0f / divisor, out[0]);
+    k->columns16(sums, &plan.columns, 16.0f / divisor, out[1]);
     edge_plan_free(&plan);
 }
 
