@@ -22,6 +22,7 @@ run: $(RUN)/.installed ## install the runtime alone and recognise the demo clip
 setup: $(DEV)/.installed ## make the development environment
 
 test: $(DEV)/.installed ## everything CI runs: lint, types, sanitizers, tests
+	-$(MAKE) -k debian $(DEV)/.picamera2 # without them a few tests skip
 	$(MAKE) lint native-asan
 	$(BIN)/python -m pytest tests
 
@@ -60,4 +61,5 @@ $(DEV)/.installed: setup.py pyproject.toml $(wildcard edge/native/*)
 	touch $@
 
 -include native.mk
+-include cameras.mk
 -include vm.mk

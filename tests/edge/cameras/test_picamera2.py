@@ -54,14 +54,14 @@ def ramp(width: int) -> np.ndarray:
 @pytest.fixture(scope="module", autouse=True)
 def library() -> Iterator[Any]:
     """The real picamera2, imported over the played libcamera."""
-    pytest.importorskip("simplejpeg", reason="picamera2 is not installed: make test-picamera2")
+    pytest.importorskip("simplejpeg", reason="picamera2 is not installed: make test-csi")
     with pytest.MonkeyPatch.context() as patch:
         for name, module in player.modules().items():
             patch.setitem(sys.modules, name, module)
         try:
             allocator: Any = importlib.import_module("picamera2.allocators.dmaallocator")
         except ImportError as error:
-            pytest.skip(f"{error}: make test-picamera2")
+            pytest.skip(f"{error}: make test-csi")
         patch.setattr(allocator, "DmaHeap", player.MemoryHeap)
         patch.setattr(allocator, "fcntl", SimpleNamespace(ioctl=lambda *arguments: 0))  # the heap's cache flushes
         yield importlib.import_module("picamera2").Picamera2
