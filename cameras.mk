@@ -2,7 +2,7 @@
 DEBIAN += gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gir1.2-gst-rtsp-server-1.0 python3-gi
 # Without its dependencies: one of them needs libcap's headers, none of the others is imported by what is tested.
 PICAMERA2 := picamera2==0.3.38 PiDNG av piexif pillow simplejpeg videodev2
-SUDO := $(if $(filter-out 0,$(shell id -u)),sudo)
+SUDO := $(if $(filter-out 0,$(shell id -u)),sudo -n)
 .PHONY: debian test-gstreamer test-csi
 
 debian: ## install the Debian packages that some tests use
