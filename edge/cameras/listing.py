@@ -20,7 +20,10 @@ A camera on a CSI port of a Raspberry Pi is listed by: rpicam-hello --list-camer
 
 @dataclass(frozen=True)
 class ListedCamera:
-    """camera: what to write for --camera. usb_id: vendor:product. access: who may open it. problem: no modes, why."""
+    """camera: what to write for --camera. usb_id: vendor:product. links: of the node, the same after every boot.
+
+    access: who may open it. problem: why it has no modes.
+    """
 
     node: str
     name: str
@@ -30,6 +33,7 @@ class ListedCamera:
     serial: str
     port: str
     speed_mbps: float
+    links: tuple[str, ...]
     access: str
     modes: tuple[OfferedMode, ...]
     cannot: tuple[str, ...]
@@ -56,7 +60,7 @@ def to_text(cameras: Sequence[ListedCamera]) -> str:
 def _listed(device: Device, present: Sequence[Device]) -> ListedCamera:
     profile = profile_of(device)
     modes, problem = _modes(device)
-    usb = device.usb
+    usb, links = device.usb, {"by-id": device.by_id, "by-path": device.by_path}
     return ListedCamera(
         node=str(device.path),
         name=device.name,
@@ -66,6 +70,7 @@ def _listed(device: Device, present: Sequence[Device]) -> ListedCamera:
         serial=device.serial,
         port=device.port,
         speed_mbps=device.speed_mbps,
+        links=tuple(f"/dev/v4l/{kind}/{name}" for kind, name in links.items() if name),
         access=_access(device.path),
         modes=modes,
         cannot=profile.cannot,
@@ -105,6 +110,8 @@ def _lines(camera: ListedCamera) -> Iterator[str]:
         parts = [camera.usb_id, f"port {camera.port}", f"{camera.speed_mbps:g} Mbit/s" if camera.speed_mbps else ""]
         parts.insert(1, f"serial {camera.serial}" if camera.serial else "")
         yield f"    usb       {', '.join(filter(None, parts))}"
+    for link in camera.links:
+        yield f"    link      {link}"
     yield f"    opened by {camera.access}"
     for format, modes in groupby(camera.modes, key=lambda mode: mode.format):
         sizes = (f"{mode.width}x{mode.height}" + (f" at {mode.fps[0]:g}" if mode.fps else "") for mode in modes)

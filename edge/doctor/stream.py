@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import median
 
 from edge.cameras import Camera, CameraSource, CameraStallError
 from edge.doctor.findings import Finding, error, ok, warning
-from edge.errors import CameraError
+from edge.errors import CameraError, PictureError
 from edge.frontend import FrontEnd
-from edge.health import PictureHealth
+from edge.health import BLACK, DAMAGED, FROZEN, SATURATED, PictureHealth
 
 AREA = "camera"
 FIRST_S = 5.0  # until the first picture; some cameras take seconds to start
@@ -18,19 +20,31 @@ WATCH_S = 1.5
 MOST_PICTURES = 200  # a recording gives thousands a second
 SMALL = (120, 160)  # as a bundle's small frame
 PICTURES = {
-    "black": "take off the lens cap; if the room is that dark, give it light",
-    "saturated": "the exposure is for the dark: darken the room, or use a profile of its own for light",
-    "frozen": "unplug the camera and plug it in again",
+    BLACK: "take off the lens cap; if the room is that dark, give it light",
+    SATURATED: "the exposure is for the dark: darken the room, or use a profile of its own for light",
+    FROZEN: "unplug the camera and plug it in again",
+    DAMAGED: "take a shorter cable, or a port of the board's own instead of a hub",
 }
 
 
 @dataclass(frozen=True)
 class Watched:
-    """times_s: capture times of the pictures. mean: brightness of the last one, 0..255. reason: see `PictureHealth`."""
+    """times_s: capture times of the pictures. means: brightness of those that decode, 0..255. reasons: of health."""
 
     times_s: tuple[float, ...]
-    mean: float
-    reason: str | None
+    means: tuple[float, ...]
+    reasons: tuple[str | None, ...]
+
+    @property
+    def mean(self) -> float:
+        """Brightness of the middle picture."""
+        return median(self.means) if self.means else 0.0
+
+    @property
+    def reason(self) -> str | None:
+        """Why most of the pictures lead to no label; None if most do."""
+        reason, count = Counter(self.reasons).most_common(1)[0]
+        return reason if count > len(self.reasons) / 2 else None
 
     @property
     def fps(self) -> float:
@@ -58,7 +72,8 @@ def watch(camera: Camera) -> Watched:
     """Read for a moment. Raises CameraError if nothing comes."""
     front_end, health = FrontEnd(*SMALL), PictureHealth()
     times_s: list[float] = []
-    mean, reason = 0.0, None
+    means: list[float] = []
+    reasons: list[str | None] = []
     end_s = time.monotonic() + FIRST_S
     while time.monotonic() < end_s and len(times_s) < MOST_PICTURES:
         try:
@@ -70,11 +85,16 @@ def watch(camera: Camera) -> Watched:
         if not times_s:
             end_s = time.monotonic() + WATCH_S
         times_s.append(frame.capture_time_s)
-        statistics = front_end.measure(frame.image, frame.format)
-        mean, reason = statistics.mean, health.check(statistics, front_end.small, frame.capture_time_s)
+        try:
+            statistics = front_end.measure(frame.bgr())
+        except PictureError:
+            reasons.append(DAMAGED)
+            continue
+        means.append(statistics.mean)
+        reasons.append(health.check(statistics, front_end.small, frame.capture_time_s))
     if not times_s:
         raise CameraError(f"{camera.name}: opened, but no picture came for {FIRST_S:g} s")
-    return Watched(tuple(times_s), mean, reason)
+    return Watched(tuple(times_s), tuple(means), tuple(reasons))
 
 
 def judge_rate(name: str, watched: Watched, interval_ms: float | None) -> Finding:

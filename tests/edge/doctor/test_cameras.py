@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from edge.cameras import Camera
 from edge.cameras.access import Holder
 from edge.cameras.devices import list_devices
 from edge.cameras.v4l2_device import OfferedControl, OfferedMode
 from edge.doctor import cameras, settings, stream
+from edge.frame import Frame, Image
 from edge.profiles import CameraProfile, Control, Mode, camera_profiles
 from tests.edge.cameras.device_tree import ARDUCAM, WEBCAM, plug
 
@@ -150,19 +153,47 @@ def test_the_profile_counts_where_it_sets_a_value() -> None:
 
 
 def test_a_rate_below_the_models_tick() -> None:
-    slow = stream.Watched(tuple(index / 5 for index in range(6)), 20.0, None)
+    slow = stream.Watched(tuple(index / 5 for index in range(6)), (20.0,) * 6, (None,) * 6)
     assert slow.fps == pytest.approx(5.0)
     assert stream.judge_rate("arducam", slow, interval_ms=66.7).level == "warning"
     assert stream.judge_rate("arducam", slow, interval_ms=200.0).level == "ok"
     assert stream.judge_rate("arducam", slow, interval_ms=None).level == "ok"
 
 
+class Repeating(Camera):
+    """Shows the same bytes again and again, 20 times a second."""
+
+    live = True
+
+    def __init__(self, image: Image, format: str) -> None:
+        super().__init__("repeating")
+        self._image, self._format, self._count = image, format, 0
+
+    def read(self, timeout_s: float) -> Frame:
+        self._count += 1
+        return Frame(self._image, self._count, self._count / 20, self._format)
+
+    def close(self) -> None:
+        pass
+
+
+def test_pictures_that_never_change_or_never_decode() -> None:
+    frozen = stream.watch(Repeating(np.full((60, 80, 3), 90, np.uint8), "bgr"))
+    assert (frozen.mean, frozen.reason, round(frozen.fps)) == (90.0, "frozen", 20)
+    damaged = stream.watch(Repeating(np.zeros(100, np.uint8), "jpeg"))
+    assert (damaged.mean, damaged.reason) == (0.0, "damaged")
+    assert stream.judge_picture("camera", damaged).level == "warning"
+
+
 @pytest.mark.parametrize("reason", ["black", "saturated", "frozen"])
 def test_a_picture_without_a_label(reason: str) -> None:
-    finding = stream.judge_picture("arducam", stream.Watched((0.0,), 0.1, reason))
+    watched = stream.Watched((0.0, 0.1, 0.2), (20.0, 0.1, 0.1), (None, reason, reason))
+    finding = stream.judge_picture("arducam", watched)
     assert finding.level == "warning"
     assert finding.found.startswith(reason)
     assert finding.repair
+    mostly_good = stream.Watched((0.0, 0.1, 0.2), (20.0, 20.0, 0.1), (None, None, reason))
+    assert stream.judge_picture("arducam", mostly_good).level == "ok"
 
 
 def test_a_machine_without_a_camera(tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ class TestList:
         text = self.listed(machine).stdout
         assert text.startswith("/dev/video0  Arducam IMX291 B0200\n    --camera  arducam\n")
         assert "    usb       0c45:6366, serial UC684, port 1-1, 480 Mbit/s\n" in text
+        assert "    link      /dev/v4l/by-path/platform-usb-0:1-1:1.0-video-index0\n" in text
         assert "    YUYV      640x480 at 30, 320x240 at 30, 1280x720 at 10\n" in text
         assert "    cannot    send raw YUYV above 640x480" in text
 
