@@ -29,6 +29,7 @@ class HeldCamera:
         self._camera: Camera | None = None
         self._lost_s: float | None = None
         self._attempts = 0
+        self._reopen = False
         self._states: set[str] = set()
         self._noted: set[str] = set()
         self._drops = DropCounts()
@@ -51,16 +52,21 @@ class HeldCamera:
         self._drops.undecodable += 1
 
     def reopen(self) -> None:
-        """Close a camera whose pictures are of no use; the next frame comes from one that was opened anew."""
-        self._close()
+        """The pictures are of no use: the next frame comes from a camera that was opened anew."""
+        self._reopen = True
 
     def frames(self) -> Iterator[Frame | None]:
-        """Frames, and None after every vain attempt to get the camera back, until the end or a stop.
+        """Frames, and None whenever there is no camera, until the end or a stop. Raises CameraError for a recording.
 
-        A frame's pixels stay as they are until the next one is asked for. Raises CameraError for a recording.
+        A frame's pixels stay as they are until the next one is asked for. Nobody may keep a frame over a None: it would
+        hold on to the memory of a device that has to be given back before it can be opened again.
         """
         while not self._stop.is_set():
-            frame = None  # not kept while the camera is away: it would hold on to the device's memory
+            frame = None
+            if self._reopen:
+                self._reopen = False
+                self._close()
+                yield None
             try:
                 frame = self._read(self._camera or self._open())
             except CameraError as error:

@@ -57,7 +57,7 @@ class V4l2Stream:
         device.demand(v4l2.STREAMON, c_int32(v4l2.CAPTURE))
 
     def newest(self, timeout_s: float) -> Captured | None:
-        """The newest good frame, each only once; None when none comes in time. It stays as it is until the next call."""
+        """The newest good frame, each once; None when none comes in time. It stays as it is until the next call."""
         end_s = time.monotonic() + timeout_s
         newest = self._waiting()
         while newest is None:

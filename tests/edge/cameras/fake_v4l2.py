@@ -32,7 +32,7 @@ import pytest
 U8 = npt.NDArray[np.uint8]
 SOURCES = Path(__file__).parent / "v4l2_player"
 REPOSITORY = Path(__file__).parents[3]
-NOISE, BLACK, WHITE = range(4), 4, 5  # the pictures that a camera shows unless it was given others, by number
+NOISE, BLACK, WHITE = range(4), 4, 5  # a camera's pictures unless it was given others; NOISE in turn, else by a fault
 
 INTEGER, BOOLEAN, MENU = 1, 2, 3  # V4L2_CTRL_TYPE_*
 
@@ -167,6 +167,7 @@ class FakeMachine:
             rates = " ".join(f"{fps:g}" for fps in mode.fps)
             lines += [f"mode {mode.fourcc} {mode.width} {mode.height} {self._shown_by(camera, mode)[0]} {rates}"]
             lines += [f"padding {mode.padding}"] if mode.padding else []
+            lines += [] if (camera.card, mode) in self._shown else [f"turn {len(NOISE)}"]
         lines += [line for control in camera.controls for line in control.lines()]
         new = self._folder / "script"
         new.write_text("\n".join([*lines, *script, ""]))
@@ -178,6 +179,12 @@ class FakeMachine:
         for mode in camera.modes:
             path = self._folder / f"pictures-{len(self._shown)}"
             self._shown[camera.card, mode] = path, write_pictures(path, mode, shown)
+
+    def show_bytes(self, camera: FakeCamera, mode: FakeMode, buffers: Sequence[bytes]) -> None:
+        """What lies in the driver's buffers, byte by byte; the next `script` takes it."""
+        path = self._folder / f"bytes-{len(self._shown)}"
+        write_buffers(path, buffers)
+        self._shown[camera.card, mode] = path, [np.frombuffer(data, np.uint8) for data in buffers]
 
     def pictures(self, camera: FakeCamera, mode: FakeMode) -> list[U8]:
         """What lies in the driver's buffers, picture by picture: bytes, with padding."""
@@ -251,8 +258,13 @@ def default_pictures(mode: FakeMode) -> tuple[Path, list[U8]]:
 def write_pictures(path: Path, mode: FakeMode, images: Iterable[U8]) -> list[U8]:
     """Write a file that the player reads; returns the pictures as they lie in a buffer."""
     encoded = [encode(mode, image) for image in images]
-    path.write_bytes(b"".join(struct.pack("=I", len(data)) + data.tobytes() for data in encoded))
+    write_buffers(path, [data.tobytes() for data in encoded])
     return encoded
+
+
+def write_buffers(path: Path, buffers: Iterable[bytes]) -> None:
+    """Write a file that the player reads: what lies in the driver's buffers, in turn."""
+    path.write_bytes(b"".join(struct.pack("=I", len(data)) + data for data in buffers))
 
 
 def encode(mode: FakeMode, image: U8) -> U8:

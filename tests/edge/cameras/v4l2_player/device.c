@@ -247,7 +247,7 @@ static void fill(Handle *handle, struct v4l2_buffer *buffer, long frame)
     const Script *script = &handle->device->script;
     const Pictures *pictures = &handle->pictures;
     uint8_t *target = handle->memory + buffer->index * handle->spacing;
-    size_t shown = (size_t)frame % (size_t)pictures->count, used = SIZE_MAX;
+    size_t shown = (size_t)frame % (size_t)(handle->mode->turn ? handle->mode->turn : pictures->count), used = SIZE_MAX;
     bool poisoned = false;
     for (const Rule *rule = script->rule; rule < script->rule + script->rules; rule++) {
         if (rule->fault < FLAGGED || rule->fault > PICTURE || !rule_holds(script, rule, frame))

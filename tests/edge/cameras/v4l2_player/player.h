@@ -41,7 +41,7 @@ typedef struct {
 
 typedef struct {
     uint32_t fourcc;
-    int width, height, padding, rates;
+    int width, height, padding, turn, rates; /* turn: how many pictures are shown in turn; 0 is all */
     double fps[MOST_RATES];
     char pictures[PATH_MAX];
 } Mode;

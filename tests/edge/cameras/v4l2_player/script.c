@@ -3,6 +3,7 @@
  *   driver NAME | card NAME | bus NAME
  *   mode FOURCC WIDTH HEIGHT PICTURES FPS...   PICTURES: a file of (uint32 length, bytes)..., shown in turn
  *   padding BYTES                              after every row of the last mode's pictures, which have it already
+ *   turn N                                     only its first N pictures are shown in turn, the others by a fault
  *   control ID TYPE MIN MAX STEP DEFAULT NAME  TYPE: V4L2_CTRL_TYPE_* as a number
  *   menu INDEX TEXT | needs ID VALUE | refuse ERRNO    of the last control
  *   pace free                                  a frame whenever the program polls; otherwise in real time
@@ -125,6 +126,8 @@ static bool read_line(Script *script, const char *line)
         return control && sscanf(line, "refuse %d", &control->refusal) == 1;
     if (is(line, "padding"))
         return mode && sscanf(line, "padding %d", &mode->padding) == 1;
+    if (is(line, "turn"))
+        return mode && sscanf(line, "turn %d", &mode->turn) == 1;
     if (is(line, "pace free"))
         return script->free_pace = true;
     if (is(line, "busy"))
