@@ -22,7 +22,7 @@ from edge.errors import EXIT_CONFIG, EXIT_USAGE, DataError, UsageError
 from edge.frame import Frame
 from edge.smoothing import softmax
 from tests.clips import LABELS, moving_square, square_set, write_square_folder
-from tests.students import GAMMAS, HEIGHT, WIDTH, tiny_files, tiny_manifest, tiny_student
+from tests.students import GAMMAS, tiny_files, tiny_manifest, tiny_student
 
 
 def tiny_bundle(seed: int = 0, form: str = "luma_flow") -> Bundle:

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill.learner import Learner
+from distill.learner import Learner, classification_loss, wanted
 from distill.loop import total
 from distill.recipe import DistillationConfig, Recipe, load_recipe
-from distill.sources import Batch, Lesson
+from distill.sources import NOBODY, Batch, Lesson
 from distill.train import new_student
 from distill.wiid import WiidConfig
 
@@ -32,7 +32,7 @@ def batch() -> Batch:
     x = torch.randint(0, 256, (4, 8, 3, 30, 40)).float()
     lessons = Lesson(torch.randn(2, 6), torch.randn(2, WIDTH))
     sources = torch.tensor([0, 1, 0, 1])
-    heads = torch.tensor([0, 4, 2, 2])[:, None].expand(-1, x.shape[1])
+    heads = torch.tensor([0, 1, 2, 2])[:, None].expand(-1, x.shape[1])
     return Batch(x, torch.tensor([0, 1, 2, 3]), heads, sources, torch.tensor([1, 3]), lessons)
 
 
@@ -93,3 +93,18 @@ def test_a_share_of_the_batch_keeps_its_lessons() -> None:
     assert torch.equal(part.lessons.logits, whole.lessons.logits)
     other = whole.part(slice(0, 4, 2), torch.device("cpu"))
     assert other.taught.tolist() == [] and other.lessons is not None and len(other.lessons.logits) == 0
+
+
+def test_of_nobody_every_action_is_wanted_alike() -> None:
+    target = wanted(torch.tensor([2, NOBODY]), 4, 0.2)
+    assert target[0].tolist() == pytest.approx([0.05, 0.05, 0.85, 0.05])
+    assert target[1].tolist() == pytest.approx([0.25] * 4)
+
+
+def test_where_there_is_nobody_being_sure_costs(recipe: Recipe) -> None:
+    sure, undecided = torch.zeros(1, 6, 6), torch.zeros(1, 6, 6)
+    sure[..., 1] = 8.0
+    labels = torch.tensor([NOBODY])
+    assert classification_loss(sure, labels, recipe.schedule) > 2 * classification_loss(
+        undecided, labels, recipe.schedule
+    )

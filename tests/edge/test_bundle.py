@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from edge.bundle import Bundle, default_bundle_path, gate_bytes, write_bundle
 from edge.errors import EXIT_CONFIG, BundleError, UsageError
 from edge.gate import Gate
-from edge.manifest import parse_manifest
+from edge.manifest import ExpertSpec, parse_manifest
 from tests.students import LABELS, tiny_files, tiny_gate, tiny_manifest, tiny_student
 
 STUDENT = tiny_student()
@@ -250,12 +250,14 @@ WRONG: dict[tuple[str | int, ...], tuple[object, str]] = {
     ("labels", 1): ("", r"labels\[1\]: expected a text that is not empty"),
     ("front_end", "height"): (0, "front_end.height: expected a whole number from 8"),
     ("front_end", "statistics"): ("dgam", "front_end.statistics: expected one of pixel"),
-    ("input", "form"): ("video", "input.form: expected one of luma_flow, rgb"),
+    ("input", "form"): ("video", "input.form: expected one of change_flow, luma_flow, rgb"),
     ("input", "height"): (400, "input: expected at most the front end's"),
     ("input", "levels_per_pixel"): (True, "input.levels_per_pixel: expected a number"),
     ("cadence", "interval_ms"): ("66", "cadence.interval_ms: expected a number"),
     ("cadence", "reset_after_ms"): (5, "cadence.reset_after_ms: expected at least interval_ms"),
     ("gate", "gammas"): ([], "gate.gammas: expected one or more"),
+    ("front_end", "fraction_bits"): (3, "front_end.fraction_bits: expected 0 or 4, found 3"),
+    ("gate", "experts"): ([{"binning": 1, "accumulation": 1, "stride": 1}], "gate.experts: expected 0, found 1"),
     ("gate", "gammas", 0): (-1, r"gate.gammas\[0\]: expected a number from 0.05"),
     ("smoothing", "minimum_confidence"): (1.5, "smoothing.minimum_confidence: expected a number from 0.0 to 1.0"),
     ("states", 0): ([], r"states\[0\]: expected an object, found a list"),
@@ -277,6 +279,9 @@ def test_a_wrong_field_is_named(path: tuple[str | int, ...]) -> None:
     assert str(caught.value).startswith("bundle: manifest.json: ")
 
 
+OPTIONAL = [("provenance", "notes"), ("front_end", "fraction_bits"), ("gate", "experts")]
+
+
 @pytest.mark.parametrize("path", [path for path in leaves(DOCUMENT) if path and isinstance(path[-1], str)], ids=str)
 def test_a_missing_field_is_named(path: tuple[str, ...]) -> None:
     document = copy.deepcopy(DOCUMENT)
@@ -284,8 +289,10 @@ def test_a_missing_field_is_named(path: tuple[str, ...]) -> None:
     for key in path[:-1]:
         place = place[key]
     del place[path[-1]]
-    if path[-1] == "notes":
-        assert parse_manifest(json.dumps(document).encode(), "here").provenance.notes == ()
+    if path in OPTIONAL:
+        assert parse_manifest(json.dumps(document).encode(), "here") == parse_manifest(
+            json.dumps(DOCUMENT).encode(), "here"
+        )
         return
     with pytest.raises(BundleError, match=path[-1].replace(".", r"\.")):
         parse_manifest(json.dumps(document).encode(), "here")
@@ -350,6 +357,19 @@ def test_a_wrong_gate_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(BundleError, match=message):
         Bundle.load(tmp_path / "b").gate_weights()
     assert not (tmp_path / "pickle-was-run").exists()
+
+
+def test_every_gamma_of_the_change_flow_form_has_its_expert() -> None:
+    document = copy.deepcopy(DOCUMENT)
+    document["input"]["form"] = "change_flow"
+    gammas = len(document["gate"]["gammas"])
+    with pytest.raises(BundleError, match=rf"gate.experts: expected {gammas}, found 0"):
+        parse_manifest(json.dumps(document).encode(), "here")
+    document["gate"]["experts"] = [{"binning": 2, "accumulation": 4, "stride": 1}] * gammas
+    assert parse_manifest(json.dumps(document).encode(), "here").gate.experts[0] == ExpertSpec(2, 4, 1)
+    document["gate"]["experts"][0]["accumulation"] = 17
+    with pytest.raises(BundleError, match="accumulation: expected a whole number from 1 to 16, found 17"):
+        parse_manifest(json.dumps(document).encode(), "here")
 
 
 def test_the_default_bundle_is_whole() -> None:
