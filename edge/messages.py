@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+ROLLED_BACK = "bundle_rolled_back"  # an event that an update waits for
+
 
 @dataclass(frozen=True)
 class Prediction:

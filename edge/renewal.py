@@ -10,13 +10,12 @@ from typing import TypeVar
 
 from edge.bundle import Bundle, default_bundle_path
 from edge.errors import BundleError, EdgeError
-from edge.messages import Event
+from edge.messages import ROLLED_BACK, Event
 from edge.recogniser import Recogniser
 from edge.selftest import self_test
 from edge.store import BundleStore
 
 M = TypeVar("M")
-ROLLED_BACK = "bundle_rolled_back"
 
 
 def bundle_path(bundle: str | None, store: str | None) -> Path:

@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from edge.messages import Event, Prediction
+from edge.messages import ROLLED_BACK, Event, Prediction
 from edge.outputs import Output
-from edge.renewal import ROLLED_BACK
 from edge.summary import Summary
 
 STATUS_EVERY_S = 1.0

@@ -16,7 +16,7 @@ from edge.bundle import Bundle
 from edge.deploy import systemd
 from edge.deploy.layout import CONFIG, UNIT, Layout
 from edge.errors import BundleError, UsageError
-from edge.renewal import ROLLED_BACK
+from edge.messages import ROLLED_BACK
 from edge.store import BundleStore
 
 # An engine that is built on the board takes minutes at its first start.

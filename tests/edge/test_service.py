@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import pytest
 
 from edge import service
 from edge.cadence import CadenceCounts
-from edge.messages import Event, Prediction
+from edge.messages import ROLLED_BACK, Event, Prediction
 from edge.service import ServiceStatus
 from edge.summary import Summary
 
@@ -48,26 +50,70 @@ def test_the_first_prediction_is_ready(systemd: socket.socket, status: ServiceSt
     assert received(systemd) == ["READY=1", "WATCHDOG=1", "STATUS=jump (80%), gamma 2"]
 
 
-def test_predictions_feed_the_watchdog_once_a_period(
-    systemd: socket.socket, status: ServiceStatus, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_predictions_feed_the_watchdog_once_a_period(systemd: socket.socket) -> None:
+    status = ServiceStatus({"NOTIFY_SOCKET": systemd.getsockname(), "WATCHDOG_USEC": "300000"})
     status.prediction(PREDICTION)
     received(systemd)
     status.prediction(PREDICTION)
-    monkeypatch.setattr(service, "STATUS_EVERY_S", 0.0)
+    time.sleep(0.11)  # a third of the watchdog's time
     status.prediction(PREDICTION)
     lines = received(systemd)
     assert lines[0] == "WATCHDOG=1" and "ticks/s" in lines[1]
     assert silent(systemd)  # the second prediction said nothing
 
 
-def test_waiting_for_a_camera_is_ready_and_alive(systemd: socket.socket, status: ServiceStatus) -> None:
+def test_waiting_for_a_camera_is_ready_and_alive(systemd: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "STATUS_EVERY_S", 0.05)
+    status = ServiceStatus({"NOTIFY_SOCKET": systemd.getsockname()})
     status.event(Event("camera_lost", "camera lost: unplugged; waiting for it"))
     assert received(systemd) == ["STATUS=camera lost: unplugged; waiting for it"]
     status.waiting()
     assert received(systemd) == ["READY=1", "WATCHDOG=1"]
+    status.waiting()  # it is asked for many times a second
+    time.sleep(0.06)
     status.waiting()
     assert received(systemd) == ["WATCHDOG=1"]
+    assert silent(systemd)
+
+
+def test_a_limit_of_the_board_is_in_the_status_until_it_is_over(
+    systemd: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "STATUS_EVERY_S", 0.0)
+    status = ServiceStatus({"NOTIFY_SOCKET": systemd.getsockname()})
+    status.event(Event("throttled", "working less (under-voltage)"))
+    status.prediction(PREDICTION)
+    assert received(systemd)[-1] == "STATUS=jump (80%), gamma 2; working less (under-voltage)"
+    status.event(Event("unthrottled", "the board has recovered"))
+    status.prediction(PREDICTION)
+    assert received(systemd)[-1].endswith("gamma 2")
+
+
+def test_a_systemd_that_is_away_is_told_ready_again(tmp_path: Path) -> None:
+    address = str(tmp_path / "notify")
+    status = ServiceStatus({"NOTIFY_SOCKET": address})
+    status.waiting()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(address)
+        listener.settimeout(2)
+        status.waiting()
+        assert received(listener) == ["READY=1", "WATCHDOG=1"]
+
+
+def test_the_bundle_that_runs_is_on_record(tmp_path: Path) -> None:
+    status = ServiceStatus({"RUNTIME_DIRECTORY": str(tmp_path)})
+
+    def record() -> dict[str, str]:
+        found: dict[str, str] = json.loads((tmp_path / "bundle.json").read_text())
+        return found
+
+    status.event(Event("started", "", {"bundle": "a", "digest": "1", "labels": ["x"]}))
+    assert record() == {"bundle": "a", "digest": "1"}
+    status.event(Event(ROLLED_BACK, "", {"bundle": "a", "digest": "1", "rejected": "2", "error": "bad"}))
+    assert record() == {"bundle": "a", "digest": "1", "rejected": "2", "error": "bad"}
+    status.event(Event("bundle_changed", "", {"bundle": "b", "digest": "3"}))
+    assert record() == {"bundle": "b", "digest": "3"}
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle.json"]
 
 
 def test_events_and_time_are_no_progress(systemd: socket.socket, status: ServiceStatus) -> None:
