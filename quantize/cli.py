@@ -1,7 +1,8 @@
-"""The command `quantize`: a float bundle in, an INT8 bundle out, or exit 1 and no bundle if it lost too much.
+"""The command `quantize`: a float bundle in, an INT8 bundle per target out, or exit 1 and no bundle.
 
 quantize --calib synthetic_val --model FLOAT --out INT8
-quantize --calib ellar_val --data-root DIR --model FLOAT --out INT8.tar --max-drop 0.5
+quantize --calib ellar_val --data-root DIR --gate ellar_test --model FLOAT --target arm,openvino --out DIR --mixed auto
+quantize --calib folder:CLIPS --model student.onnx --like FLOAT --out INT8.tar --html report.html
 torchrun --standalone --nproc-per-node 2 -m quantize.cli --calib ...     # the clips shared among processes
 """
 
@@ -9,24 +10,31 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import json
 import math
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calibration.evaluate import comparison_line, left_out, show_progress, summary_line
+from calibration.report import show_progress
 from calibration.sets import open_set
-from calibration.shards import team
+from calibration.shards import Team, team
 from edge.bundle import Bundle, check_target, write_bundle
 from edge.errors import EXIT_FAILURE, EdgeError, UsageError
+from edge.manifest import TARGETS
 
 if TYPE_CHECKING:
-    from quantize.job import Result
+    from quantize.job import Request
+    from quantize.report import Report
+    from quantize.result import QuantizeResult
+
+ESTIMATORS = ("auto", "minmax", "percentile", "entropy", "mse")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; returns its exit code: 0 written, 1 lost too much, 2 usage or data, 78 a bad bundle."""
+    """Run the command; returns its exit code: 0 written, 1 a target was refused, 2 usage or data, 78 a bad bundle."""
     options = _parser().parse_args(arguments)
     try:
         return _run(options)
@@ -41,65 +49,87 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("onnx") is None:
         raise UsageError("the package onnx is missing; install it with: pip install 'ellar-edge[quantize]'")
-    from quantize.job import Request, quantize
+    from quantize.source import load_source
 
-    check_target(options.out)  # before minutes of work
-    bundle = Bundle.load(options.model)
-    clips = open_set(options.calib, options.data_root, options.limit, options.seed)
-    request = Request(options.calib, options.limit, options.seed, options.target)
+    request = _request(options)
+    _check_outputs(options, request)  # before minutes of work
+    source = load_source(options.model, options.like)
     with team(options.exchange) as processes:
-        calibrating, evaluating = (
-            show_progress(what) if processes.first else None for what in ("calibrating", "evaluating")
-        )
-        result = quantize(bundle, clips, request, calibrating, evaluating, processes)
-    return _judge(options, bundle, result) if processes.first else 0
+        result = _quantized(options, source, request, processes)
+        return _judged(options, result) if processes.first else 0
 
 
-def _judge(options: argparse.Namespace, bundle: Bundle, result: Result) -> int:
-    """Say what it is worth, and write it or not."""
-    from quantize.job import ENOUGH_TICKS, forced
+def _request(options: argparse.Namespace) -> Request:
+    from quantize.job import Request
+    from quantize.search import Search
 
-    if result.ticks < ENOUGH_TICKS:
-        print(
-            f"quantize: warning: {result.ticks} ticks are few to calibrate on; take {ENOUGH_TICKS} or more (--limit)",
-            file=sys.stderr,
-        )
-    print(_report(bundle, result), flush=True)
-    written = result.bundle
-    if result.drop > options.max_drop:
-        verdict = f"INT8 lost {result.drop:.1f} points, --max-drop allows {options.max_drop:g}"
-        if not options.force:
-            print(
-                f"quantize: {verdict}; nothing written. Calibrate on more clips or on clips like those of the device "
-                "(--calib, --limit), or take it as it is (--force)",
-                file=sys.stderr,
-            )
-            return EXIT_FAILURE
-        print(f"quantize: warning: {verdict}; written because of --force, and the manifest says so", file=sys.stderr)
-        written = forced(result, options.max_drop)
-    write_bundle(options.out, written.manifest, written.files)
-    print(f"written    {options.out}")
-    return 0
+    return Request(
+        set_name=options.calib,
+        targets=options.target,
+        out=options.out,
+        search=Search(options.estimator, options.mixed == "auto", options.max_drop),
+        limit=options.limit,
+        seed=options.seed,
+        gate_name=options.gate,
+        workers=options.workers,
+    )
 
 
-def _report(source: Bundle, result: Result) -> str:
-    from quantize.measure import kernels, latencies_ms
+def _check_outputs(options: argparse.Namespace, request: Request) -> None:
+    if len(request.targets) > 1 and options.out.suffix == ".tar":
+        raise UsageError(f"{options.out}: {len(request.targets)} targets are as many bundles; name a folder for them")
+    for target in request.targets:
+        check_target(request.path(target))
+    for report in (options.html, options.json):
+        if report is not None and not report.resolve().parent.is_dir():
+            raise UsageError(f"{report}: there is no folder {report.parent} for the report")
+    if options.limit is not None and options.limit < 1:
+        raise UsageError(f"limit is {options.limit}; it must be 1 or more clips")
 
-    sizes = [len(bundle.student_bytes()) for bundle in (source, result.bundle)]
-    float_ms, integer_ms = latencies_ms(source, result.bundle)
-    ran = kernels(result.bundle.student_bytes())
-    lines = [
-        f"calibrated {len(result.after.results)} clips, {result.ticks} ticks under each gamma",
-        f"float      {summary_line(result.before)}",
-        f"INT8       {summary_line(result.after)}",
-        f"decisions  {comparison_line(result.comparison, 'float', 'INT8')}",
-        f"size       {sizes[0] / 1e6:.2f} MB -> {sizes[1] / 1e6:.2f} MB",
-        f"latency    {float_ms:.3f} ms -> {integer_ms:.3f} ms a step, {float_ms / integer_ms:.1f} times faster here",
-        f"integer    {ran.integer} of {ran.integer + len(ran.floats)} convolutions run as QLinearConv",
-    ]
-    if ran.floats:
-        lines.append(f"           in float: {', '.join(ran.floats)}")
-    return "\n".join(lines + left_out(result.after))
+
+def _quantized(options: argparse.Namespace, source: Bundle, request: Request, processes: Team) -> QuantizeResult:
+    from quantize.job import quantize
+
+    clips = open_set(options.calib, options.data_root)
+    gate = None if options.gate is None else open_set(options.gate, options.data_root)
+    show = show_progress if processes.first else lambda _: None
+    return quantize(source, clips, request, gate, show, processes)
+
+
+def _judged(options: argparse.Namespace, result: QuantizeResult) -> int:
+    """Prove what was made, say what it is worth, and write the targets that nothing stands against."""
+    from quantize.job import with_notes
+    from quantize.report import Report, text
+    from quantize.verify import float_peak_mb, verify
+
+    for warning in result.coverage.warnings:
+        print(f"quantize: warning: {warning}", file=sys.stderr)
+    report = Report(result, verify(result), float_peak_mb(result))
+    print(text(report), flush=True)
+    _write_reports(options, report)
+    refused = False
+    for target, verification in zip(result.targets, report.verifications, strict=True):
+        bundle, reasons = target.bundle, [refusal.reason for refusal in verification.refusals]
+        if reasons and not options.force:
+            print(f"quantize: {'; '.join(reasons)}; {target.path} is not written", file=sys.stderr)
+            refused = True
+            continue
+        if reasons:
+            print(f"quantize: warning: {'; '.join(reasons)}; written because of --force", file=sys.stderr)
+            bundle = with_notes(bundle, tuple(f"FORCED: {reason}" for reason in reasons))
+        write_bundle(target.path, bundle.manifest, bundle.files)
+        print(f"written    {target.path}")
+    return EXIT_FAILURE if refused else 0
+
+
+def _write_reports(options: argparse.Namespace, report: Report) -> None:
+    from quantize.report import as_dict
+    from quantize.report_html import page
+
+    if options.html is not None:
+        options.html.write_text(page(report), encoding="utf-8")
+    if options.json is not None:
+        options.json.write_text(json.dumps(as_dict(report), indent=2) + "\n", encoding="utf-8")
 
 
 def _points(text: str) -> float:
@@ -113,28 +143,40 @@ def _points(text: str) -> float:
     return points
 
 
+def _targets(text: str) -> tuple[str, ...]:
+    targets = tuple(dict.fromkeys(name.strip() for name in text.split(",")))
+    unknown = [name for name in targets if name not in TARGETS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"expected some of {','.join(TARGETS)}, found {unknown[0]!r}")
+    return targets
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="quantize", description="Make an INT8 bundle of a float one, and refuse if it loses accuracy."
+        prog="quantize", description="Make INT8 bundles of a float one, and refuse those that lose accuracy or no time."
     )
-    parser.add_argument(
-        "--calib", required=True, metavar="SET", help="a data set by name: `calibration list` shows them"
+    add = parser.add_argument
+    add("--calib", required=True, metavar="SET", help="a data set by name: `calibration list` shows them")
+    add("--gate", metavar="SET", help="the set that the loss is judged on (default: half of the clips of --calib)")
+    add("--data-root", type=Path, metavar="DIR", help="where downloaded data sets lie")
+    add(
+        "--model", type=Path, required=True, metavar="MODEL", help="float bundle (a directory, a .tar), or a .onnx file"
     )
-    parser.add_argument("--data-root", type=Path, metavar="DIR", help="where downloaded data sets lie")
-    parser.add_argument(
-        "--model", type=Path, required=True, metavar="BUNDLE", help="float bundle, a directory or a .tar"
-    )
-    parser.add_argument("--out", type=Path, required=True, metavar="BUNDLE", help="INT8 bundle, a directory or a .tar")
-    parser.add_argument(
-        "--max-drop", type=_points, default=1.0, help="points of top-1 or macro it may lose (default: 1.0)"
-    )
-    parser.add_argument("--force", action="store_true", help="write it whatever it lost; the manifest says so")
-    parser.add_argument("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")
-    parser.add_argument("--seed", type=int, default=0, help="of the choice that --limit makes (default: 0)")
-    parser.add_argument(
+    add("--like", type=Path, metavar="BUNDLE", help="for a .onnx file: the bundle whose labels, input and gate it has")
+    add("--target", type=_targets, default=("x86",), help=f"some of {','.join(TARGETS)} (default: x86)")
+    add("--out", type=Path, required=True, help="INT8 bundle, a directory or .tar; of several targets the folder")
+    add("--estimator", choices=ESTIMATORS, default="auto", help="of ranges; auto keeps the best on held-out clips")
+    add("--mixed", choices=("off", "auto"), default="off", help="auto: the fewest layers stay float to keep --max-drop")
+    add("--max-drop", type=_points, default=1.0, help="points of top-1 or macro it may lose (default: 1.0)")
+    add("--force", action="store_true", help="write it whatever stands against it; the manifest says so")
+    add("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")
+    add("--seed", type=int, default=0, help="of every choice of clips (default: 0)")
+    add("--workers", type=int, default=os.cpu_count() or 1, help="processes that decode (default: all cores)")
+    add("--html", type=Path, metavar="FILE", help="the report with plots, in one file")
+    add("--json", type=Path, metavar="FILE", help="the report for programs")
+    add(
         "--exchange", type=Path, metavar="DIR", help="under torchrun on several machines: a folder that all of them see"
     )
-    parser.add_argument("--target", choices=["x86"], default="x86", help="where it shall run (default: x86)")
     return parser
 
 

@@ -1,143 +1,270 @@
-"""From a float bundle to an INT8 one: calibrate, quantise, score both, and judge the loss."""
+"""From a float bundle to integer ones: look at clips, make every target's forms, score them as they would be read."""
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import importlib.metadata
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from calibration.clips import ClipSet
-from calibration.evaluate import Comparison, Evaluation, compare, evaluate, known_clips
+from calibration.evaluate import Evaluation, contend
+from calibration.report import comparison_line, summary_line
+from calibration.scores import compare
 from calibration.sets import public_name
 from calibration.shards import Team
-from calibration.tensors import Geometry, clip_tensors
-from edge.bundle import STUDENT_FILE, Accuracy, Bundle, Manifest
+from calibration.tensors import Geometry
+from calibration.variants import Variant
+from edge.bundle import STUDENT_FILE, Accuracy, Bundle, write_bundle
 from edge.engines.onnxruntime import Student
 from edge.errors import DataError, UsageError
-from quantize.qdq import FORMS, prepared, quantized
-from quantize.ranges import MinMaxObserver
+from quantize.check import checked, is_quantised
+from quantize.fidelity import HeldOut
+from quantize.forms import AS_TRAINED, Chosen, Draft, made_forms, target_bundle, trained_forms
+from quantize.parts import Labelled, Parts, Seen, coverage, divided, look
+from quantize.result import Candidate, Coverage, QuantizeResult, TargetResult
+from quantize.search import Maker, Search
 
-ENOUGH_TICKS = 96  # fewer lost up to 13 dB of signal to quantisation noise (docs/quantize.md)
 Progress = Callable[[int, int], None]
+Show = Callable[[str], Progress | None]
+PACKAGES = ("ellar-edge", "numpy", "opencv-python-headless", "onnx", "onnxruntime", "openvino", "nncf")
 
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for: a set by name and how much of it, and the target's form."""
+    """What was asked for. out: the bundle, or the folder of several targets' bundles. workers: processes for clips.
+
+    gate_name: None where the gate's clips come from the calibration set.
+    """
 
     set_name: str
-    limit: int | None
-    seed: int
-    target: str
+    targets: tuple[str, ...]
+    out: Path
+    search: Search
+    limit: int | None = None
+    seed: int = 0
+    gate_name: str | None = None
+    workers: int = 1
 
     @property
-    def selection(self) -> str:
-        """The set as options of a command, without the folders of this machine."""
-        return (
-            f"{public_name(self.set_name)}{'' if self.limit is None else f' --limit {self.limit}'} --seed {self.seed}"
-        )
+    def command(self) -> str:
+        """As it was called, without the folders of this machine."""
+        options = {
+            "--calib": public_name(self.set_name),
+            "--limit": self.limit,
+            "--seed": self.seed,
+            "--gate": None if self.gate_name is None else public_name(self.gate_name),
+            "--target": ",".join(self.targets),
+            "--estimator": self.search.estimator,
+            "--mixed": "auto" if self.search.mixed else "off",
+            "--max-drop": f"{self.search.max_drop:g}",
+        }
+        return " ".join(["quantize", *(f"{name} {value}" for name, value in options.items() if value is not None)])
+
+    def path(self, target: str) -> Path:
+        """Where a target's bundle goes."""
+        return self.out if len(self.targets) == 1 else self.out / target
 
 
 @dataclass(frozen=True)
-class Result:
-    """The INT8 bundle, not yet written, and what both bundles are worth. ticks: seen in calibration, of every gamma."""
+class _Job:
+    """What the steps share. lost: clips that do not decode, here."""
 
-    bundle: Bundle
-    ticks: int
-    before: Evaluation
-    after: Evaluation
+    source: Bundle
+    request: Request
+    parts: Parts
+    processes: Team
+    show: Show
+    lost: list[str] = field(default_factory=list)
 
-    @property
-    def comparison(self) -> Comparison:
-        """Float against INT8, clip by clip."""
-        return compare(self.before, self.after)
 
-    @property
-    def drop(self) -> float:
-        """Points lost, of top-1 or macro, whichever lost more; negative where INT8 is better."""
-        return 100 * max(self.before.top1 - self.after.top1, self.before.macro - self.after.macro)
+@dataclass(frozen=True)
+class _Forms:
+    """What was made, and from what. held_out_clips: that judged the choices."""
+
+    targets: Mapping[str, Chosen]
+    coverage: Coverage
+    held_out_clips: int
+    lost: int
 
 
 def quantize(
-    bundle: Bundle,
+    source: Bundle,
     clips: ClipSet,
     request: Request,
-    calibrating: Progress | None = None,
-    evaluating: Progress | None = None,
+    gate: ClipSet | None = None,
+    show: Show = lambda _: None,
     processes: Team | None = None,
-) -> Result:
-    """Quantise a float bundle on a set. The same bundle and clips give the same bytes, over however many processes.
+) -> QuantizeResult:
+    """Quantise a float bundle for every target. The same input gives the same bytes, by however many processes.
 
-    A clip that cannot be decoded is left out and named in `result.after.damaged`.
+    clips: the whole set; `request.limit` is applied here. gate: a set of its own for the gate. show: makes the progress
+    of a step from its name. A clip that cannot be decoded is left out.
 
-    Raises UsageError (a bundle that is INT8 already), DataError (no clips to calibrate on), BundleError (a student
-    that cannot be quantised).
+    Raises UsageError (a bundle that is INT8 already), DataError (no clips that would do), BundleError (a student that
+    cannot be quantised).
     """
-    if bundle.manifest.precision != "float32":
+    if source.manifest.precision != "float32":
         raise UsageError(
-            f"{bundle.where}: expected a float bundle, found {bundle.manifest.precision}; quantise its origin"
+            f"{source.where}: expected a float bundle, found {source.manifest.precision}; quantize its origin"
         )
-    Student(bundle)  # refuses a model that is damaged or not the manifest's, before minutes of work
-    model = prepared(bundle.student_bytes())
-    observer = MinMaxObserver(model, bundle.manifest.states)
-    _calibrate(observer, bundle.manifest, clips, calibrating, processes or Team())
-    student, states = quantized(model, observer.ranges, bundle.manifest.states, FORMS[request.target])
-    manifest = dataclasses.replace(bundle.manifest, precision="int8", target=request.target, states=states, files={})
-    integer = Bundle("the INT8 bundle", "", manifest, {**bundle.files, STUDENT_FILE: student})
-    before, after = evaluate([bundle, integer], clips, progress=evaluating, processes=processes, skip_damaged=True)
-    ticks = observer.ticks // len(manifest.gate.gammas)
-    result = Result(integer, ticks, before, after)
-    return dataclasses.replace(result, bundle=_documented(result, bundle, request))
+    processes = processes or Team()
+    if "openvino" in request.targets and processes.size > 1:
+        raise UsageError(
+            "--target openvino: NNCF runs in one process; run it without torchrun, --workers decodes clips"
+        )
+    model = checked(source.student_bytes(), f"{source.where}: {STUDENT_FILE}")
+    Student(source)  # refuses what is not the manifest's, before minutes of work
+    parts = divided(clips, source.manifest.labels, request.limit, request.seed, gate)
+    job = _Job(source, request, parts, processes, show)
+    with tempfile.TemporaryDirectory(prefix="quantize-") as scratch:
+        forms = _as_trained(job) if is_quantised(model) else _calibrated(job, Path(scratch))
+        return _scored(job, forms, Path(scratch))
 
 
-def forced(result: Result, max_drop: float) -> Bundle:
-    """The bundle of a result over the gate, with a note that says so."""
-    note = f"FORCED: INT8 lost {result.drop:.1f} points on {result.after.set_name}, more than --max-drop {max_drop:g}"
-    return _with_notes(result.bundle, (note,))
+def _calibrated(job: _Job, scratch: Path) -> _Forms:
+    seen = _seen(job, "calibrating", job.parts.calibration, scratch)
+    held_out = _seen(job, "holding out", job.parts.held_out, scratch)
+    covered = coverage(seen, job.source)
+    judges = len(held_out.gather(held_out.places))
+    if not covered.ticks or not judges:
+        raise DataError(
+            f"{job.request.set_name}: expected clips with two frames or more, to calibrate on and to hold out, found "
+            f"{covered.clips} and {judges}; calibrate on more or longer clips"
+        )
+    judge = HeldOut(job.source, held_out)
+    maker = Maker(job.source, seen, judge, job.show("observing"))
+    targets = made_forms(job.request.targets, maker, seen, judge, job.request.search)
+    return _Forms(targets, covered, judges, sum(job.processes.gather([len(job.lost)])))
 
 
-def _calibrate(
-    observer: MinMaxObserver, manifest: Manifest, clips: ClipSet, progress: Progress | None, processes: Team
-) -> None:
-    """Show the observer every clip under every gamma, made by the device's own front end and motion stage.
-
-    Each process looks at its share of the clips; then all know what all have seen.
-    """
-    geometry = Geometry.of(manifest)
-    known = processes.share(known_clips(clips, manifest.labels)[0])
-    for done, (clip, _) in enumerate(known, 1):
-        with contextlib.suppress(DataError):  # a clip that cannot be decoded: the evaluation names it in the report
-            for stream in clip_tensors(clip.frames(), geometry).x:
-                observer.observe(stream)
-        if progress is not None:
-            progress(done, len(known))
-    for rank, seen in enumerate(processes.gather([observer.seen()])):
-        if rank != processes.rank:
-            observer.merge(**seen)
-    if not observer.ticks:
-        raise DataError(f"{clips.name}: expected clips with two frames or more, found none; calibrate on longer clips")
+def _as_trained(job: _Job) -> _Forms:
+    note = "nothing was calibrated: the student came quantised"
+    return _Forms(trained_forms(job.request.targets, job.source), Coverage(0, 0, {}, {}, (note,)), 0, 0)
 
 
-def _documented(result: Result, source: Bundle, request: Request) -> Bundle:
-    """The INT8 bundle with both accuracies and its making in the manifest."""
+def _seen(job: _Job, step: str, labelled: Sequence[Labelled], scratch: Path) -> Seen:
+    return look(
+        labelled,
+        Geometry.of(job.source.manifest),
+        scratch / "tensors",
+        job.request.workers,
+        job.processes,
+        lambda clip, _: job.lost.append(clip.name),
+        job.show(step),
+    )
+
+
+def _scored(job: _Job, forms: _Forms, scratch: Path) -> QuantizeResult:
+    """Write every bundle aside, open it again, and score what was read as edge-eval does."""
+    bundles = {name: target_bundle(job.source, name, chosen) for name, chosen in forms.targets.items()}
+    runs: dict[tuple[str, int], tuple[Bundle, Variant]] = {}
+    for name, chosen in forms.targets.items():
+        opened = _reopened(bundles[name], scratch / name)
+        for index, draft in enumerate(chosen.drafts):
+            bundle = opened[chosen.kept.index(index)] if index in chosen.kept else draft.made.bundle
+            runs[name, index] = bundle, Variant(engine=draft.engine)
+    different = {_identity(bundle, variant): (bundle, variant) for bundle, variant in runs.values()}
+    before, *after = contend(
+        [(job.source, Variant()), *different.values()],
+        job.parts.gate,
+        progress=job.show("evaluating"),
+        processes=job.processes,
+        skip_damaged=True,
+        workers=job.request.workers,
+    )
+    found = dict(zip(different, after, strict=True))
+    targets = []
+    for name, chosen in forms.targets.items():
+        candidates = tuple(
+            _candidate(draft, runs[name, index][0], found[_identity(*runs[name, index])])
+            for index, draft in enumerate(chosen.drafts)
+        )
+        bundle = _documented(job, forms, bundles[name], chosen, before, candidates)
+        targets.append(TargetResult(name, job.request.path(name), bundle, candidates, chosen.kept, chosen.why))
+    return QuantizeResult(
+        source=job.source,
+        float_evaluation=before,
+        targets=tuple(targets),
+        coverage=forms.coverage,
+        calibration_clips=forms.coverage.clips,
+        held_out_clips=forms.held_out_clips,
+        gate_selection=job.parts.gate_selection,
+        command=job.request.command,
+        seed=job.request.seed,
+        max_drop=job.request.search.max_drop,
+        versions=_versions(),
+    )
+
+
+def _reopened(bundle: Bundle, path: Path) -> list[Bundle]:
+    """The bundle's forms, each without the others, as a device would read them."""
+    write_bundle(path, bundle.manifest, bundle.files)
+    forms = Bundle.load(path).forms()
+    return [dataclasses.replace(f, manifest=dataclasses.replace(f.manifest, alternatives=())) for f in forms]
+
+
+def _identity(bundle: Bundle, variant: Variant) -> str:
+    """The same for forms that answer the same: targets share some."""
+    return f"{variant.engine} {sorted((name, hashlib.sha256(data).hexdigest()) for name, data in bundle.files.items())}"
+
+
+def _candidate(draft: Draft, bundle: Bundle, evaluation: Evaluation) -> Candidate:
+    made = draft.made
+    return Candidate(
+        name=draft.name,
+        engine=draft.engine,
+        bundle=bundle,
+        estimator=draft.estimator,
+        trials=made.trials,
+        kept=made.kept,
+        layers=made.layers,
+        evaluation=evaluation,
+    )
+
+
+def _documented(
+    job: _Job, forms: _Forms, bundle: Bundle, chosen: Chosen, before: Evaluation, candidates: Sequence[Candidate]
+) -> Bundle:
+    """The bundle with accuracies and its making in the manifest."""
+    selection = job.parts.gate_selection
+    first = candidates[chosen.kept[0]]
+    engine = "" if first.engine == "onnxruntime" else f"--engine {first.engine} "
     measured = (
-        _accuracy("float32, before quantisation", result.before, f"edge-eval --bundle FLOAT --set {request.selection}"),
-        _accuracy("int8", result.after, f"edge-eval --bundle BUNDLE --set {request.selection}"),
+        _accuracy("float32, before quantisation", before, f"edge-eval --bundle FLOAT --set {selection}"),
+        _accuracy("int8", first.evaluation, f"edge-eval {engine}--bundle BUNDLE --set {selection}"),
     )
-    digest = hashlib.sha256(source.student_bytes()).hexdigest()
-    gammas = len(source.manifest.gate.gammas)
-    unknown = sum(result.after.unknown.values())
+    others = [candidates[index] for index in chosen.kept[1:]]
+    digest = hashlib.sha256(job.source.student_bytes()).hexdigest()
     notes = (
-        f"quantize --calib {request.selection} --target {request.target}; from student.onnx with sha256 {digest}",
-        f"calibrated on {len(result.after.results)} clips, {result.ticks} ticks under each of {gammas} gammas"
-        + (f"; {unknown} clips of other labels left out" if unknown else "")
-        + (f"; {len(result.after.damaged)} damaged clips left out" if result.after.damaged else ""),
-        f"INT8 decides {result.comparison.agreement:.1%} of these clips as float does",
+        f"{job.request.command}; from student.onnx with sha256 {digest}",
+        _calibration_note(job, forms, first, before),
+        *(f"{one.name} beside it: {_summary(one.evaluation)}" for one in others),
+        f"INT8 against float: {comparison_line(compare(before, first.evaluation), 'float', 'INT8')}",
     )
-    manifest = dataclasses.replace(result.bundle.manifest, accuracy=(*source.manifest.accuracy, *measured))
-    return _with_notes(dataclasses.replace(result.bundle, manifest=manifest), notes)
+    manifest = dataclasses.replace(bundle.manifest, accuracy=(*job.source.manifest.accuracy, *measured))
+    return with_notes(dataclasses.replace(bundle, manifest=manifest), notes)
+
+
+def _calibration_note(job: _Job, forms: _Forms, first: Candidate, before: Evaluation) -> str:
+    if first.estimator == AS_TRAINED:
+        return "the student came quantised, from training, and is taken as it is"
+    gammas = len(job.source.manifest.gate.gammas)
+    unknown, damaged = sum(before.unknown.values()), forms.lost + len(before.damaged)
+    return (
+        f"calibrated on {forms.coverage.clips} clips, {forms.coverage.ticks} ticks under each of {gammas} gammas; "
+        f"ranges: {first.estimator}, chosen on {forms.held_out_clips} other clips"
+        + (f"; in float: {', '.join(first.float_layers)}" if first.float_layers else "")
+        + (f"; {unknown} clips of other labels left out" if unknown else "")
+        + (f"; {damaged} damaged clips left out" if damaged else "")
+    )
+
+
+def _summary(evaluation: Evaluation) -> str:
+    return summary_line(dataclasses.replace(evaluation, set_name=public_name(evaluation.set_name)))
 
 
 def _accuracy(what: str, evaluation: Evaluation, command: str) -> Accuracy:
@@ -152,7 +279,20 @@ def _accuracy(what: str, evaluation: Evaluation, command: str) -> Accuracy:
     )
 
 
-def _with_notes(bundle: Bundle, notes: tuple[str, ...]) -> Bundle:
+def with_notes(bundle: Bundle, notes: tuple[str, ...]) -> Bundle:
+    """A bundle with more notes on its provenance."""
     provenance = bundle.manifest.provenance
     provenance = dataclasses.replace(provenance, notes=(*provenance.notes, *notes))
     return dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, provenance=provenance))
+
+
+def _versions() -> dict[str, str]:
+    return dict(_installed())
+
+
+def _installed() -> Iterator[tuple[str, str]]:
+    for package in PACKAGES:
+        try:
+            yield package, importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue

@@ -1,10 +1,10 @@
-"""A float student to an integer one: QDQ by onnxruntime, states tied, uint8 at the edges."""
+"""A float student to an integer one: QDQ by onnxruntime in a target's form, states tied, levels at the edges."""
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,31 +16,48 @@ from onnxruntime.quantization.registry import QDQRegistry, QLinearOpsRegistry
 
 from edge.bundle import StateSpec
 from edge.errors import BundleError
+from quantize.balance import unbalanced
+from quantize.estimators import Range
 from quantize.graph import (
+    CENTRED,
     Affine,
     Graph,
+    centred,
     folded,
     give_levels,
-    input_quantiser,
-    output_dequantiser,
+    quantised_input,
+    quantised_output,
     take_levels,
     with_float_picture,
+    with_uint8_picture,
 )
-from quantize.ranges import Range
 
 PICTURE = Affine(float(np.float32(1) / np.float32(255)), 0)
-OPERATORS = sorted({*QDQRegistry, *QLinearOpsRegistry})
+OPERATORS = tuple(sorted({*QDQRegistry, *QLinearOpsRegistry}))
+# What TensorRT computes in INT8; it moves quantisers past everything else by itself.
+TENSORRT_OPERATORS = ("Add", "AveragePool", "Conv", "ConvTranspose", "Gemm", "GlobalAveragePool", "MatMul", "MaxPool")
 
 
 @dataclass(frozen=True)
 class Form:
-    """How a target wants its integers; weights are symmetric and per output channel in all of them."""
+    """How a target wants its integers; weights are int8, symmetric and per output channel in all of them.
 
+    tensorrt: activations have zero point 0 and are rounded only where an integer layer reads them, behind the ReLU that
+    it merges; states and biases stay float. operators: what is quantised.
+    """
+
+    name: str
     activations: QuantType
-    weights: QuantType
+    tensorrt: bool = False
+    operators: tuple[str, ...] = OPERATORS
 
 
-FORMS = {"x86": Form(QuantType.QUInt8, QuantType.QInt8)}
+U8S8 = Form("U8S8", QuantType.QUInt8)
+S8S8 = Form("S8S8", QuantType.QInt8)
+# TensorRT takes neither uint8 levels nor int32 biases.
+SYMMETRIC = Form("S8S8 symmetric", QuantType.QInt8, tensorrt=True, operators=TENSORRT_OPERATORS)
+# The first one becomes `student.onnx`, the others stay beside it and the board decides.
+FORMS = {"x86": (U8S8,), "arm": (U8S8, S8S8), "jetson": (SYMMETRIC,), "openvino": (U8S8,)}
 
 
 def prepared(student: bytes) -> onnx.ModelProto:
@@ -52,54 +69,104 @@ def prepared(student: bytes) -> onnx.ModelProto:
 
 
 def quantized(
-    model: onnx.ModelProto, ranges: Mapping[str, Range], states: Sequence[StateSpec], form: Form
+    model: onnx.ModelProto,
+    ranges: Mapping[str, Range],
+    states: Sequence[StateSpec],
+    form: Form,
+    float_layers: Collection[str] = (),
 ) -> tuple[bytes, tuple[StateSpec, ...]]:
     """The integer student as an ONNX file, and its states' specs.
 
-    model: `prepared`. Two passes: the first shows with which scale each state leaves, the second makes it enter with
-    the same, so that a state goes round without being rounded again. Raises BundleError where an edge stays float.
+    model: `prepared`. float_layers: names of nodes that stay float. Two passes: the first shows with which scale each
+    state leaves, the second makes it enter with the same, so that a state goes round without being rounded again.
+    A state that leaves in float, as some operators have no integer form, stays float.
     """
-    first = Graph(_with_qdq(model, ranges, form, {}))
-    leaving = {s.input: first.affine(output_dequantiser(first, s.output)) for s in states}
-    second = Graph(_with_qdq(model, ranges, form, leaving))
-    specs = tuple(_integer_spec(second, state) for state in states)
-    _expect(second.affine(input_quantiser(second, "x")), PICTURE, "x")
-    for name in ("x", *(s.input for s in states)):
-        take_levels(second, name)
-    for state in states:
-        give_levels(second, state.output)
-    second.drop_unused_constants()
-    del second.model.graph.value_info[:]  # the types at the edges have changed
-    onnx.checker.check_model(second.model)
-    return second.model.SerializeToString(deterministic=True), specs
+    if form.tensorrt:
+        model = centred(model)
+    first = Graph(_with_qdq(model, ranges, form, float_layers, {}))
+    leaving = {s.input: first.affine(node) for s in states if (node := quantised_output(first, s.output)) is not None}
+    graph = Graph(_with_qdq(model, ranges, form, float_layers, leaving))
+    unbalanced(graph)
+    specs = tuple(states) if form.tensorrt else with_level_states(graph, states)
+    return finished(graph), specs
+
+
+def with_level_states(graph: Graph, states: Sequence[StateSpec]) -> tuple[StateSpec, ...]:
+    """Let states come and go as levels where both edges are quantised alike; the specs that fit."""
+    return tuple(_levelled(graph, state) for state in states)
+
+
+def finished(graph: Graph) -> bytes:
+    """A quantised graph as a file that takes uint8 pictures: as they are where its first layer reads such levels.
+
+    Raises BundleError where the graph has become invalid.
+    """
+    quantiser = quantised_input(graph, "x")
+    if quantiser is not None and graph.affine(quantiser) == PICTURE and graph.levels(quantiser) == np.uint8:
+        take_levels(graph, "x")
+    else:
+        with_uint8_picture(graph)
+    graph.drop_unused_constants()
+    del graph.model.graph.value_info[:]  # the types at the edges have changed
+    try:
+        onnx.checker.check_model(graph.model)
+    except onnx.checker.ValidationError as error:
+        raise BundleError(f"student.onnx: cannot be quantised, the graph would be invalid: {error}") from error
+    student: bytes = graph.model.SerializeToString(deterministic=True)
+    return student
+
+
+def alone(model: onnx.ModelProto, ranges: Mapping[str, Range], form: Form, layer: str) -> bytes:
+    """The student with one layer quantised, what it reads and gives and its weights; all else, and states, float."""
+    if form.tensorrt:
+        model = centred(model)
+    others = [node.name for node in model.graph.node if node.name != layer]
+    graph = Graph(_with_qdq(model, ranges, form, others, {}))
+    return finished(graph)
 
 
 def _with_qdq(
-    model: onnx.ModelProto, ranges: Mapping[str, Range], form: Form, entering: Mapping[str, Affine]
+    model: onnx.ModelProto,
+    ranges: Mapping[str, Range],
+    form: Form,
+    float_layers: Collection[str],
+    entering: Mapping[str, Affine],
 ) -> onnx.ModelProto:
     graph = Graph(model)
-    seen = {**ranges, graph.after_transpose("x"): ranges["x"]}
+    seen = {name: (np.float32(low), np.float32(high)) for name, (low, high) in ranges.items()}
+    seen[graph.after_transpose("x")] = seen["x"]
+    given = {graph.after_transpose(name): affine for name, affine in entering.items()}
+    if graph.producer(CENTRED) is not None:
+        seen[CENTRED] = (np.float32(-128 / 255), np.float32(127 / 255))
+        given[CENTRED] = PICTURE
+    zero_point_type = np.uint8 if form.activations == QuantType.QUInt8 else np.int8
     overrides = {
-        graph.after_transpose(name): [
+        name: [
             {
                 "scale": np.array(affine.scale, np.float32),
-                "zero_point": np.array(affine.zero_point, np.uint8),
+                "zero_point": np.array(affine.zero_point, zero_point_type),
                 "quant_type": form.activations,
             }
         ]
-        for name, affine in entering.items()
+        for name, affine in given.items()
     }
     quantizer = QDQQuantizer(
         copy.deepcopy(model),
         True,  # per output channel
         False,  # all 8 bits
-        form.weights,
+        QuantType.QInt8,
         form.activations,
         TensorsData(CalibrationMethod.MinMax, seen),
         [],
-        [],
-        OPERATORS,
-        {"WeightSymmetric": True, "ActivationSymmetric": False, "TensorQuantOverrides": overrides},
+        list(float_layers),
+        list(form.operators),
+        {
+            "WeightSymmetric": True,
+            "ActivationSymmetric": form.tensorrt,
+            "QuantizeBias": not form.tensorrt,
+            "OpTypesToExcludeOutputQuantization": list(form.operators) if form.tensorrt else [],
+            "TensorQuantOverrides": overrides,
+        },
     )
     quantizer.quantize_model()
     quantizer.model.topological_sort()
@@ -107,17 +174,15 @@ def _with_qdq(
     return model_with_qdq
 
 
-def _integer_spec(graph: Graph, state: StateSpec) -> StateSpec:
-    entering = graph.affine(input_quantiser(graph, state.input))
-    leaving = graph.affine(output_dequantiser(graph, state.output))
-    _expect(entering, leaving, state.input)
-    start = int(np.clip(np.rint(state.start / leaving.scale) + leaving.zero_point, 0, 255))
-    return dataclasses.replace(state, dtype="uint8", start=start)
-
-
-def _expect(found: Affine, expected: Affine, name: str) -> None:
-    if found != expected:
-        raise BundleError(
-            f"student.onnx: {name}: expected scale {expected.scale:g}, zero point {expected.zero_point} at its edge, "
-            f"found {found.scale:g}, {found.zero_point}; this student's graph cannot be quantised so"
-        )
+def _levelled(graph: Graph, state: StateSpec) -> StateSpec:
+    entering, leaving = quantised_input(graph, state.input), quantised_output(graph, state.output)
+    if entering is None or leaving is None or graph.affine(entering) != graph.affine(leaving):
+        return state
+    affine, kind = graph.affine(leaving), graph.levels(leaving)
+    if graph.levels(entering) != kind:
+        return state
+    take_levels(graph, state.input)
+    give_levels(graph, state.output)
+    limits = np.iinfo(kind)
+    start = int(np.clip(np.rint(state.start / affine.scale) + affine.zero_point, limits.min, limits.max))
+    return dataclasses.replace(state, dtype=np.dtype(kind).name, start=start)

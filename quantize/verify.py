@@ -91,7 +91,7 @@ def verify(result: QuantizeResult) -> tuple[Verification, ...]:
 
 def float_peak_mb(result: QuantizeResult) -> float:
     """Peak memory of a process that runs the float student in onnxruntime."""
-    return _peak_mb(result.source, 0, "onnxruntime")
+    return peak_mb(result.source, 0, "onnxruntime")
 
 
 def _target(result: QuantizeResult, target: TargetResult) -> Verification:
@@ -113,7 +113,7 @@ def _proof(result: QuantizeResult, target: TargetResult, index: int) -> Proof:
         float_ms=float_ms,
         integer_ms=integer_ms,
         size_bytes=sum(len(data) for name, data in candidate.bundle.files.items() if not name.endswith(".npz")),
-        peak_mb=_peak_mb(target.bundle, target.kept.index(index), candidate.engine) if index in target.kept else None,
+        peak_mb=peak_mb(target.bundle, target.kept.index(index), candidate.engine) if index in target.kept else None,
         streaming=streaming_difference(candidate.bundle) if STUDENT_FILE in candidate.bundle.files else None,
     )
 
@@ -237,8 +237,8 @@ def _pictures(bundle: Bundle, ticks: int) -> np.ndarray[tuple[int, ...], np.dtyp
     return np.random.default_rng(0).integers(96, 160, (ticks, 1, size.height, size.width, 3), np.uint8)
 
 
-def _peak_mb(bundle: Bundle, form: int, engine: str) -> float:
-    """In a process of its own, that loads the bundle as a device does."""
+def peak_mb(bundle: Bundle, form: int, engine: str) -> float:
+    """Peak memory of a process of its own that loads the bundle as a device does and runs one of its forms."""
     with tempfile.TemporaryDirectory(prefix="quantize-") as scratch:
         path = Path(scratch) / "bundle"
         write_bundle(path, bundle.manifest, bundle.files)

@@ -1,0 +1,95 @@
+"""Layer by layer: what quantising each costs, alone and in the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from edge.bundle import StateSpec
+from quantize.fidelity import decibels
+from quantize.graph import Graph
+from quantize.parts import Seen
+from quantize.ranges import Activations
+
+WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
+
+
+def weighted_layers(model: onnx.ModelProto) -> tuple[onnx.NodeProto, ...]:
+    """The nodes of a folded model that multiply by weights, in their order."""
+    graph = Graph(model)
+    return tuple(
+        node
+        for node in model.graph.node
+        if node.op_type in WEIGHTED and any(graph.constant(name) is not None for name in node.input[:2])
+    )
+
+
+def noise_db(
+    model: onnx.ModelProto,
+    student: bytes,
+    states: tuple[Sequence[StateSpec], Sequence[StateSpec]],
+    seen: Seen,
+) -> dict[str, float]:
+    """Signal to quantisation noise of every weighted layer's output in a whole integer student, by the layer's name.
+
+    model: the float student, prepared. states: of the float and of the integer one. Each clip is streamed under one
+    gamma, in turn.
+    """
+    integer = onnx.load_from_string(student)
+    outputs = _outputs(model, integer)
+    wanted = Activations(model, states[0], list({real for real, _ in outputs.values()}))
+    exposed = _with_float_values(integer, [found for _, found in outputs.values()])
+    got = Activations(exposed, states[1], [found for _, found in outputs.values()])
+    rows = []
+    for place, clip in zip(seen.places, seen.tensors, strict=True):
+        stream = clip.x[place % len(clip.x)]
+        energy = {name: [0.0, 0.0] for name in outputs}
+        for real, found in zip(wanted.stream(stream), got.stream(stream), strict=True):
+            for name, (a, b) in outputs.items():
+                energy[name][0] += float(np.square(real[a], dtype=np.float64).sum())
+                energy[name][1] += float(np.square(real[a] - found[b], dtype=np.float64).sum())
+        rows.append(energy)
+    everybody = seen.gather(rows)
+    sums = {name: np.sum([row[name] for row in everybody], axis=0) for name in outputs}
+    return {name: decibels(float(signal), float(noise)) for name, (signal, noise) in sums.items()}
+
+
+def _outputs(model: onnx.ModelProto, integer: onnx.ModelProto) -> dict[str, tuple[str, str]]:
+    """Layer -> its output in the float model, and the same in the integer one: behind the rounding where it is rounded.
+
+    An activation that quantisation has merged into the layer is in both.
+    """
+    graph, named = Graph(integer), {node.name: node for node in integer.graph.node}
+    known = {name for node in model.graph.node for name in node.output}
+    found = {}
+    for layer in weighted_layers(model):
+        node = named.get(layer.name)
+        tensor = "" if node is None else str(node.output[0])
+        real = _float_name(tensor)
+        if real not in known:
+            continue
+        quantisers = [taker for taker in graph.consumers(tensor) if taker.op_type == "QuantizeLinear"]
+        rounded = [dq for q in quantisers for dq in graph.consumers(q.output[0]) if dq.op_type == "DequantizeLinear"]
+        found[layer.name] = (real, str(rounded[0].output[0]) if rounded else tensor)
+    return found
+
+
+def _float_name(tensor: str) -> str:
+    """What a tensor is called where no quantiser follows it."""
+    return tensor.removesuffix("_QuantizeLinear_Input")
+
+
+def _with_float_values(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
+    """The model with these tensors declared, so that they can be shown."""
+    described = onnx.ModelProto()
+    described.CopyFrom(model)
+    described.graph.value_info.extend(helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in names)
+    return described
+
+
+def by_sensitivity(divergences: Mapping[str, float]) -> list[str]:
+    """Layers, the one that costs most alone first."""
+    return sorted(divergences, key=lambda name: (-divergences[name], name))

@@ -1,0 +1,122 @@
+"""The best integer student of one form: estimators tried on held-out clips, layers left in float where it must be."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from edge.bundle import STUDENT_FILE, Bundle, StateSpec
+from quantize.balance import Balanced, balanced
+from quantize.bias import bias_corrected
+from quantize.estimators import ESTIMATORS, estimated
+from quantize.fidelity import HeldOut
+from quantize.layers import by_sensitivity, noise_db, weighted_layers
+from quantize.parts import Seen
+from quantize.qdq import Form, alone, prepared, quantized
+from quantize.ranges import Observed, observe
+from quantize.result import Fidelity, Layer, Trial
+
+AUTO = "auto"
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What may be tried. estimator: a name of ESTIMATORS or `auto`. mixed: layers may stay float to keep max_drop."""
+
+    estimator: str
+    mixed: bool
+    max_drop: float
+
+
+@dataclass(frozen=True)
+class Made:
+    """An integer student as a bundle of its own, why it is this one, and its layers."""
+
+    bundle: Bundle
+    trials: tuple[Trial, ...]
+    kept: int
+    layers: tuple[Layer, ...]
+
+
+class Maker:
+    """Makes integer students of one float bundle. seen: the calibration clips."""
+
+    def __init__(self, source: Bundle, seen: Seen, held_out: HeldOut, progress: Progress | None) -> None:
+        self.source, self._held_out = source, held_out
+        self._states = source.manifest.states
+        self.model = prepared(source.student_bytes())
+        self.observed: Observed = observe(self.model, self._states, seen, progress)
+
+    def best(self, form: Form, search: Search) -> Made:
+        """Try what the search allows, and keep what answers the held-out clips most like the float student."""
+        names = list(ESTIMATORS) if search.estimator == AUTO else [search.estimator]
+        trials = [self._trial(form, name, ()) for name in names]
+        kept = min(range(len(trials)), key=lambda i: trials[i].fidelity.divergence)
+        estimator = trials[kept].estimator
+        costs = self._alone(form, estimator)
+        if search.mixed and trials[kept].fidelity.drop > search.max_drop:
+            mixed = self._mixed(form, estimator, by_sensitivity({n: f.divergence for n, f in costs.items()}), search)
+            trials += mixed
+            good = [i for i, trial in enumerate(trials) if trial.fidelity.drop <= search.max_drop]
+            kept = min(good, key=lambda i: len(trials[i].float_layers)) if good else kept
+        bundle = self._made(form, estimator, trials[kept].float_layers)
+        return Made(bundle, tuple(trials), kept, self._layers(bundle, costs, trials[kept].float_layers))
+
+    def corrected(self, estimator: str, float_layers: Sequence[str] = ()) -> Balanced:
+        """The float student with branches balanced for these ranges, and biases that expect the weights' rounding."""
+        ranges = estimated(self.observed, estimator)
+        model = balanced(self.model, ranges, self.observed.means)
+        return dataclasses.replace(model, model=bias_corrected(model.model, model.means, float_layers))
+
+    def _trial(self, form: Form, estimator: str, float_layers: tuple[str, ...]) -> Trial:
+        made = self._made(form, estimator, float_layers)
+        return Trial(estimator, float_layers, self._held_out.judge(made))
+
+    def _made(self, form: Form, estimator: str, float_layers: Sequence[str]) -> Bundle:
+        ready = self.corrected(estimator, float_layers)
+        student, states = quantized(ready.model, ready.ranges, self._states, form, float_layers)
+        return integer_bundle(self.source, student, states)
+
+    def _alone(self, form: Form, estimator: str) -> dict[str, Fidelity]:
+        """Every layer with weights as the only one quantised."""
+        names = [layer.name for layer in weighted_layers(self.model)]
+        costs = {}
+        for name in names:
+            ready = self.corrected(estimator, [other for other in names if other != name])
+            student = alone(ready.model, ready.ranges, form, name)
+            costs[name] = self._held_out.judge(integer_bundle(self.source, student, self._states), one_gamma=True)
+        return costs
+
+    def _mixed(self, form: Form, estimator: str, costliest: Sequence[str], search: Search) -> list[Trial]:
+        """Layers go to float, the costliest first, until the loss is small enough; then those that need not go back."""
+        trials: list[Trial] = []
+        for count in range(1, len(costliest) + 1):
+            trials.append(self._trial(form, estimator, tuple(costliest[:count])))
+            if trials[-1].fidelity.drop <= search.max_drop:
+                break
+        else:
+            return trials
+        chosen = list(trials[-1].float_layers)
+        for name in chosen[-2::-1]:  # without the last one it was not enough
+            fewer = tuple(other for other in chosen if other != name)
+            trials.append(self._trial(form, estimator, fewer))
+            if trials[-1].fidelity.drop <= search.max_drop:
+                chosen = list(fewer)
+        return trials
+
+    def _layers(self, made: Bundle, costs: dict[str, Fidelity], float_layers: Sequence[str]) -> tuple[Layer, ...]:
+        states = (self._states, made.manifest.states)
+        noise = noise_db(self.model, made.student_bytes(), states, self._held_out.seen)
+        return tuple(
+            Layer(node.name, node.op_type, noise[node.name], costs[node.name], node.name not in float_layers)
+            for node in weighted_layers(self.model)
+            if node.name in noise
+        )
+
+
+def integer_bundle(source: Bundle, student: bytes, states: tuple[StateSpec, ...]) -> Bundle:
+    """A float bundle with an integer student in place of its own."""
+    manifest = dataclasses.replace(source.manifest, precision="int8", states=states, files={}, alternatives=())
+    return Bundle("the INT8 bundle", "", manifest, {**source.files, STUDENT_FILE: student})
