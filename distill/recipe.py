@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ class SourceConfig:
 
     set: as `calibration list` names it; `{data}` stands for the --data-root directory. share: of every batch.
     pretrain: learn from it before the others are added. nobody: its clips show no person; the student learns to be
-    undecided about them (outlier exposure, Hendrycks et al., ICLR 2019), so that the device abstains.
+    undecided about them (outlier exposure, Hendrycks et al., ICLR 2019), so that the device abstains. light: only its
+    clips in this light.
     """
 
     set: str
@@ -31,12 +33,15 @@ class SourceConfig:
     limit: int | None = None
     pretrain: bool = False
     nobody: bool = False
+    light: str | None = None
 
     def open(self, data_root: Path | None) -> ClipSet:
         """The clips. Raises ConfigError where the set needs a data root and none is given."""
         if "{data}" in self.set and data_root is None:
             raise ConfigError(f"the recipe learns from {self.set!r}: name the directory of the data with --data-root")
-        return open_set(self.set.replace("{data}", str(data_root)), data_root, self.limit)
+        clips = open_set(self.set.replace("{data}", str(data_root)), data_root, self.limit)
+        chosen = [clip for clip in clips.clips if self.light in (None, clip.light)]
+        return dataclasses.replace(clips, clips=chosen)
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,7 @@ class StudentShape:
     embedding: int = 96
     history: int = 12
     dropout: float = 0.3
+    shared_head: bool = False
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,12 @@ class StudentConfig:
     stages: channels of the two convolutions of each stage; the first of them halves the picture, the second shifts.
     embedding: width of the temporal stage; history: ticks that it sees at once.
     input_zero, input_scale: the network computes on (level - input_zero) * input_scale; folded into the first
-    convolution when it is exported.
+    convolution when it is exported. shared_head: one head answers for every expert (an ablation).
     """
 
     classes: int
     heads: int = 5
+    shared_head: bool = False
     stages: tuple[tuple[int, int], ...] = ((32, 64), (96, 128), (160, 192))
     input_zero: float = 128.0
     input_scale: float = 1.0 / 32.0
@@ -135,7 +136,7 @@ class Student(nn.Module):
         self.embed = ConvBlock(2 * channels, config.embedding, 1)
         self.temporal = ConvBlock(config.embedding, config.embedding, (1, config.history))
         self.dropout = nn.Dropout(config.dropout)
-        self.heads = nn.Conv2d(2 * config.embedding, config.heads * config.classes, 1)
+        self.heads = nn.Conv2d(2 * config.embedding, (1 if config.shared_head else config.heads) * config.classes, 1)
 
     @property
     def first_convolution(self) -> nn.Conv2d:
@@ -195,4 +196,5 @@ class Student(nn.Module):
 
     def _scores(self, features: Tensor) -> Tensor:
         scores: Tensor = self.heads(self.dropout(features))
-        return scores.view(-1, self.config.heads, self.config.classes)
+        rows = scores.view(-1, 1 if self.config.shared_head else self.config.heads, self.config.classes)
+        return rows.repeat(1, self.config.heads, 1) if self.config.shared_head else rows

@@ -28,6 +28,7 @@ def new_student(recipe: Recipe) -> Student:
         StudentConfig(
             classes=len(recipe.labels),
             heads=len(recipe.geometry.gammas),
+            shared_head=shape.shared_head,
             stages=shape.stages,
             embedding=shape.embedding,
             history=shape.history,

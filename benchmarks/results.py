@@ -1,0 +1,186 @@
+"""The tables of docs/results.md: what corrections, gate, heads and noise-aware experts are worth on relit bodies.
+
+python -m benchmarks.results --data-root DATA [--out runs/results] [--only ROW ...]
+
+Every row is one change of distill/recipes/ablation.yaml, trained by folds that leave actors out (a finished training is
+not repeated), and judged on the left-out actors: the chain of input stage, gate and student, tick by tick, with the
+input stage's results taken from the cache that training filled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from calibration.clips import Clip
+from calibration.report import show_progress
+from calibration.scores import ClipResult, Estimate, Evaluation
+from calibration.sets import open_set
+from calibration.tensors import ClipTensors, store_tensors
+from distill.job import read_document
+from distill.recipe import Recipe, recipe_of
+from edge.bundle import Bundle
+from edge.engines.onnxruntime import Student
+from edge.frontend import FrameStatistics
+from edge.gate import Gate
+from edge.smoothing import softmax
+
+RECIPE = Path(__file__).parents[1] / "distill" / "recipes" / "ablation.yaml"
+PAPER = (
+    "geometry.form=luma_flow",
+    "geometry.fraction_bits=0",
+    "geometry.gammas=[1.0, 1.5, 2.0, 2.5, 3.0]",
+    "geometry.experts=[]",
+)
+RGB = (*PAPER, "geometry.form=rgb", "geometry.height=60", "geometry.width=80", "geometry.input_height=60")
+SHARED = ("student.shared_head=true",)
+MOVING_CLIPS = 240
+
+
+@dataclass(frozen=True)
+class Row:
+    """name: of its folder. title: for people. changes: of the recipe."""
+
+    name: str
+    title: str
+    changes: tuple[str, ...] = ()
+
+
+ROWS = (
+    Row("paper", "luma and flow, the five gammas of the paper", PAPER),
+    Row("paper_shared", "the same, one head for all gammas", (*PAPER, *SHARED)),
+    Row("rgb", "RGB 80x60, the five gammas: the papers' form", (*RGB, "geometry.input_width=80")),
+    Row("noise_aware", "noise-aware experts"),
+    Row("noise_aware_shared", "the same, one head for all experts", SHARED),
+    Row("eight_bits", "noise-aware experts, 8-bit shrink", ("geometry.fraction_bits=0",)),
+    Row("slow_ticks", "noise-aware experts, half as many ticks a second", ("geometry.interval_ms=133.4",)),
+    Row("wiid", "noise-aware experts, WiiD's masks and consistency", ("wiid={mmd_weight: 0.0}",)),
+    Row(
+        "consistency",
+        "noise-aware experts, WiiD's consistency alone (self-supervision)",
+        ("wiid={mmd_weight: 0.0, background_share: 0.0, target_share: 0.0}",),
+    ),
+    Row("ll_only", "noise-aware experts, trained on LL alone", ("sources.0.light=LL",)),
+    Row("ell_only", "noise-aware experts, trained on ELL alone", ("sources.0.light=ELL",)),
+)
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a bundle is run: head fixed to an expert, chosen by the gate, or all of them averaged."""
+
+    title: str
+    head: int | None = None
+    average: bool = False
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Train what is missing, judge every row, print the tables as Markdown."""
+    options = _parser().parse_args(arguments)
+    rows = [row for row in ROWS if not options.only or row.name in options.only]
+    for row in rows:
+        train(row, options.data_root, options.out, options.cache)
+    print("| trained | answered by | LL | ELL | both |\n|---|---|---|---|---|")
+    for row in rows:
+        for line in judged(row, options, "relit"):
+            print(line, flush=True)
+    print("\nA camera that turns and shakes:\n\n| trained | answered by | LL | ELL | both |\n|---|---|---|---|---|")
+    for row in (row for row in rows if row.name == "noise_aware"):
+        for line in judged(row, options, "relit_moving"):
+            print(line, flush=True)
+
+
+def train(row: Row, data_root: Path, out: Path, cache: Path) -> None:
+    """`distill folds` of this row, unless it is finished."""
+    folder = out / row.name
+    if (folder / "finished").exists():
+        return
+    changes = [part for change in row.changes for part in ("--with", change)]
+    command = [sys.executable, "-m", "distill.cli", "folds", str(RECIPE), "--data-root", str(data_root)]
+    subprocess.run([*command, "--out", str(folder), "--cache", str(cache), *changes], check=True)
+    (folder / "finished").touch()
+
+
+def judged(row: Row, options: argparse.Namespace, kind: str) -> Iterator[str]:
+    """A line of the table for every way to run this row's bundles."""
+    recipe = recipe_of(read_document(RECIPE, row.changes), row.name)
+    folds = [Bundle.load(options.out / row.name / str(i) / "bundle") for i in range(len(recipe.folds.actors))]
+    clips = open_set(f"{kind}:{options.data_root}/utd_depth", None, 720 if kind == "relit" else MOVING_CLIPS)
+    progress = show_progress(row.name)
+    tensors = store_tensors(clips.clips, recipe.geometry, options.cache, options.workers, progress)
+    for way in _ways(recipe):
+        results = []
+        for bundle, actors in zip(folds, recipe.folds.actors, strict=True):
+            run = _Run(bundle, way)
+            for clip, tensor in zip(clips.clips, tensors, strict=True):
+                if clip.actor in actors:
+                    results.append(run(clip, recipe.labels.index(clips.labels[clip.label]), tensor))
+        yield _line(row, way, Evaluation(clips.name, recipe.labels, tuple(results), {}))
+
+
+def _ways(recipe: Recipe) -> Iterator[Way]:
+    experts = recipe.geometry.experts
+    for head, gamma in enumerate(recipe.geometry.gammas):
+        averaged = f", {experts[head].binning}^2 pixels x {experts[head].accumulation} frames" if experts else ""
+        yield Way("no correction" if gamma == 1 else f"gamma {gamma:g}{averaged}", head)
+    yield Way("the gate's choice")
+    if experts:
+        yield Way("all experts, averaged", average=True)
+
+
+class _Run:
+    """A bundle over clips whose input is known for every expert."""
+
+    def __init__(self, bundle: Bundle, way: Way) -> None:
+        manifest = bundle.manifest
+        self._way, self._heads = way, len(manifest.gate.gammas)
+        self._gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
+        self._students = [Student(bundle) for _ in range(self._heads if way.average else 1)]
+
+    def __call__(self, clip: Clip, label: int, tensors: ClipTensors) -> ClipResult:
+        self._gate.reset()
+        for student in self._students:
+            student.reset()
+        answers = [self._tick(tensors, t) for t in range(len(tensors.statistics))]
+        return ClipResult(clip, label, np.mean(answers, axis=0).astype(np.float32), len(answers))
+
+    def _tick(self, tensors: ClipTensors, t: int) -> npt.NDArray[np.float32]:
+        if self._way.average:
+            looks = enumerate(zip(self._students, tensors.x[:, t], strict=True))
+            return np.mean([softmax(student.step(x[None])[head]) for head, (student, x) in looks], axis=0)
+        mean, std, entropy = tensors.statistics[t].tolist()
+        head = self._way.head
+        if head is None:
+            head = self._gate.step(FrameStatistics(mean, std, entropy, 0, 255))
+        return softmax(self._students[0].step(tensors.x[head, t][None])[head])
+
+
+def _line(row: Row, way: Way, evaluation: Evaluation) -> str:
+    lights = evaluation.by("light")
+    cells = " | ".join(_percent(lights[light].macro_estimate) for light in ("LL", "ELL"))
+    return f"| {row.title} | {way.title} | {cells} | {_percent(evaluation.macro_estimate)} |"
+
+
+def _percent(estimate: Estimate) -> str:
+    return f"{100 * estimate.value:.1f} [{100 * estimate.low:.1f}, {100 * estimate.high:.1f}]"
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data-root", type=Path, required=True, help="the folder that holds utd_depth/")
+    parser.add_argument("--out", type=Path, default=Path("runs/results"), help="trainings (%(default)s)")
+    parser.add_argument("--cache", type=Path, default=Path(".cache/tensors"), help="prepared clips (%(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="processes that prepare clips (%(default)s)")
+    parser.add_argument("--only", nargs="*", choices=[row.name for row in ROWS], help="some of the rows")
+    return parser
+
+
+if __name__ == "__main__":
+    main()
