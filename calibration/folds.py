@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calibration.clips import ClipSet
-from calibration.evaluate import Evaluation, evaluate, report
+from calibration.evaluate import Evaluation, contend, report
 from calibration.sets import open_set, public_name
+from calibration.variants import Variant
 from edge.bundle import Bundle, write_bundle
 from edge.errors import DataError, EdgeError
 from edge.manifest import Accuracy
@@ -23,9 +24,9 @@ CLIPS_FILE = "clips.txt"
 
 
 def evaluate_folds(
-    folder: Path, members: Sequence[str], clips: ClipSet, gamma: float | None = None
+    folder: Path, members: Sequence[str], clips: ClipSet, variant: Variant = Variant()
 ) -> list[Evaluation]:
-    """One evaluation per member (a bundle's name inside every fold), pooled over the folds.
+    """One evaluation per member (a bundle's name inside every fold), each run as `variant` says, pooled over the folds.
 
     folder: DIR/0, DIR/1 ... as `distill folds` writes them; each holds `clips.txt`, the names of its left-out clips.
     Raises DataError: no fold, a clip that the set lacks or that two folds leave out; whatever `evaluate` raises.
@@ -43,8 +44,8 @@ def evaluate_folds(
             raise DataError(f"{fold / CLIPS_FILE}: {wrong[0]} is not in {clips.name}, or in two folds")
         seen.update(names)
         left_out = ClipSet(clips.name, clips.labels, [by_name[name] for name in names])
-        bundles = [Bundle.load(fold / member) for member in members]
-        for mine, evaluation in zip(pooled, evaluate(bundles, left_out, gamma), strict=True):
+        contestants = [(Bundle.load(fold / member), variant) for member in members]
+        for mine, evaluation in zip(pooled, contend(contestants, left_out), strict=True):
             mine.append(evaluation)
     return [_pool(mine) for mine in pooled]
 
@@ -81,7 +82,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     members = [options.member] + ([options.against] if options.against else [])
     try:
         clips = open_set(options.set, options.data_root)
-        evaluations = evaluate_folds(options.folds, members, clips, options.gamma)
+        evaluations = evaluate_folds(
+            options.folds, members, clips, Variant(gamma=options.gamma, average=options.average)
+        )
         print(report(evaluations))
         command = f"edge-folds --folds FOLDS --member {options.member} --set {public_name(options.set)}"
         for path in options.record:
@@ -100,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", required=True, help="the data set whose actors were left out")
     parser.add_argument("--data-root", type=Path, help="where downloaded data sets lie")
     parser.add_argument("--gamma", type=float, help="fix the gamma (default: the gate chooses)")
+    parser.add_argument("--average", action="store_true", help="every expert answers, averaged (default: the gate's)")
     parser.add_argument(
         "--record", type=Path, action="append", default=[], metavar="BUNDLE", help="write it into a bundle's manifest"
     )
