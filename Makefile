@@ -9,10 +9,10 @@ START := runs/student/pretrained.safetensors
 LEFT_OUT := --folds runs/folds --set folder:$(DATA)/arid_dark
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint bench bundle clean
+.PHONY: help run setup test lint bench bench-aarch64 test-aarch64-labels bundle clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
 
 run: $(RUN)/.installed ## install the runtime alone and recognise the demo clip
 	@mkdir -p .cache
@@ -33,8 +33,15 @@ lint: $(DEV)/.installed ## format, lint and types
 
 bench: $(DEV)/.installed ## the README's ratios and times, on this machine
 	$(BIN)/python benchmarks/pipeline.py
+	$(BIN)/python -m benchmarks.engines
 	$(BIN)/python -m benchmarks.calibration
 	$(BIN)/python -m benchmarks.training
+
+bench-aarch64: $(DEV)/.installed ## instructions of a step in every engine on a Cortex-A76 model (qemu-user, mmdebstrap)
+	$(BIN)/python -m benchmarks.aarch64.engines
+
+test-aarch64-labels: $(DEV)/.installed ## the default bundle decides on aarch64 (qemu) as it does here
+	$(BIN)/python -m benchmarks.aarch64.labels
 
 bundle: $(DEV)/.installed ## remake the default bundle from DATA (an hour on two cores)
 	$(BIN)/distill pretrain $(RECIPE) --data-root $(DATA) --out runs/student

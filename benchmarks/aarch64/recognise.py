@@ -1,0 +1,37 @@
+"""Runs on both sides: the logits of recorded streams, in onnxruntime.
+
+python recognise.py BUNDLE PICTURES.npz ANSWERS.npz    pictures: per clip, uint8 [streams,T,H,W,3]
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnxruntime as ort
+
+from edge.bundle import Bundle
+from edge.engines.onnxruntime import Student
+
+
+def recognised(bundle: Path, clips: Mapping[str, npt.NDArray[np.uint8]]) -> dict[str, npt.NDArray[np.float32]]:
+    """Per clip, float32 [streams,T,heads,classes]; every stream starts anew."""
+    student = Student(Bundle.load(bundle))
+    found = {}
+    for name, streams in clips.items():
+        logits = []
+        for stream in streams:
+            student.reset()
+            logits.append([student.step(tick[np.newaxis]) for tick in stream])
+        found[name] = np.array(logits)
+    return found
+
+
+if __name__ == "__main__":
+    with np.load(sys.argv[2]) as pictures:
+        np.savez(sys.argv[3], **recognised(Path(sys.argv[1]), pictures))
+    print(f"onnxruntime {ort.__version__} on {platform.machine()}")
