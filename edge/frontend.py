@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
 from edge import jpeg, kernels, reference
-from edge.frame import Image
+from edge.frame import Image, eight_bits
+
+T = TypeVar("T", np.uint8, np.uint16)
 
 
 @dataclass(frozen=True)
@@ -29,8 +32,8 @@ class FrameStatistics:
 class FrontEnd:
     """Owns the small frame and its tables; nothing is allocated per frame but what is returned.
 
-    height, width: size of the small frame. The whole field of view is kept. fraction_bits: 4 also keeps the fractions of
-    a level that averaging many dark pixels leaves; 0 rounds them away.
+    height, width: size of the small frame. The whole field of view is kept. fraction_bits: 4 also keeps the fractions
+    of a level that averaging many dark pixels leaves; 0 rounds them away.
     """
 
     def __init__(self, height: int, width: int, fraction_bits: int = 0) -> None:
@@ -47,7 +50,10 @@ class FrontEnd:
         format: how the pixels lie (edge/frame.py); drivers' formats are converted on the way, row by row.
         Raises PictureError for a damaged JPEG, else TypeError or ValueError, naming what is wrong with the picture.
         """
-        if format == "jpeg":
+        fine = self._shrunk(np.asarray(image, np.uint16)) if format == "bgr16" else None
+        if fine is not None:
+            image, format = eight_bits(fine), "bgr"
+        elif format == "jpeg":
             image, format = jpeg.decode(image, *self._small.shape[:2]), "bgr"
         if self._is_too_small(image, format):
             image, format = self._enlarged(reference.bgr(image, format)), "bgr"
@@ -56,7 +62,10 @@ class FrontEnd:
         image = _rows_packed(image)
         self._core.measure(image)
         if self._fine is not None:
-            kernels.shrink(image, self._fine, format)
+            if fine is None:
+                kernels.shrink(image, self._fine, format)
+            else:
+                self._fine[...] = fine
         mean, std, entropy, minimum, maximum = self._moments.tolist()
         return FrameStatistics(mean, std, entropy, int(minimum), int(maximum))
 
@@ -85,7 +94,13 @@ class FrontEnd:
         rows = image.shape[0] * 2 // 3 if format in ("nv12", "i420") else image.shape[0]
         return image.ndim > 1 and (rows < height or image.shape[1] < width)  # of flat bytes the core says what is wrong
 
-    def _enlarged(self, image: Image) -> Image:
+    def _shrunk(self, sixteenths: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+        height, width = self._small.shape[:2]
+        if sixteenths.shape[0] < height or sixteenths.shape[1] < width:
+            sixteenths = self._enlarged(sixteenths)
+        return np.asarray(cv2.resize(sixteenths, (width, height), interpolation=cv2.INTER_AREA), np.uint16)
+
+    def _enlarged(self, image: npt.NDArray[T]) -> npt.NDArray[T]:
         height, width = self._small.shape[:2]
         scale = max(-(-height // image.shape[0]), -(-width // image.shape[1]))
         return image.repeat(scale, axis=0).repeat(scale, axis=1)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
+from typing import cast
 
 import cv2
 import numpy as np
@@ -17,6 +18,7 @@ from edge.frame import Frame, Image
 
 SUFFIXES = frozenset({".bmp", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"})
 DEFAULT_FPS = 30.0
+FLAGS = cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH | cv2.IMREAD_IGNORE_ORIENTATION
 # Names that are times, and the power of ten of their unit in seconds.
 TIME_NAMES = (
     (re.compile(r"[0-9]{16,19}"), -9),  # 1403636579763555584.png, as EuRoC and ROS name pictures
@@ -29,7 +31,7 @@ class ImageFolder(Camera):
 
     Times come from the names where every name is one: nanoseconds (16 to 19 digits) or seconds (digits, a point,
     digits), counted from the first; otherwise from `fps`, or 30 frames a second.
-    Sixteen-bit pictures are read as eight bits.
+    Pictures of 16 bits, white at 65535, become frames of the format bgr16; others bgr.
     Raises CameraError: the folder is missing, empty or holds no picture; while reading also for a picture that does not
     decode or has another size than the first.
     """
@@ -53,7 +55,7 @@ class ImageFolder(Camera):
             raise CameraError(
                 f"{path}: expected {_size(first)} as {name} has, found {_size(image)}; one folder holds one recording"
             )
-        frame = Frame(image, self._sequence, time_s)
+        frame = Frame(image, self._sequence, time_s, "bgr" if image.dtype == np.uint8 else "bgr16")
         self._sequence += 1
         return frame
 
@@ -99,12 +101,14 @@ def _times_s(paths: list[Path], fps: float | None) -> list[float]:
 def _decode(path: Path) -> Image:
     try:
         data = np.frombuffer(path.read_bytes(), np.uint8)
-        image = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
+        image = cv2.imdecode(data, FLAGS) if data.size else None
     except (OSError, cv2.error) as error:
         raise CameraError(f"{path}: cannot be read ({error})") from error
     if image is None:
         raise CameraError(f"{path}: not a picture that OpenCV can decode ({data.size} bytes); copy it again")
-    return np.asarray(image, np.uint8)
+    if image.dtype != np.uint16:
+        return np.asarray(image, np.uint8)
+    return cast("Image", np.asarray((image * np.uint32(4080) + 32767) // 65535, np.uint16))
 
 
 def _size(image: Image) -> str:

@@ -9,7 +9,7 @@ from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as NotYetError  # the builtin one only from Python 3.11 on
 from contextlib import suppress
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from edge.cameras.closing import close_in_time
 from edge.cameras.layout import picture
 from edge.cameras.v4l2 import STALL_FRAMES, STALL_S
 from edge.errors import ConfigError
-from edge.frame import Frame
+from edge.frame import Frame, Image
 from edge.profiles import CameraProfile, Csi, Mode
 
 INSTALL = (
@@ -140,7 +140,7 @@ class Picamera2Camera(Camera):
         black = float(np.mean(metadata.get("SensorBlackLevels", 0)))
         gains = metadata.get("ColourGains", (1.0, 1.0))
         small = develop(samples, self._raw.order, self._small_height, SMALL_WIDTH, black, gains)
-        return Frame(small, self._sequence, time_s, "bgr16")
+        return Frame(cast("Image", small), self._sequence, time_s, "bgr16")
 
 
 def open_profile(profile: CameraProfile, which: str = "") -> Picamera2Camera:

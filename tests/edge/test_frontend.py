@@ -73,6 +73,19 @@ def test_a_drivers_padding_between_rows_is_no_part_of_the_picture(format: str) -
     assert front_end.measure(padded[:, :640], format) == plain
 
 
+def test_sixteenths_of_a_level_are_kept_where_they_are_used() -> None:
+    fine = np.random.default_rng(4).integers(0, 64, (180, 320, 3), np.uint16)
+    plain, exact = FrontEnd(60, 80), FrontEnd(60, 80, fraction_bits=4)
+    statistics = [front_end.measure(fine, "bgr16") for front_end in (plain, exact)]
+    assert statistics[0] == statistics[1]
+    expected = fine.reshape(60, 3, 80, 4, 3).mean(axis=(1, 3)) / 16
+    assert np.abs(exact.luma / 16 - expected @ [0.114, 0.587, 0.299]).max() < 0.1
+    assert np.abs(plain.small - expected).max() <= 0.55
+    assert FrontEnd(60, 80).measure(np.full((20, 30, 3), 7 * 16 + 8, np.uint16), "bgr16").mean == 8
+    ends = Frame(np.array([[[0, 7, 8], [4080, 65535, 4071]]], np.uint16), 0, 0.0, "bgr16")
+    assert ends.bgr().tolist() == [[[0, 0, 1], [255, 255, 254]]]
+
+
 def test_the_format_may_change_from_frame_to_frame() -> None:
     front_end, grey = FrontEnd(60, 80), night()[..., 0]
     expected = [FrontEnd(60, 80).measure(night()), FrontEnd(60, 80).measure(grey, "grey")]

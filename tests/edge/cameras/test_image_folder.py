@@ -61,9 +61,14 @@ def test_times(tmp_path: Path, names: list[str], fps: float | None, times_s: lis
     assert [frame.capture_time_s for frame in frames] == pytest.approx(times_s, abs=1e-9)
 
 
-def test_sixteen_bits_become_eight(tmp_path: Path) -> None:
-    cv2.imwrite(str(tmp_path / "1.png"), np.full((4, 4), 0x2A10, np.uint16))
-    assert (read_all(tmp_path)[0].image == 0x2A).all()
+def test_sixteen_bits_keep_their_fractions(tmp_path: Path) -> None:
+    picture = np.array([[[0, 257, 300], [0x2A10, 65534, 65535]]], np.uint16)
+    cv2.imwrite(str(tmp_path / "1.png"), picture)
+    cv2.imwrite(str(tmp_path / "2.png"), picture[..., 0])
+    colour, grey = read_all(tmp_path)
+    assert (colour.format, colour.image.dtype, grey.format) == ("bgr16", np.uint16, "bgr16")
+    assert np.abs(colour.image / 16 - picture / 257).max() <= 0.5 / 16
+    assert np.array_equal(grey.image, colour.image[..., :1].repeat(3, axis=2))
 
 
 def test_in_real_time_the_last_picture_arrives(tmp_path: Path) -> None:
