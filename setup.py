@@ -74,7 +74,10 @@ setup(
         "distill": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.5", "safetensors>=0.4"],
         "openvino": ["openvino>=2025.0"],
         "pi": ["picamera2>=0.3.30"],
-        "dev": ["pytest>=8", "hypothesis>=6", "ruff>=0.8", "mypy>=1.13", "types-PyYAML", "build", "openvino>=2025.0", "nncf>=3.0"],
+        "dev": [
+            *("pytest>=8", "hypothesis>=6", "ruff>=0.8", "mypy>=1.13", "types-PyYAML", "build"),
+            *("openvino>=2025.0", "nncf>=3.0"),
+        ],
     },
     entry_points={
         "console_scripts": [
