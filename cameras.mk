@@ -1,5 +1,6 @@
 # What the tests of camera drivers need beyond the registry's wheels; without it they skip, and say so.
-DEBIAN += gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gir1.2-gst-rtsp-server-1.0 python3-gi
+DEBIAN += gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good gir1.2-gst-rtsp-server-1.0
+DEBIAN += gstreamer1.0-libcamera python3-gi
 # Without its dependencies: one of them needs libcap's headers, none of the others is imported by what is tested.
 PICAMERA2 := picamera2==0.3.38 PiDNG av piexif pillow simplejpeg videodev2
 SUDO := $(if $(filter-out 0,$(shell id -u)),sudo -n)
@@ -13,7 +14,7 @@ test-gstreamer: $(DEV)/.installed debian ## real GStreamer pipelines, and RTSP f
 	$(BIN)/python -m pytest tests/edge/cameras/test_gstreamer.py tests/edge/cameras/test_network.py
 
 test-csi: $(DEV)/.installed $(DEV)/.picamera2 ## the real picamera2 on a played libcamera
-	$(BIN)/python -m pytest tests/edge/cameras/test_picamera2.py
+	$(BIN)/python -m pytest tests/edge/cameras/test_picamera2.py tests/edge/cameras/test_listing_csi.py
 
 $(DEV)/.picamera2: $(DEV)/.installed cameras.mk
 	$(BIN)/pip install --quiet --no-deps $(PICAMERA2)

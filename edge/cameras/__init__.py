@@ -108,11 +108,14 @@ def _profile(spec: str, profile: CameraProfile, which: str) -> CameraSource:
         from edge.cameras.picamera2 import open_profile
 
         return CameraSource(spec, live=True, open=partial(open_profile, profile, which))
-    from edge.cameras import gstreamer, v4l2
+    if driver == "gstreamer":
+        from edge.cameras import gstreamer
+
+        return CameraSource(spec, live=True, open=partial(gstreamer.open_found, gstreamer.finder_of(profile, which)))
+    from edge.cameras import v4l2
     from edge.cameras.devices import DeviceFinder
 
-    open_found = gstreamer.open_found if driver == "gstreamer" else v4l2.open_found
-    return CameraSource(spec, live=True, open=partial(open_found, DeviceFinder(profile, which)))
+    return CameraSource(spec, live=True, open=partial(v4l2.open_found, DeviceFinder(profile, which)))
 
 
 def _unknown(spec: str) -> str:

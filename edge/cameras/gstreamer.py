@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from edge.cameras.base import Camera, CameraStallError, CameraStateError
 from edge.cameras.clocks import plausible_stamp_s
@@ -12,7 +14,9 @@ from edge.cameras.controls import apply_controls
 from edge.cameras.devices import DeviceFinder
 from edge.cameras.layout import BYTES_PER_PIXEL, picture
 from edge.cameras.libgstreamer import Pipeline, Sample
+from edge.cameras.v4l2 import STALL_FRAMES, STALL_S
 from edge.frame import Frame
+from edge.profiles import CameraProfile
 
 # GStreamer's names of the formats that the C core reads.
 FORMATS = {"BGR": "bgr", "RGB": "rgb", "GRAY8": "grey", "YUY2": "yuyv", "UYVY": "uyvy", "NV12": "nv12", "I420": "i420"}
@@ -69,8 +73,15 @@ class GStreamerCamera(Camera):
             image = picture(sample.data, format, width, height, *_strides(format, width))
         except ValueError as error:
             raise CameraStateError("failed", f"{self.name}: {error}") from error
+        self.stall_s = max(STALL_S, STALL_FRAMES / sample.fps) if sample.fps else Camera.stall_s
         stamp_s = now_s if sample.time_s is None else plausible_stamp_s(sample.time_s, now_s)
         return Frame(image, self._sequence, stamp_s, format)
+
+
+def finder_of(profile: CameraProfile, which: str = "", root: Path = Path("/")) -> DeviceFinder:
+    """Finds `{device}`: a profile that names no camera of its own means any on USB."""
+    named = profile.match or profile.by_id
+    return DeviceFinder(profile if named else replace(profile, match=({"vendor": "*"},)), which, root)
 
 
 def open_found(finder: DeviceFinder) -> GStreamerCamera:

@@ -80,6 +80,7 @@ FUNCTIONS = {
     "gst_caps_get_structure": ("gstreamer", c_void_p, (c_void_p, c_uint)),
     "gst_structure_get_string": ("gstreamer", c_char_p, (c_void_p, c_char_p)),
     "gst_structure_get_int": ("gstreamer", c_int, (c_void_p, c_char_p, POINTER(c_int))),
+    "gst_structure_get_fraction": ("gstreamer", c_int, (c_void_p, c_char_p, POINTER(c_int), POINTER(c_int))),
     "gst_segment_to_running_time": ("gstreamer", c_uint64, (c_void_p, c_int, c_uint64)),
     "gst_buffer_map": ("gstreamer", c_int, (c_void_p, POINTER(_Map), c_int)),
     "gst_buffer_unmap": ("gstreamer", None, (c_void_p, POINTER(_Map))),
@@ -97,14 +98,16 @@ LIBRARIES = {"gstreamer": "libgstreamer-1.0.so.0", "gstapp": "libgstapp-1.0.so.0
 class Sample:
     """One picture as it lies in memory, a copy.
 
-    data: uint8, flat. format: as GStreamer names it (NV12). time_s: on the monotonic clock, None if it was not stamped.
-    offset: the source's own count, None if it has none. corrupted: the source says that it is broken.
+    data: uint8, flat. format: as GStreamer names it (NV12). fps: 0 where it is not fixed. time_s: on the monotonic
+    clock, None if it was not stamped. offset: the source's own count, None if it has none. corrupted: the source says
+    that it is broken.
     """
 
     data: Image
     format: str
     width: int
     height: int
+    fps: float
     time_s: float | None
     offset: int | None
     corrupted: bool
@@ -182,10 +185,11 @@ class Pipeline:
         raise CameraStateError("failed", f"{self._name}: {text}")
 
     def _copy(self, sample: int) -> Sample:
-        gst, width, height = self._gst, c_int(), c_int()
+        gst, width, height, frames, seconds = self._gst, c_int(), c_int(), c_int(0), c_int(1)
         caps = gst.gst_caps_get_structure(gst.gst_sample_get_caps(sample), 0)
         gst.gst_structure_get_int(caps, b"width", byref(width))
         gst.gst_structure_get_int(caps, b"height", byref(height))
+        gst.gst_structure_get_fraction(caps, b"framerate", byref(frames), byref(seconds))
         pointer = gst.gst_sample_get_buffer(sample)
         buffer = _Buffer.from_address(pointer)
         mapped = _Map()
@@ -200,6 +204,7 @@ class Pipeline:
             gst.gst_structure_get_string(caps, b"format").decode(),
             width.value,
             height.value,
+            frames.value / seconds.value,
             self._time_s(sample, buffer.pts),
             None if buffer.offset == NONE else buffer.offset,
             bool(buffer.flags & BUFFER_CORRUPTED),

@@ -21,6 +21,7 @@ from edge.errors import CameraError, UsageError
         ("rtsp://eve:secret@host/stream", "rtsp://***@host/stream", True),
         ("http://host:8080/video?key=secret", "http://host:8080/video?***", True),
         ("gst:videotestsrc", "gst", True),
+        ("imx462", "imx462", True),
         ("arducam", "arducam", True),
         ("arducam_b0200", "arducam_b0200", True),
         ("generic_uvc", "generic_uvc", True),
@@ -33,7 +34,8 @@ def test_every_form_is_understood_without_opening_it(spec: str, name: str, live:
 
 
 @pytest.mark.parametrize(
-    "spec", ["arducm", "arducam@", "file:", "images:", "-1", "\u0662", "gst: ", "rtmp://eve:secret@host/stream", "x" * 5000]
+    "spec",
+    ["arducm", "arducam@", "file:", "images:", "-1", "\u0662", "gst: ", "rtmp://eve:secret@host/stream", "x" * 5000],
 )
 def test_an_unknown_camera_lists_what_there_is(spec: str) -> None:
     with pytest.raises(

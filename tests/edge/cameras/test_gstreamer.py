@@ -14,12 +14,13 @@ import pytest
 from edge.cameras import libgstreamer, open_camera
 from edge.cameras.base import Camera, CameraSource, CameraStallError, CameraStateError
 from edge.cameras.devices import DeviceFinder
-from edge.cameras.gstreamer import FORMATS, filled, open_found
+from edge.cameras.gstreamer import FORMATS, filled, finder_of, open_found
 from edge.cameras.held import HeldCamera
 from edge.errors import CameraError, ConfigError, EdgeError
 from edge.frame import Frame, Image
 from edge.messages import Event
 from edge.profiles import CameraProfile, Mode, camera_profiles
+from tests.edge.cameras.device_tree import WEBCAM, plug
 
 FPS = 50
 ROOT = Path(__file__).parents[3]
@@ -77,6 +78,7 @@ def test_times_are_those_of_the_source() -> None:
     with open_camera(live("width=64,height=48")) as camera:
         frames = taken(camera, 10)
         now_s = time.monotonic()
+        assert camera.stall_s == 0.45
     steps_s = np.diff([frame.capture_time_s for frame in frames]) / np.diff([frame.sequence for frame in frames])
     assert np.abs(steps_s - 1 / FPS).max() < 1e-3
     assert 0 <= now_s - frames[-1].capture_time_s < 5
@@ -186,6 +188,26 @@ def test_a_profile_is_opened_in_its_first_mode() -> None:
 def test_a_profile_of_a_jetson_says_here_what_is_missing() -> None:
     with pytest.raises(ConfigError, match='imx462_csi: no element "nvarguscamerasrc"'):
         open_found(DeviceFinder(camera_profiles()["imx462_csi"]))
+
+
+def test_a_profile_without_an_identity_takes_any_camera_on_usb(tmp_path: Path) -> None:
+    plug(tmp_path, 0, {})  # the board's own video codec
+    plug(tmp_path, 3, WEBCAM)
+    assert finder_of(camera_profiles()["jetson_usb"], root=tmp_path).find().path == tmp_path / "dev/video3"
+    with pytest.raises(CameraError, match="arducam_b0200: not connected"):
+        finder_of(camera_profiles()["arducam_b0200"], root=tmp_path).find()
+
+
+def test_libcamera_answers_through_it() -> None:
+    """As much of the real libcamera as a machine without a camera has."""
+    try:
+        camera = open_camera("gst:libcamerasrc")
+    except ConfigError as error:
+        pytest.skip(f"{error}: make test-gstreamer")
+    except CameraStateError as error:
+        assert "Could not find any supported camera" in str(error)
+    else:
+        camera.close()
 
 
 def test_braces_of_gstreamer_stay() -> None:
