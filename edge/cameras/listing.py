@@ -3,40 +3,44 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from fnmatch import fnmatchcase
+from importlib import import_module
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from edge.cameras.access import Access
 from edge.cameras.devices import Device, list_devices, matches, name_of, profile_of
 from edge.cameras.v4l2_device import OfferedMode, V4l2Device
 from edge.errors import CameraError
-from edge.profiles import CameraProfile
+from edge.profiles import CameraProfile, Csi, camera_profiles
 
-NONE = """no camera that captures through V4L2 is here; plug in a USB camera and look at: lsusb; sudo dmesg | tail
-A camera on a CSI port of a Raspberry Pi is listed by: rpicam-hello --list-cameras"""
+NONE = """no camera is here; plug in a USB camera and look at: lsusb; sudo dmesg | tail
+A camera on a CSI port needs its overlay (firmware_configs/boot), and picamera2; see: rpicam-hello --list-cameras"""
 
 
 @dataclass(frozen=True)
 class ListedCamera:
-    """camera: what to write for --camera. usb_id: vendor:product. links: of the node, the same after every boot.
+    """node: of a camera on a CSI port its id in libcamera. profile: empty if none fits. camera: to write for --camera.
 
-    access: who may open it. problem: why it has no modes.
+    usb_id: vendor:product. links: of the node, the same after every boot. access: who may open it, where the node
+    decides it. problem: why it has no modes.
     """
 
     node: str
     name: str
     profile: str
     camera: str
-    usb_id: str
-    serial: str
-    port: str
-    speed_mbps: float
-    links: tuple[str, ...]
-    access: str
-    modes: tuple[OfferedMode, ...]
-    cannot: tuple[str, ...]
+    usb_id: str = ""
+    serial: str = ""
+    port: str = ""
+    speed_mbps: float = 0.0
+    links: tuple[str, ...] = ()
+    access: str = ""
+    modes: tuple[OfferedMode, ...] = ()
+    cannot: tuple[str, ...] = ()
     problem: str = ""
 
 
@@ -44,7 +48,16 @@ def list_cameras(root: Path = Path("/")) -> list[ListedCamera]:
     """Every capture device; nodes of a board's own codecs and image processors are left out."""
     devices = list_devices(root)
     listed = [_listed(device, devices) for device in devices]
-    return [camera for camera in listed if camera.modes or camera.usb_id]
+    return [camera for camera in listed if camera.modes or camera.usb_id] + csi_cameras()
+
+
+def csi_cameras() -> list[ListedCamera]:
+    """What libcamera finds on CSI ports; nothing where picamera2 or libcamera is not installed."""
+    try:
+        found = import_module("picamera2").Picamera2.global_camera_info()
+    except ImportError:
+        return []
+    return [_on_csi(number, camera, found) for number, camera in enumerate(found) if "/usb" not in camera["Id"]]
 
 
 def to_json(cameras: Sequence[ListedCamera]) -> str:
@@ -78,6 +91,24 @@ def _listed(device: Device, present: Sequence[Device]) -> ListedCamera:
     )
 
 
+def _on_csi(number: int, camera: Mapping[str, Any], present: Sequence[Mapping[str, Any]]) -> ListedCamera:
+    model = camera["Model"]
+    profiles = [profile for profile in camera_profiles().values() if profile.csi and _is_model(profile.csi, model)]
+    if not profiles:
+        return ListedCamera(
+            node=camera["Id"], name=model, profile="", camera="", problem="no profile knows this sensor"
+        )
+    profile = profiles[0]
+    name = profile.aliases[0] if profile.aliases else profile.name
+    equal = [other for other in present if profile.csi and _is_model(profile.csi, other["Model"])]
+    written = name if len(equal) == 1 else f"{name}@{number}"
+    return ListedCamera(node=camera["Id"], name=model, profile=profile.name, camera=written, cannot=profile.cannot)
+
+
+def _is_model(csi: Csi, model: str) -> bool:
+    return any(fnmatchcase(model, pattern) for pattern in csi.models)
+
+
 def _camera(device: Device, profile: CameraProfile, present: Sequence[Device]) -> str:
     """The shortest that means this camera and no other that is here."""
     if not device.usb:
@@ -104,15 +135,17 @@ def _access(node: Path) -> str:
 
 def _lines(camera: ListedCamera) -> Iterator[str]:
     yield f"{camera.node}  {camera.name}"
-    yield f"    --camera  {camera.camera}"
-    yield f"    profile   {camera.profile}"
+    if camera.profile:
+        yield f"    --camera  {camera.camera}"
+        yield f"    profile   {camera.profile}"
     if camera.usb_id:
         parts = [camera.usb_id, f"port {camera.port}", f"{camera.speed_mbps:g} Mbit/s" if camera.speed_mbps else ""]
         parts.insert(1, f"serial {camera.serial}" if camera.serial else "")
         yield f"    usb       {', '.join(filter(None, parts))}"
     for link in camera.links:
         yield f"    link      {link}"
-    yield f"    opened by {camera.access}"
+    if camera.access:
+        yield f"    opened by {camera.access}"
     for format, modes in groupby(camera.modes, key=lambda mode: mode.format):
         sizes = (f"{mode.width}x{mode.height}" + (f" at {mode.fps[0]:g}" if mode.fps else "") for mode in modes)
         yield f"    {format:<9} {', '.join(sizes)}"

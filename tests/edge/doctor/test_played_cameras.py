@@ -119,4 +119,4 @@ class TestList:
         assert "    problem   /dev/video0: permission denied" in self.listed(machine).stdout
 
     def test_none(self, machine: FakeMachine) -> None:
-        assert self.listed(machine).stdout.startswith("no camera that captures through V4L2 is here")
+        assert self.listed(machine).stdout.startswith("no camera is here")
