@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -38,11 +39,11 @@ def test_the_end_stays_the_end(write_clip: Callable[..., Path]) -> None:
 def test_in_real_time_a_slow_reader_loses_frames_and_keeps_the_last(write_clip: Callable[..., Path]) -> None:
     spec = f"file:{write_clip('paced.avi', frames=30, fps=60.0)}"
     with open_camera(spec, realtime=True) as camera:
-        first = camera.read(5.0)
-        time.sleep(0.8)  # the whole recording passes by
-        last, end = camera.read(5.0), camera.read(5.0)
-    assert first is not None and last is not None and end is None
-    assert first.sequence < last.sequence == 29
+        frames = [camera.read(5.0)]
+        time.sleep(0.8)  # the recording passes by, or on a busy machine a part of it
+        frames += iter(lambda: camera.read(5.0), None)
+    sequences = [frame.sequence for frame in frames if frame]
+    assert sequences == sorted(sequences) and len(sequences) < 30 and sequences[-1] == 29
 
 
 def test_its_thread_may_run_at_any_moment(write_clip: Callable[..., Path]) -> None:
@@ -96,3 +97,33 @@ def test_a_truncated_video_gives_what_is_there(write_clip: Callable[..., Path], 
     path = tmp_path / "cut.avi"
     path.write_bytes(whole[: len(whole) // 2])
     assert 1 <= len(read_all(open_camera(f"file:{path}"))) < 40
+
+
+@pytest.mark.parametrize("damage", ["head", "middle"])
+def test_a_damaged_video_gives_one_error_or_what_is_there(
+    write_clip: Callable[..., Path], tmp_path: Path, damage: str
+) -> None:
+    content = bytearray(write_clip("whole.avi", frames=40).read_bytes())
+    where = slice(0, 64) if damage == "head" else slice(len(content) // 2, len(content) // 2 + 400)
+    content[where] = bytes(len(content[where]))
+    path = tmp_path / "damaged.avi"
+    path.write_bytes(content)
+    if damage == "head":
+        with pytest.raises(CameraError, match="no video in it that OpenCV can decode"):
+            open_camera(f"file:{path}")
+    else:
+        assert 1 <= len(read_all(open_camera(f"file:{path}"))) <= 40
+
+
+def test_a_video_whose_pictures_change_their_size_is_read_to_its_end(tmp_path: Path) -> None:
+    """Pictures one after the other, as cameras record MJPEG."""
+    path = tmp_path / "two_sizes.mjpeg"
+    sizes = [(48, 64)] * 5 + [(96, 128)] * 5
+    path.write_bytes(
+        b"".join(
+            cv2.imencode(".jpg", np.full((*size, 3), 20 * i, np.uint8))[1].tobytes() for i, size in enumerate(sizes)
+        )
+    )
+    frames = read_all(open_camera(f"file:{path}"))
+    assert [round(float(frame.image.mean()) / 20) for frame in frames] == list(range(10))
+    assert all(np.ptp(frame.image) <= 4 for frame in frames)
