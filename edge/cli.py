@@ -49,7 +49,11 @@ def _parser() -> argparse.ArgumentParser:
         "edge-run", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--camera", metavar="C", help="demo (default), file:PATH, images:DIR, /dev/videoN, N, or a profile (arducam)")
+    add(
+        "--camera",
+        metavar="C",
+        help="demo (default), file:PATH, images:DIR, /dev/videoN, N, a profile (arducam, own.yaml)",
+    )
     add("--bundle", metavar="B", help="the model: a directory or .tar (default: the one in the package)")
     add("--store", metavar="DIR", help="of `edge-service update`: its current bundle, where --bundle names none")
     add("--config", metavar="YAML", type=Path, help="a file with these options; the command line wins over it")

@@ -118,6 +118,14 @@ def camera_profiles() -> dict[str, CameraProfile]:
     return load_profiles("cameras", CameraProfile)
 
 
+def read_camera_profile(path: Path) -> CameraProfile:
+    """A profile of the user's own. Raises ConfigError: unreadable, a key that does not exist, no mode."""
+    profile = build(CameraProfile, read_yaml(path), str(path))
+    if not profile.modes:
+        raise ConfigError(f"{path}: modes: expected at least one, found none; copy those of the nearest profile")
+    return profile
+
+
 def driver_of(profile: CameraProfile, root: Path = Path("/")) -> str:
     """The driver that opens this camera on this board."""
     tree = compatible(root)

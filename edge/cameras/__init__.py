@@ -9,26 +9,27 @@ from pathlib import Path
 
 from edge.cameras.base import Camera, CameraSource, CameraStallError
 from edge.errors import UsageError
-from edge.profiles import CameraProfile, camera_profiles, driver_of
+from edge.profiles import CameraProfile, camera_profiles, driver_of, read_camera_profile
 
 __all__ = ["Camera", "CameraSource", "CameraStallError", "camera_source", "open_camera"]
 
 FILE_PREFIX, IMAGES_PREFIX, PIPELINE_PREFIX = "file:", "images:", "gst:"
+PROFILE_SUFFIX = ".yaml"
 ADDRESS = re.compile("(rtsp|http)s?://")
 
 
 def open_camera(spec: str, *, realtime: bool = False, fps: float | None = None) -> Camera:
-    """Open `demo`, `file:PATH`, `images:DIR`, `/dev/videoN`, `N`, a profile (`arducam`), or one of several of its kind.
+    """Open `demo`, `file:PATH`, `images:DIR`, `/dev/videoN`, `N`, a profile (`arducam`, `own.yaml`), or one of several.
 
     The last is written `arducam@SERIAL_OR_PORT`.
     realtime: play a recording at its own pace. fps: of a folder of images.
-    Raises UsageError for an unknown name, CameraError otherwise.
+    Raises UsageError for an unknown name, ConfigError for a wrong profile, CameraError otherwise.
     """
     return camera_source(spec, realtime=realtime, fps=fps).open()
 
 
 def camera_source(spec: str, *, realtime: bool = False, fps: float | None = None) -> CameraSource:
-    """Understand what the user wrote without opening it. Raises UsageError."""
+    """Understand what the user wrote without opening it. Raises UsageError; ConfigError for a wrong profile."""
     if spec == "demo":
         from edge.cameras.demo import open_demo
 
@@ -56,8 +57,13 @@ def device_path(spec: str) -> Path | None:
 
 
 def named_profile(spec: str) -> tuple[CameraProfile, str] | None:
-    """The profile that `NAME` or `NAME@WHICH` means, and which of its kind; None for everything else."""
+    """The profile that `NAME` or `OWN.yaml` means, and which of its kind (`NAME@WHICH`); None for everything else.
+
+    Raises ConfigError for a file that is no profile.
+    """
     name, at, which = spec.partition("@")
+    if name.endswith(PROFILE_SUFFIX) and bool(which) == bool(at):
+        return read_camera_profile(_path(name)), which
     for profile in camera_profiles().values():
         if name in (profile.name, *profile.aliases) and bool(which) == bool(at):
             return profile, which
@@ -129,7 +135,8 @@ def _unknown(spec: str) -> str:
     )
     return (
         f"unknown camera {_public(spec)!r}; use demo, file:PATH, images:DIR, /dev/videoN, N, rtsp://..., http://..., "
-        f"gst:PIPELINE, a profile, or PROFILE@SERIAL_OR_PORT where several are plugged. Profiles: {profiles}"
+        f"gst:PIPELINE, a profile, OWN{PROFILE_SUFFIX}, or PROFILE@SERIAL_OR_PORT where several are there. "
+        f"Profiles: {profiles}"
     )
 
 

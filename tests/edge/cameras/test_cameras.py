@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.cameras import camera_source, open_camera
-from edge.errors import CameraError, UsageError
+from edge.cameras import camera_source, named_profile, open_camera
+from edge.errors import CameraError, ConfigError, UsageError
 
 
 @pytest.mark.parametrize(
@@ -64,3 +64,29 @@ def test_a_device_that_is_none_says_so(device: str, message: str) -> None:
 def test_a_device_that_is_no_camera_says_so() -> None:
     with pytest.raises(CameraError, match=r"/dev/null: is not a camera"):
         open_camera("/dev/null")
+
+
+def test_a_profile_of_ones_own(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text("name: mine\ntitle: my camera\nmodes: [{format: YUYV, width: 640, height: 480, fps: 30}]\n")
+    source = camera_source(f"{path}@1-1")
+    assert (source.name, source.live) == (f"{path}@1-1", True)
+    named = named_profile(f"{path}@1-1")
+    assert named is not None
+    assert (named[0].title, named[1]) == ("my camera", "1-1")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("name: mine\ntitle: x\n", r"mine\.yaml: modes: expected at least one"),
+        ("name: mine\ntitle: x\nmods: []\n", r"mine\.yaml: unknown key 'mods'; did you mean 'modes'"),
+        (None, r"mine\.yaml: cannot be read: No such file or directory"),
+    ],
+)
+def test_a_wrong_profile_says_where(tmp_path: Path, text: str | None, message: str) -> None:
+    path = tmp_path / "mine.yaml"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        camera_source(str(path))
