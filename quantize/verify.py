@@ -161,7 +161,8 @@ def refusals(
         reason = f"not faster than float: {proof.integer_ms:.3f} ms a step against {proof.float_ms:.3f} ms"
         found.append((reason, _against_slowness(proof)))
     kernels = proof.execution.kernels
-    told = target.target != "jetson" or proof.execution.engine.startswith("tensorrt")  # elsewhere its form runs in float
+    # Only TensorRT runs a Jetson's form in integers; edge-run --prepare shows it there.
+    told = target.target != "jetson" or proof.execution.engine.startswith("tensorrt")
     if told and 2 * proof.execution.integer < len(kernels):
         listed = ", ".join(kernel.name for kernel in proof.execution.floats[:4])
         reason = f"runs in float: {len(proof.execution.floats)} of {len(kernels)} layers with weights ({listed}, ...)"

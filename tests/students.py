@@ -47,7 +47,7 @@ class TinyStudent:
 
     def streaming_onnx(self) -> bytes:
         """The model of the network's contract: x uint8, states float32 NHWC, logits [1,heads,classes]."""
-        graph = _Graph()
+        graph = GraphBuilder()
         x = graph.add("Cast", ["x"], to=TensorProto.FLOAT)
         x = graph.add("Mul", [x, graph.constant(np.float32(1 / 255))])
         x = graph.add("Transpose", [x], perm=[0, 3, 1, 2])
@@ -141,7 +141,7 @@ def edit_onnx(model: bytes, **renamed: str) -> bytes:
     return proto.SerializeToString()
 
 
-class _Graph:
+class GraphBuilder:
     """Collects nodes and constants under numbered names."""
 
     def __init__(self) -> None:

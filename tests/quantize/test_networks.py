@@ -1,0 +1,56 @@
+"""Students that are not ours: quantised, run as integers, faithful to float, and the same as a stream and as a clip."""
+
+from __future__ import annotations
+
+import pytest
+
+from edge.bundle import Bundle
+from quantize.execution import executed
+from quantize.fidelity import HeldOut
+from quantize.qdq import S8S8, SYMMETRIC, U8S8, Form
+from quantize.search import Made, Maker, Search
+from quantize.verify import STREAM_TOLERANCE, offsets, streaming_difference
+from tests.quantize.networks import NETWORKS, mean_and_maximum, smooth_seen
+
+PLAIN = Search("minmax", mixed=False, max_drop=100.0)
+
+
+def made(source: Bundle, form: Form = U8S8, search: Search = PLAIN) -> Made:
+    held_out = HeldOut(source, smooth_seen(3, seed=100))
+    return Maker(source, smooth_seen(), held_out, None).best(form, search)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_convolution_becomes_an_integer_kernel(name: str) -> None:
+    found = made(NETWORKS[name]())
+    execution = executed(found.bundle, "onnxruntime")
+    assert execution.kernels and not execution.floats
+    assert found.trials[0].fidelity.logits_db > 25
+    assert {layer.name for layer in found.layers} and all(layer.sqnr_db > 15 for layer in found.layers)
+    assert streaming_difference(found.bundle) < STREAM_TOLERANCE
+
+
+def test_what_has_no_integer_form_is_an_island_with_a_name() -> None:
+    islands = executed(made(NETWORKS["hard-swish"]()).bundle, "onnxruntime").islands
+    assert islands and all("HardSwish" in island or "Hard" in island for island in islands)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_other_forms(name: str) -> None:
+    source = NETWORKS[name]()
+    for form in (S8S8, SYMMETRIC):
+        found = made(source, form)
+        assert found.trials[0].fidelity.logits_db > 20, form.name
+        assert streaming_difference(found.bundle) < STREAM_TOLERANCE
+    assert offsets(found.bundle.student_bytes()) == ()
+    assert {state.dtype for state in found.bundle.manifest.states} == {"float32"}
+
+
+def test_branches_of_different_range_get_their_own_levels() -> None:
+    source = mean_and_maximum()
+    maker = Maker(source, smooth_seen(), HeldOut(source, smooth_seen(3, seed=100)), None)
+    ready = maker.corrected("minmax")
+    (concat,) = [node for node in ready.model.graph.node if node.op_type == "Concat"]
+    low, high = (ready.ranges[name][1] for name in concat.input)
+    assert low == pytest.approx(high, rel=0.3)
+    assert not executed(maker.best(U8S8, PLAIN).bundle, "onnxruntime").floats
