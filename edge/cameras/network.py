@@ -11,14 +11,13 @@ from urllib.parse import urlsplit
 import cv2
 import numpy as np
 
-from edge.cameras.base import Camera
+from edge.cameras.base import Camera, CameraStallError, CameraStateError
 from edge.cameras.clocks import StreamClock
 from edge.cameras.freshest import Freshest
 from edge.errors import CameraError, UsageError
 from edge.frame import Frame
 
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
-SCHEMES = tuple(f"{scheme}://" for scheme in PORTS)
 CONNECT_S = 1.5
 OPEN_S = 5.0  # until the first key frame, for which some cameras take seconds
 READ_S = 1.0
@@ -31,7 +30,7 @@ class NetworkCamera(Camera):
 
     Capture times of RTSP come from the sender's time stamps (edge/cameras/clocks.py), of HTTP from the arrival.
     Name and errors do not contain the user, the password or the query of the address.
-    Raises CameraError when the host does not answer or sends no video; while reading, when the stream ends.
+    Raises CameraStateError: `unreachable`, `no_video`; while reading, `ended`.
     """
 
     live = True
@@ -45,7 +44,12 @@ class NetworkCamera(Camera):
         self._freshest = Freshest(self.name, self._produce, self._capture.release)
 
     def read(self, timeout_s: float) -> Frame | None:
-        return self._freshest.read(timeout_s)
+        try:
+            return self._freshest.read(timeout_s)
+        except CameraStallError:
+            raise
+        except CameraError as error:
+            raise CameraStateError("ended", str(error)) from error
 
     def close(self) -> None:
         self._freshest.close()
@@ -89,7 +93,8 @@ def _reach(url: str, name: str) -> None:
     try:
         socket.create_connection((parts.hostname or "", parts.port or PORTS[parts.scheme]), CONNECT_S).close()
     except OSError as error:
-        raise CameraError(f"{name}: cannot be reached ({error.strerror or error}); is the camera on?") from error
+        reason = error.strerror or error
+        raise CameraStateError("unreachable", f"{name}: cannot be reached ({reason}); is the camera on?") from error
 
 
 def _open(url: str, name: str) -> cv2.VideoCapture:
@@ -97,7 +102,6 @@ def _open(url: str, name: str) -> cv2.VideoCapture:
     timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(OPEN_S * 1e3), cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(READ_S * 1e3)]
     capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeouts)
     if not capture.isOpened():
-        raise CameraError(
-            f"{name}: answers, but gave no video within {OPEN_S:g} s; check path, user and password (ffprobe URL)"
-        )
+        message = f"answers, but gave no video within {OPEN_S:g} s; check path, user and password (ffprobe URL)"
+        raise CameraStateError("no_video", f"{name}: {message}")
     return capture

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from edge.cameras import camera_source, open_camera
-from edge.cameras.base import CameraStallError
+from edge.cameras.base import CameraStallError, CameraStateError
 from edge.cameras.held import HeldCamera
 from edge.cameras.network import checked_url, public_url
 from edge.errors import CameraError, UsageError
@@ -84,10 +84,11 @@ def test_an_address_that_is_none_says_what_is_expected(address: str) -> None:
 def test_a_host_that_does_not_answer_says_why() -> None:
     with serving(MjpegServer()) as server:
         address = server.address
-    with pytest.raises(CameraError, match=r"cannot be reached .*refused"):
+    with pytest.raises(CameraStateError, match=r"cannot be reached .*refused") as raised:
         open_camera(f"rtsp://{address}/stream")
     with pytest.raises(CameraError, match="cannot be reached"):
         open_camera("http://camera.invalid/video")
+    assert raised.value.state == "unreachable"
 
 
 def test_silence_is_a_stall_first_and_an_error_then() -> None:
@@ -128,7 +129,8 @@ def test_a_lost_stream_is_opened_again() -> None:
             while next(frames) is None:
                 assert time.monotonic() < deadline_s
             stop.set()
-    assert [event.name for event in events] == ["camera_lost", "camera_back"]
+    assert [event.name for event in events if event.name == "camera_back"]
+    assert events[0].name == "camera_lost" and events[0].details["state"] == "ended"
     assert "secret" not in str(events)
 
 
