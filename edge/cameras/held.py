@@ -13,6 +13,9 @@ from edge.messages import Event
 
 POLL_S = 0.25  # how long a stop request may wait for a silent camera
 BACK_OFF_S = (0.05, 0.1, 0.2, 0.4)  # pauses between attempts, the last one again and again; one costs a millisecond
+# A camera that hangs until it is opened again is opened again soon, if it is known to start sooner than its driver's
+# patience; but now and then it gets all of that, because after a replug it may start more slowly.
+QUICK_START_S, PATIENT_EVERY = 0.7, 8
 
 
 class HeldCamera:
@@ -30,6 +33,9 @@ class HeldCamera:
         self._lost_s: float | None = None
         self._attempts = 0
         self._reopen = False
+        self._opened_s = 0.0
+        self._running = False  # since it was opened, a frame has come
+        self._start_s: float | None = None  # how long that took the last time
         self._states: set[str] = set()
         self._noted: set[str] = set()
         self._drops = DropCounts()
@@ -83,6 +89,7 @@ class HeldCamera:
 
     def _open(self) -> Camera:
         self._camera = camera = self.source.open()
+        self._opened_s, self._running = time.monotonic(), False
         for note in camera.notes:
             if note not in self._noted:  # the same camera, opened again, has the same to say
                 self._noted.add(note)
@@ -90,17 +97,23 @@ class HeldCamera:
         return camera
 
     def _read(self, camera: Camera) -> Frame | None:
-        silent_since_s = time.monotonic()
+        silent_since_s, patience_s = time.monotonic(), self._patience_s(camera)
         while not self._stop.is_set():
-            left_s = silent_since_s + camera.stall_s - time.monotonic() if camera.live else POLL_S
+            left_s = silent_since_s + patience_s - time.monotonic() if camera.live else POLL_S
             try:
                 return camera.read(max(min(POLL_S, left_s), 0.0))
             except CameraStallError:
                 silent_s = time.monotonic() - silent_since_s
-                if camera.live and silent_s >= camera.stall_s:
+                if camera.live and silent_s >= patience_s:
                     message = f"{camera.name}: no good frame for {silent_s:.1f} s"
                     raise CameraStateError("stalled", message) from None
         return None
+
+    def _patience_s(self, camera: Camera) -> float:
+        """Silence that counts as a loss."""
+        if self._running or self._start_s is None or self._attempts % PATIENT_EVERY == PATIENT_EVERY - 1:
+            return camera.stall_s
+        return min(camera.stall_s, max(QUICK_START_S, 2 * self._start_s))
 
     def _lose(self, error: CameraError) -> None:
         self._close()
@@ -115,6 +128,8 @@ class HeldCamera:
 
     def _regain(self) -> None:
         """A frame, not a successful open, is the proof."""
+        if not self._running:
+            self._running, self._start_s = True, time.monotonic() - self._opened_s
         if self._lost_s is not None:
             away_s = round(time.monotonic() - self._lost_s, 3)
             details = {"camera": self.source.name, "away_s": away_s, "attempts": self._attempts}

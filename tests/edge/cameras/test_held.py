@@ -123,6 +123,31 @@ def test_an_open_camera_without_a_frame_is_not_back() -> None:
     assert [event.name for event in events] == ["camera_lost", "camera_back"]
 
 
+class SilentCamera(PlayedCamera):
+    """Silent from its opening; says how long it was waited for."""
+
+    stall_s = 0.3
+
+    def __init__(self) -> None:
+        super().__init__([])
+        self.waited_s = 0.0
+
+    def read(self, timeout_s: float) -> Frame | None:
+        self.waited_s += timeout_s
+        threading.Event().wait(timeout_s)
+        raise STALL
+
+
+def test_a_camera_that_hangs_until_it_is_opened_again_is_opened_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once it is known to start quickly; but every eighth time it gets all the time that its driver asks for."""
+    monkeypatch.setattr(held, "QUICK_START_S", 0.02)
+    silent = [SilentCamera() for _ in range(9)]
+    hold(silent[0], PlayedCamera([FRAME, LOST]), *silent[1:], PlayedCamera([FRAME, None]))
+    waited_s = [camera.waited_s for camera in silent]
+    patient = [seconds > 0.2 for seconds in waited_s]
+    assert patient == [True, False, False, False, False, False, False, True, False]
+
+
 def test_what_a_camera_notes_is_reported_once() -> None:
     notes = ("control gain refused",)
     _, events = hold(PlayedCamera([FRAME, LOST], notes), PlayedCamera([FRAME, None], notes))
