@@ -30,7 +30,7 @@ INSTALL = (
 SMALL_WIDTH = 320  # of what is captured: twice the network's small frame, to which the front end averages it exactly
 BUFFERS = 4  # one with the sensor, one with the ISP, the newest, the one that is read
 START_S = 2.0  # until the first frame; libcamera hides those whose exposure is not yet the one asked for
-FRESH_S = 0.5  # an older frame was captured for a reader that went away meanwhile; there is a newer one
+FRESH_S, FRESH_FRAMES = 0.5, 6  # an older frame was captured for a reader that went away; there is a newer one
 TOLERANCE = 0.05  # of what was set: sensors have steps
 
 
@@ -50,9 +50,10 @@ class Picamera2Camera(Camera):
             raise ConfigError(f"camera profile {profile.name}: driver picamera2 needs `csi` and a mode")
         self._csi, self._mode = profile.csi, profile.modes[0]
         library = _library()
-        number, model, note = _chosen(library.global_camera_info(), profile, which)
+        number, model, note = _chosen(_cameras(library, profile.name), profile, which)
         super().__init__(f"{profile.name} ({model})")
         self.stall_s = max(STALL_S, STALL_FRAMES / self._mode.fps)
+        self._fresh_s = max(FRESH_S, FRESH_FRAMES / self._mode.fps)
         self._job: Any = None
         self._sequence, self._stamp_s = -1, 0.0
         try:
@@ -72,9 +73,11 @@ class Picamera2Camera(Camera):
             request = self._request(max(0.0, end_s - time.monotonic()), timeout_s)
             try:
                 frame = self._frame(request)
+            except Exception as error:
+                raise CameraStateError("failed", f"{self.name}: {_reasons(error)}") from error
             finally:
                 request.release()
-            if time.monotonic() - frame.capture_time_s <= FRESH_S:
+            if time.monotonic() - frame.capture_time_s <= self._fresh_s:
                 return frame
             self.drops.stale += 1
 
@@ -154,6 +157,13 @@ def _library() -> Any:
         return importlib.import_module("picamera2").Picamera2
     except ImportError as error:
         raise ConfigError(f"picamera2 cannot be imported ({error}); install it: {INSTALL}") from error
+
+
+def _cameras(library: Any, name: str) -> Sequence[Mapping[str, Any]]:
+    try:
+        return cast("Sequence[Mapping[str, Any]]", library.global_camera_info())
+    except Exception as error:
+        raise CameraStateError("failed", f"{name}: libcamera does not start ({_reasons(error)})") from error
 
 
 def _chosen(cameras: Sequence[Mapping[str, Any]], profile: CameraProfile, which: str) -> tuple[int, str, str]:

@@ -27,6 +27,8 @@ from edge.frame import Frame
 from edge.profiles import CameraProfile, Csi, Mode, camera_profiles
 from tests.edge.cameras import libcamera_player as player
 
+pytestmark = pytest.mark.filterwarnings("ignore:setDaemon")  # picamera2's
+
 PROFILE = CameraProfile(
     "csi", "a test", modes=(Mode("NV12", 1920, 1080, 50),), csi=Csi(("imx290*",), 19000, 20.0), driver="picamera2"
 )
@@ -54,7 +56,6 @@ def ramp(width: int) -> np.ndarray:
 @pytest.fixture(scope="module", autouse=True)
 def library() -> Iterator[Any]:
     """The real picamera2, imported over the played libcamera."""
-    pytest.importorskip("simplejpeg", reason="picamera2 is not installed: make test-csi")
     with pytest.MonkeyPatch.context() as patch:
         for name, module in player.modules().items():
             patch.setitem(sys.modules, name, module)
@@ -170,7 +171,7 @@ def test_every_request_is_given_back(sensor: player.Camera) -> None:
         broken = SimpleNamespace(released=0, get_metadata=lambda: 1 / 0)
         broken.release = lambda: setattr(broken, "released", broken.released + 1)
         camera._job = SimpleNamespace(get_result=lambda timeout: broken)
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(CameraStateError, match="division by zero"):
             camera.read(1.0)
         assert broken.released == 1
         assert len(take(camera, 20)) == 20  # with four buffers a single one that is kept would show soon
@@ -244,6 +245,12 @@ def test_a_missing_camera_names_the_ones_that_are_there(sensor: player.Camera) -
     assert raised.value.state == "missing"
     sensor.manager.cameras.clear()
     with pytest.raises(CameraStateError, match="libcamera found no camera at all"):
+        open_profile(PROFILE)
+
+
+def test_a_libcamera_that_does_not_start_says_so(library: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(library, "global_camera_info", lambda: 1 / 0)
+    with pytest.raises(CameraStateError, match=r"csi: libcamera does not start \(division by zero\)"):
         open_profile(PROFILE)
 
 
