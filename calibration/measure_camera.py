@@ -11,7 +11,6 @@ import dataclasses
 import re
 import sys
 from datetime import datetime, timezone
-from importlib import resources
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from edge.cameras import Camera, camera_source, open_camera
 from edge.errors import ConfigError, DataError, UsageError
 from edge.fields import build, read_yaml
 from edge.frame import Image
-from edge.profiles import CameraProfile, Sensor, camera_profiles
+from edge.profiles import CameraProfile, Sensor, camera_profile_path, camera_profiles
 
 FRAMES = 60
 SETTLE_FRAMES = 15  # until exposure, gain and the noise reduction's memory have settled
@@ -57,7 +56,7 @@ def run(arguments: argparse.Namespace) -> int:
         dark, *flats = (_from_file(path, arguments.frames) for path in (arguments.dark, *arguments.flat))
     assert profile.sensor is not None
     sensor, transfer = measured(profile.sensor, dark, flats)
-    path = arguments.out or _own_file(profile)
+    path = arguments.out or camera_profile_path(profile)
     write_sensor(path, profile, sensor)
     print(_summary(profile.sensor, sensor, transfer, path))
     return 0
@@ -96,7 +95,7 @@ def write_sensor(path: Path, profile: CameraProfile, sensor: Sensor) -> None:
 
     Raises ConfigError where the file cannot be written or is no profile.
     """
-    own = _own_file(profile)
+    own = camera_profile_path(profile)
     try:
         text = (path if path.exists() else own).read_text(encoding="utf-8")
         section = yaml.safe_dump({"sensor": _plain(sensor)}, sort_keys=False, default_flow_style=None, width=1000)
@@ -116,10 +115,6 @@ def _plain(sensor: Sensor) -> dict[str, Any]:
         values[name] = {key: list(pair) for key, pair in values[name].items()}
     values["sources"] = values.pop("sources")
     return values
-
-
-def _own_file(profile: CameraProfile) -> Path:
-    return Path(str(resources.files("firmware_configs"))) / "cameras" / f"{profile.name}.yaml"
 
 
 def _middle(recording: Image) -> Image:

@@ -118,6 +118,11 @@ def camera_profiles() -> dict[str, CameraProfile]:
     return load_profiles("cameras", CameraProfile)
 
 
+def camera_profile_path(profile: CameraProfile) -> Path:
+    """The file of a profile that is shipped."""
+    return _folder("cameras") / f"{profile.name}.yaml"
+
+
 def read_camera_profile(path: Path) -> CameraProfile:
     """A profile of the user's own. Raises ConfigError: unreadable, a key that does not exist, no mode."""
     profile = build(CameraProfile, read_yaml(path), str(path))
@@ -138,10 +143,14 @@ def driver_of(profile: CameraProfile, root: Path = Path("/")) -> str:
 @cache
 def load_profiles(folder: str, cls: type[P]) -> dict[str, P]:
     """The profiles of a folder of firmware_configs, by name. Raises ConfigError."""
-    directory = Path(str(resources.files("firmware_configs"))) / folder
+    directory = _folder(folder)
     profiles = [build(cls, read_yaml(path), str(path)) for path in sorted(directory.glob("*.yaml"))]
     if not profiles:
         raise ConfigError(
             f"{directory}: no profiles; the installation is incomplete: pip install --force-reinstall ellar-edge"
         )
     return {profile.name: profile for profile in profiles}
+
+
+def _folder(name: str) -> Path:
+    return Path(str(resources.files("firmware_configs"))) / name

@@ -8,7 +8,7 @@ from pathlib import Path
 from edge.cameras.v4l2_device import OfferedControl, OfferedMode, V4l2Device
 from edge.doctor.findings import Finding, error, ok, warning
 from edge.errors import CameraError
-from edge.profiles import CameraProfile, Control, Mode
+from edge.profiles import CameraProfile, Control, Mode, camera_profile_path
 
 AREA = "camera"
 AUTO_EXPOSURE, EXPOSURE_TIME, DYNAMIC_FRAME_RATE = 0x009A0901, 0x009A0902, 0x009A0903
@@ -44,7 +44,7 @@ def check_mode(node: str, profile: CameraProfile, offered: Sequence[OfferedMode]
     if wanted and wanted[0] == preferred:
         return ok(AREA, f"{node} mode", f"{described(preferred)}, as {profile.name} prefers")
     instead = f"its profile's next is {described(wanted[0])}" if wanted else "it has none of its profile's modes"
-    repair = f"see its modes: edge-run --list-cameras; write a profile of its own after {profile.name}.yaml"
+    repair = f"edge-run --list-cameras shows its modes; {own_profile(profile)}"
     return warning(AREA, f"{node} mode", f"no {described(preferred)}; {instead}", repair)
 
 
@@ -63,7 +63,7 @@ def check_controls(
     for control in profile.controls:
         found = offered.get(control.id)
         what = f"{node} {control.name}"
-        repair = f"remove {control.name} from {profile.name}.yaml, or give it a value that the camera has"
+        repair = f"give {control.name} a value that the camera has: {own_profile(profile)}"
         if found is None:
             yield ok(AREA, what, "the camera has no such control; edge-run notes it and goes on")
         elif not found.minimum <= control.value <= found.maximum:
@@ -93,9 +93,15 @@ def check_exposure(node: str, profile: CameraProfile, offered: Mapping[int, Offe
     found = f"{exposure_s * 1e3:.1f} ms"
     if exposure_s > 1 / mode.fps:
         most = int(1 / mode.fps / EXPOSURE_UNIT_S)
-        repair = f"set exposure_time_absolute in {profile.name}.yaml to at most {most}"
+        repair = f"set exposure_time_absolute to at most {most}: {own_profile(profile)}"
         return warning(AREA, what, f"{found} allows {1 / exposure_s:.1f} of the {mode.fps} pictures a second", repair)
     return ok(AREA, what, f"{found} of the {1e3 / mode.fps:.1f} ms that a picture has")
+
+
+def own_profile(profile: CameraProfile) -> str:
+    """How to change what a profile says; one that the user wrote is changed where it is."""
+    shipped = camera_profile_path(profile)
+    return f"cp {shipped} own.yaml, edit it, --camera own.yaml" if shipped.exists() else f"edit {profile.name}'s file"
 
 
 def described(mode: Mode) -> str:

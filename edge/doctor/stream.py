@@ -58,7 +58,7 @@ def check(source: CameraSource, interval_ms: float | None) -> Iterator[Finding]:
     try:
         with source.open() as camera:
             for note in camera.notes:
-                yield warning(AREA, f"{source.name} opening", note, "see its profile in firmware_configs/cameras")
+                yield warning(AREA, f"{source.name} opening", note, "docs/cameras.md: a profile of your own")
             watched = watch(camera)
     except CameraError as problem:
         yield error(AREA, f"{source.name} pictures", str(problem), "repair what this message names")

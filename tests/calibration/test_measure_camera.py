@@ -12,13 +12,13 @@ import pytest
 import yaml
 
 from calibration.cli import main
-from calibration.measure_camera import _from_camera, _own_file, profile_of, write_sensor
+from calibration.measure_camera import _from_camera, profile_of, write_sensor
 from calibration.photon_transfer import level_edges, photon_transfer
 from calibration.synthetic.dark_camera import CAMERAS, SENSORS, DarkCamera, level_table
 from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EXIT_USAGE, DataError, UsageError
 from edge.fields import build, read_yaml
 from edge.frame import Image
-from edge.profiles import CameraProfile, Sensor
+from edge.profiles import CameraProfile, Sensor, camera_profile_path
 
 SIZE = (240, 320)
 
@@ -152,7 +152,7 @@ def test_a_bigger_picture_is_brought_to_the_model_s_pixel(tmp_path: Path) -> Non
 def test_only_the_section_is_replaced(tmp_path: Path) -> None:
     profile = profile_of("brio")
     assert profile.sensor is not None
-    text = _own_file(profile).read_text()
+    text = camera_profile_path(profile).read_text()
     own = tmp_path / "brio.yaml"
     own.write_text(
         text.replace("cannot:", "sensor:\n  full_electrons: 1\n\n  # a comment\ncannot:", 1).split(
