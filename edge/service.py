@@ -32,7 +32,9 @@ class ServiceStatus(Output):
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
         address = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + address[1:] if address.startswith("@") else address
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) if address else None
+        # Not blocking: a systemd that does not read must not stop a robot's eyes.
+        kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+        self._socket = socket.socket(socket.AF_UNIX, kind) if address else None
         period_s = int(environment.get("WATCHDOG_USEC") or 0) / 1e6
         self._every_s = min(STATUS_EVERY_S, period_s / WATCHDOG_SHARE) if period_s else STATUS_EVERY_S
         folder = environment.get("RUNTIME_DIRECTORY")
@@ -69,7 +71,7 @@ class ServiceStatus(Output):
     def _progress(self, status: str = "") -> None:
         lines = ["WATCHDOG=1"] if self._ready else ["READY=1", "WATCHDOG=1"]
         sent = self._send("\n".join([*lines, f"STATUS={status}"] if status else lines))
-        # systemd is being restarted: it will ask again; a robot must not stop for that
+        # What did not get through (systemd is restarted, or busy) is said again, READY first.
         self._ready, self._ticks, self._last_s = sent, 0, time.monotonic()
 
     def _send(self, message: str) -> bool:

@@ -100,6 +100,12 @@ def test_a_systemd_that_is_away_is_told_ready_again(tmp_path: Path) -> None:
         assert received(listener) == ["READY=1", "WATCHDOG=1"]
 
 
+def test_a_systemd_that_does_not_read_is_not_waited_for(systemd: socket.socket, status: ServiceStatus) -> None:
+    for _ in range(1000):  # more than its socket holds
+        status.event(Event("camera_lost", "camera lost"))
+    assert received(systemd) == ["STATUS=camera lost"]
+
+
 def test_the_bundle_that_runs_is_on_record(tmp_path: Path) -> None:
     status = ServiceStatus({"RUNTIME_DIRECTORY": str(tmp_path)})
 
