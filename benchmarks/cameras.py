@@ -125,7 +125,7 @@ print(json.dumps(times_ms))
 
 
 def added_latency(machine: FakeMachine) -> None:
-    """Of a read, against poll and DQBUF alone. Both have a frame ready at once, a small one: nobody reads its pixels."""
+    """Of a read, against poll and DQBUF alone. Both have a small frame ready at once."""
     for number in range(2):
         machine.plug(replace(small(ARDUCAM), port=f"1-{number}"), number, "pace free")
     bare_ms, ours_ms = json.loads(machine.python(LATENCY))

@@ -79,6 +79,45 @@ def test_a_gap_and_a_clock_that_goes_back_are_gaps(jump_s: float, gap_ms: float)
     assert pace.offer(Frame(IMAGE, 33, 1.0 + jump_s + 2 / 30)) is Step.TICK
 
 
+@pytest.mark.parametrize("fps", [30, 15, 7.5, 5])
+@given(jitter=st.lists(st.floats(-1, 1), min_size=60, max_size=60))
+def test_jitter_of_a_camera_of_any_rate_costs_no_tick(fps: float, jitter: list[float]) -> None:
+    """Up to an eighth of the frame time or 8 ms, as USB cameras have it: a tick per frame, or per second one at 30."""
+    most_s = min(0.008, 1 / fps / 8)
+    pace = cadence()
+    steps = [pace.offer(frame) for frame in frames([i / fps + most_s * j for i, j in enumerate([0.0, *jitter])])]
+    assert steps == [Step.SKIP if fps == 30 and i % 2 else Step.TICK for i in range(len(steps))]
+
+
+@pytest.mark.parametrize("fps", [30, 15, 7.5, 5])
+@pytest.mark.parametrize("missing_s", [0.15, 0.25, 0.45, 0.7, 3.0])
+def test_missing_frames_are_a_gap_only_when_the_silence_is_too_long(fps: float, missing_s: float) -> None:
+    pace = cadence()
+    times_s = [i / fps for i in range(40)]
+    kept = [time_s for time_s in times_s if not 2.0 < time_s < 2.0 + missing_s] if missing_s < 1 else times_s[:20]
+    kept += [kept[-1] + missing_s + i / fps for i in range(20)] if missing_s >= 1 else []
+    steps = [pace.offer(frame) for frame in frames(kept)]
+    ticks_s = [time_s for time_s, step in zip(kept, steps, strict=True) if step is not Step.SKIP]
+    silences_ms = [(b - a) * 1e3 for a, b in pairwise(ticks_s)]
+    assert steps.count(Step.GAP) == pace.counts.gaps == sum(silence > RESET_AFTER_MS for silence in silences_ms)
+    if pace.counts.gaps:
+        assert pace.gap_ms == pytest.approx(max(silences_ms))
+
+
+def test_a_camera_that_slows_down_as_it_gets_dark() -> None:
+    """30, 15, 7.5, 5 frames a second and back: one report each way, and the time between ticks is known throughout."""
+    pace, now_s, seen = cadence(), 0.0, []
+    for fps in (30, 15, 7.5, 5, 7.5, 15, 30):
+        for _ in range(round(6 * fps)):
+            now_s += 1 / fps
+            assert pace.offer(Frame(IMAGE, len(seen), now_s)) is not Step.GAP
+            seen.append((fps, pace.degraded))
+        assert pace.measured_interval_ms == pytest.approx(max(1000 / fps, INTERVAL_MS), rel=0.02)
+        assert pace.degraded == (fps < 15)
+    assert sum(before != after for (_, before), (_, after) in pairwise(seen)) == 2
+    assert pace.counts.lost == 0
+
+
 def test_frames_that_the_camera_lost_are_counted_by_their_numbers() -> None:
     pace = cadence()
     for sequence in (0, 1, 4, 5, 0, 1):  # the last two: the camera was opened again

@@ -162,6 +162,22 @@ def test_pictures_that_cannot_be_decoded_are_counted_and_a_state(machine: FakeMa
         assert run.stop()["buffers"]["undecodable"] > 2
 
 
+def test_a_rate_that_falls_in_the_dark_is_told_and_is_no_loss(machine: FakeMachine, tiny_bundle: Path) -> None:
+    machine.plug(CAMERA)
+    with running(machine, tiny_bundle) as run:
+        run.predicts()
+        told = []
+        for fps, event in ((5, "cadence_degraded"), (30, "cadence_restored")):
+            machine.script(0, f"at 0-99999999 rate {fps}")
+            for line in run.events():
+                told.append(line["event"])
+                if line["event"] == event:
+                    break
+        run.predicts()
+        run.stop()
+    assert "camera_lost" not in told
+
+
 HELD = """
 import json, os, sys, threading, time
 from collections import Counter
