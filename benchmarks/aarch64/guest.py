@@ -34,7 +34,10 @@ CPU part\t: 0xd0b
 CPU revision\t: 1
 
 """
-SEEN_CPUS = {"possible": "0", "present": "0", "online": "0", "kernel_max": "0"}
+SEEN_CPUS = {
+    **{"possible": "0", "present": "0", "online": "0", "kernel_max": "0"},
+    "cpu0/regs/identification/midr_el1": "0x00000000414fd0b1",
+}
 
 
 @dataclass(frozen=True)
@@ -91,11 +94,9 @@ def _make_rootfs(target: Path) -> None:
     options = ["--variant=extract", "--architectures=arm64", f"--include={PACKAGES}", "--quiet"]
     subprocess.run(["mmdebstrap", *options, "bookworm", staging, "http://deb.debian.org/debian"], check=True)
     seen = staging / "sys" / "devices" / "system" / "cpu"
-    for folder in (staging / "proc", seen):
-        folder.mkdir(parents=True, exist_ok=True)
-    (staging / "proc" / "cpuinfo").write_text(CPUINFO)
-    for name, text in SEEN_CPUS.items():
-        (seen / name).write_text(f"{text}\n")
+    for path, text in ((staging / "proc" / "cpuinfo", CPUINFO), *((seen / k, f"{v}\n") for k, v in SEEN_CPUS.items())):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
     staging.rename(target)
 
 

@@ -1,6 +1,6 @@
-"""Runs in the guest: so many steps of a student in one engine, then where which library's code lies.
+"""Runs in the guest: so many steps of a student in one engine, its first answer, and where which library's code lies.
 
-python steps.py ENGINE MODEL FORM STEPS    ENGINE: onnxruntime, openvino, litert, ncnn
+python steps.py ENGINE BUNDLE FORM MODEL STEPS    ENGINE: onnxruntime, openvino; litert (MODEL: .tflite), ncnn (.param)
 """
 
 from __future__ import annotations
@@ -11,15 +11,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
+
+from edge.bundle import Bundle
+
+Array = npt.NDArray[np.generic]
 
 
 def main() -> None:
-    """MODEL: a bundle, of which FORM is the index of a form; a .tflite; for ncnn the path without `.param`."""
-    engine, model, form, steps = sys.argv[1], sys.argv[2], int(sys.argv[3]), int(sys.argv[4])
-    step = (
-        {"litert": litert, "ncnn": ncnn}[engine](model) if engine in ("litert", "ncnn") else ours(engine, model, form)
-    )
-    for _ in range(steps):
+    """Print the first step's logits and the map of the process."""
+    engine, bundle, form, model, steps = sys.argv[1:]
+    student = Bundle.load(Path(bundle)).forms()[int(form)]
+    x = picture(student)
+    step = {"litert": litert, "ncnn": ncnn}.get(engine, ours)(engine, student, model, x)
+    print("logits", *np.ravel(step()).tolist())
+    for _ in range(int(steps) - 1):
         step()
     for line in Path("/proc/self/maps").read_text().splitlines():
         found = re.match(r"([0-9a-f]+)-([0-9a-f]+) .{4} \S+ \S+ \S+\s+(/\S+)", line)
@@ -27,53 +33,67 @@ def main() -> None:
             print("map", *found.groups())
 
 
-def ours(engine: str, model: str, form: int) -> Callable[[], object]:
+def picture(bundle: Bundle) -> npt.NDArray[np.uint8]:
+    """One picture, the same for every engine."""
+    size = bundle.manifest.input
+    return np.random.default_rng(0).integers(96, 160, (1, size.height, size.width, 3), np.uint8)
+
+
+def ours(engine: str, bundle: Bundle, model: str, x: npt.NDArray[np.uint8]) -> Callable[[], Array]:
     """As edge-run opens it."""
-    from edge.bundle import Bundle
     from edge.engines.catalogue import open_with
 
-    bundle = Bundle.load(Path(model)).forms()[form]
-    size = bundle.manifest.input
-    x = np.random.default_rng(0).integers(96, 160, (1, size.height, size.width, 3), np.uint8)
     student = open_with(engine, bundle, 1, print)
     return lambda: student.step(x)
 
 
-def litert(model: str) -> Callable[[], object]:
-    """LiteRT with XNNPACK, its default; the outputs stay where they are."""
+def litert(engine: str, bundle: Bundle, model: str, x: npt.NDArray[np.uint8]) -> Callable[[], Array]:
+    """LiteRT with XNNPACK, its default. States do not go round: a step costs the same."""
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model, num_threads=1)
     interpreter.allocate_tensors()
-    inputs = interpreter.get_input_details()
-    levels = [np.zeros(each["shape"], each["dtype"]) for each in inputs]
+    starts = {state.input: state for state in bundle.manifest.states}
+    inputs = []
+    for each in interpreter.get_input_details():
+        start = starts.get(each["name"])
+        level = x if start is None else np.full(start.shape, start.start, start.dtype)
+        as_int8 = each["dtype"] == np.int8
+        inputs.append((each["index"], (level.astype(np.int16) - 128).astype(np.int8) if as_int8 else level))
+    (logits,) = (each["index"] for each in interpreter.get_output_details() if each["name"] == "logits")
 
-    def step() -> None:
-        for each, level in zip(inputs, levels, strict=True):
-            interpreter.set_tensor(each["index"], level)
+    def step() -> Array:
+        for index, level in inputs:
+            interpreter.set_tensor(index, level)
         interpreter.invoke()
+        return np.asarray(interpreter.get_tensor(logits))
 
     return step
 
 
-def ncnn(model: str) -> Callable[[], object]:
-    """ncnn with its default options, one thread."""
+def ncnn(engine: str, bundle: Bundle, model: str, x: npt.NDArray[np.uint8]) -> Callable[[], Array]:
+    """ncnn with its default options (float16 where the processor has it), one thread. States do not go round."""
     import ncnn as library
 
     net = library.Net()
     net.opt.num_threads = 1
-    if net.load_param(f"{model}.param") or net.load_model(f"{model}.bin"):
+    if net.load_param(model) or net.load_model(model.replace(".param", ".bin")):
         raise SystemExit(f"{model}: ncnn cannot load it")
-    names = (net.input_names(), net.output_names())
-    shapes = dict(line.split()[1:3] for line in Path(f"{model}.shapes").read_text().splitlines())
-    levels = {name: np.zeros([int(n) for n in shapes[name].split(",")], np.float32) for name in names[0]}
+    levels = {"x": np.ascontiguousarray((x[0] / np.float32(255)).transpose(2, 0, 1), np.float32)}
+    for state in bundle.manifest.states:
+        shape = [state.shape[i] for i in (3, 1, 2)]  # channels first
+        levels[state.input] = np.full(shape, state.start if state.dtype == "float32" else 0, np.float32)
+    outputs = [*(state.output for state in bundle.manifest.states), "logits"]
+    inputs = {name: library.Mat(level).clone() for name, level in levels.items()}
 
-    def step() -> None:
+    def step() -> Array:
         extractor = net.create_extractor()
-        for name, level in levels.items():
-            extractor.input(name, library.Mat(level))
-        for name in names[1]:
-            extractor.extract(name)
+        for name, level in inputs.items():
+            extractor.input(name, level)
+        found = np.empty(0)
+        for name in outputs:
+            _, found = extractor.extract(name)
+        return np.array(found)
 
     return step
 

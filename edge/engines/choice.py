@@ -114,7 +114,7 @@ def _measured(bundle: Bundle, candidates: Sequence[Candidate], threads: int, say
     reference = answers[0]
     measured = [
         dataclasses.replace(
-            c, step_ms=time_ms, note=_objection(_alike_db(reference, answer)) if answer is not reference else ""
+            c, step_ms=time_ms, note=_objection(alike_db(reference, answer)) if answer is not reference else ""
         )
         for c, time_ms, answer in zip(students, times_ms, answers, strict=True)
     ]
@@ -142,14 +142,14 @@ def _run(students: Sequence[Student], bundle: Bundle) -> tuple[list[float], list
     return median_steps_ms(students, x, ROUNDS), answers
 
 
-def _alike_db(reference: F64, answer: F64) -> float:
+def alike_db(reference: F64, answer: F64) -> float:
     """Signal (how the reference's logits vary) to difference, in decibels."""
     signal, difference = float(np.var(reference)), float(np.mean((reference - answer) ** 2))
     return 10 * float(np.log10(max(signal, 1e-30) / max(difference, 1e-30)))
 
 
-def _objection(alike_db: float) -> str:
-    return "" if alike_db >= ALIKE_DB else f"answers differ from the default's ({alike_db:.0f} dB)"
+def _objection(db: float) -> str:
+    return "" if db >= ALIKE_DB else f"answers differ from the default's ({db:.0f} dB)"
 
 
 def _name(bundle: Bundle, candidate: Candidate) -> str:
