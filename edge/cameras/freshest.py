@@ -9,7 +9,7 @@ from edge.cameras.base import CameraStallError
 from edge.errors import CameraError
 from edge.frame import Frame
 
-JOIN_S = 1.5  # OpenCV's read of a stalled device returns after a second (see edge/cli.py)
+JOIN_S = 1.5  # a stop shall be over within two seconds; a read that hangs in a driver ends by itself later
 
 
 class Freshest:

@@ -22,6 +22,7 @@ SOCKET = "/run/systemd/journal/socket"
 WARNING, NOTICE, INFO, DEBUG = 4, 5, 6, 7
 PRIORITIES = {
     "camera_lost": WARNING,
+    "picture_bad": WARNING,
     "throttled": WARNING,
     "bundle_rolled_back": WARNING,
     "cadence_degraded": WARNING,
