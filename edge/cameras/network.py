@@ -6,6 +6,8 @@ import os
 import re
 import socket
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import urlsplit
 
 import cv2
@@ -22,6 +24,7 @@ CONNECT_S = 1.5
 OPEN_S = 5.0  # until the first key frame, for which some cameras take seconds
 READ_S = 1.0
 # TCP: a lost packet is a late picture, not a broken one. No queue before the decoder, none in it.
+OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
 
 
@@ -98,10 +101,23 @@ def _reach(url: str, name: str) -> None:
 
 
 def _open(url: str, name: str) -> cv2.VideoCapture:
-    os.environ.setdefault("OPENCV_FFMPEG_CAPTURE_OPTIONS", OPTIONS)  # the only way to them; what the user set stays
     timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(OPEN_S * 1e3), cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(READ_S * 1e3)]
-    capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeouts)
+    with _ffmpeg_options():
+        capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeouts)
     if not capture.isOpened():
         message = f"answers, but gave no video within {OPEN_S:g} s; check path, user and password (ffprobe URL)"
         raise CameraStateError("no_video", f"{name}: {message}")
     return capture
+
+
+@contextmanager
+def _ffmpeg_options() -> Iterator[None]:
+    """By the environment, the only way to them; what the user set stays, and a file opened later does not get ours."""
+    if OPTIONS_VARIABLE in os.environ:
+        yield
+        return
+    os.environ[OPTIONS_VARIABLE] = OPTIONS
+    try:
+        yield
+    finally:
+        del os.environ[OPTIONS_VARIABLE]

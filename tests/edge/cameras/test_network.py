@@ -6,7 +6,7 @@ import subprocess
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +132,13 @@ def test_a_lost_stream_is_opened_again() -> None:
     assert [event.name for event in events if event.name == "camera_back"]
     assert events[0].name == "camera_lost" and events[0].details["state"] == "ended"
     assert "secret" not in str(events)
+
+
+def test_a_recording_opened_later_is_not_read_as_a_stream(write_clip: Callable[..., Path]) -> None:
+    with serving(MjpegServer()) as server, open_camera(f"http://{server.address}/video") as camera:
+        assert camera.read(5.0) is not None
+        with open_camera(f"file:{write_clip('later.avi', frames=4)}") as recording:
+            assert len(list(iter(lambda: recording.read(5.0), None))) == 4
 
 
 @pytest.fixture
