@@ -66,7 +66,7 @@ def check_all(root: Path, interval_ms: float | None) -> Iterator[Finding]:
 def check_device(
     device: Device, profile: CameraProfile, source: CameraSource, root: Path, interval_ms: float | None
 ) -> Iterator[Finding]:
-    """One V4L2 device; source: how edge-run would open it, which is tried only if nobody has it."""
+    """One V4L2 device; source: how edge-run would open it, which is tried unless edge-run has it."""
     node = f"/{device.path.relative_to(root)}"
     place = ", ".join(filter(None, (device.name, profile.name, device.serial, device.port)))
     yield ok(AREA, node, place)
@@ -76,11 +76,12 @@ def check_device(
     yield access
     yield from check_speed(node, device, profile)
     users = holders(node, root)
+    ours = any(is_edge_run(user) for user in users)
     yield check_use(node, users)
     if access.level == "error":
         return
-    yield from settings.check(node, device.path, profile, in_use=bool(users))
-    if not users:
+    yield from settings.check(node, device.path, profile, in_use=ours)
+    if not ours:
         yield from stream.check(source, interval_ms)
 
 
@@ -105,15 +106,22 @@ def check_access(path: Path, node: str, uid: int, groups: set[int]) -> Finding:
 
 
 def check_use(node: str, users: Sequence[Holder]) -> Finding:
-    """One program at a time gets a camera's pictures."""
-    strangers = [f"{user.name} ({user.pid})" for user in users if not user.name.startswith("edge-run")]
+    """One program at a time gets a camera's pictures; having it open is not yet that."""
+    what = f"{node} use"
+    strangers = [user for user in users if not is_edge_run(user)]
     if strangers:
-        repair = f"end it: sudo kill {' '.join(str(user.pid) for user in users)}"
-        return error(AREA, f"{node} use", f"{', '.join(strangers)} has it open", repair)
+        names = ", ".join(f"{user.name} ({user.pid})" for user in strangers)
+        repair = f"if it takes pictures, end it: sudo kill {' '.join(str(user.pid) for user in strangers)}"
+        return warning(AREA, what, f"{names} has it open", repair)
     if users:
-        return ok(AREA, f"{node} use", f"edge-run ({users[0].pid}) has it; its pictures are not examined")
+        return ok(AREA, what, f"edge-run ({users[0].pid}) has it; its pictures are not examined")
     unseen = "" if os.getuid() == 0 else " (programs of others are seen by root: sudo edge-doctor)"
-    return ok(AREA, f"{node} use", f"free{unseen}")
+    return ok(AREA, what, f"free{unseen}")
+
+
+def is_edge_run(user: Holder) -> bool:
+    """By the name that the kernel gives a console script."""
+    return user.name == "edge-run"
 
 
 def check_speed(node: str, device: Device, profile: CameraProfile) -> Iterator[Finding]:
