@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 import onnx
@@ -25,6 +25,33 @@ def weighted_layers(model: onnx.ModelProto) -> tuple[onnx.NodeProto, ...]:
         for node in model.graph.node
         if node.op_type in WEIGHTED and any(graph.constant(name) is not None for name in node.input[:2])
     )
+
+
+def between(model: onnx.ModelProto, float_layers: Collection[str]) -> list[str]:
+    """Nodes without weights that stay float with these layers: all layers behind them, or all before, are float."""
+    if not float_layers:
+        return []
+    makers = {name: node for node in model.graph.node for name in node.output}
+    takers: dict[str, list[onnx.NodeProto]] = {}
+    for node in model.graph.node:
+        for name in node.input:
+            takers.setdefault(name, []).append(node)
+    weighted = {node.name for node in weighted_layers(model)}
+
+    def ends(node: onnx.NodeProto, forward: bool) -> set[str]:
+        """The nearest layers with weights, behind a node or before it."""
+        if forward:
+            nearest = [taker for name in node.output for taker in takers.get(name, [])]
+        else:
+            nearest = [makers[name] for name in node.input if name in makers]
+        found: set[str] = set()
+        for other in nearest:
+            found |= {other.name} if other.name in weighted else ends(other, forward)
+        return found
+
+    others = [node for node in model.graph.node if node.name not in weighted]
+    sides = {node.name: [ends(node, forward) for forward in (True, False)] for node in others}
+    return [name for name, both in sides.items() if any(side and side <= set(float_layers) for side in both)]
 
 
 def noise_db(

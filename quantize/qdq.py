@@ -31,6 +31,7 @@ from quantize.graph import (
     with_float_picture,
     with_uint8_picture,
 )
+from quantize.layers import between
 
 PICTURE = Affine(float(np.float32(1) / np.float32(255)), 0)
 OPERATORS = tuple(sorted({*QDQRegistry, *QLinearOpsRegistry}))
@@ -158,7 +159,7 @@ def _with_qdq(
         form.activations,
         TensorsData(CalibrationMethod.MinMax, seen),
         [],
-        list(float_layers),
+        [*float_layers, *between(model, float_layers)],
         list(form.operators),
         {
             "WeightSymmetric": True,

@@ -8,7 +8,7 @@ import pytest
 
 from edge.bundle import Bundle, default_bundle_path
 from edge.engines.onnxruntime import Student, session_options
-from quantize.measure import kernels
+from quantize.execution import executed
 from quantize.unroll import clip_form
 
 pytestmark = pytest.mark.skipif(not default_bundle_path().exists(), reason="edge/data/bundle is not made: make bundle")
@@ -20,7 +20,7 @@ def bundle() -> Bundle:
 
 
 def test_every_convolution_runs_as_qlinearconv(bundle: Bundle) -> None:
-    ran = kernels(bundle.student_bytes())
+    ran = executed(bundle, "onnxruntime")
     assert ran.floats == ()
     assert ran.integer >= 5
 

@@ -13,37 +13,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import numpy_helper
 
-from edge.bundle import Bundle
+from calibration.tensors import ClipTensors
+from edge.bundle import Bundle, StateSpec
 from edge.engines.onnxruntime import Student, session_options
 from edge.errors import BundleError
-from quantize.measure import Kernels, kernels, latencies_ms
-from quantize.qdq import FORMS, prepared, quantized
-from quantize.ranges import MinMaxObserver
+from quantize.estimators import estimated
+from quantize.execution import executed
+from quantize.parts import Seen
+from quantize.qdq import U8S8, prepared, quantized
+from quantize.ranges import Observed, observe
 from quantize.unroll import clip_form
-from tests.students import HEIGHT, WIDTH, TinyStudent, tiny_files, tiny_manifest, tiny_student
+from tests.quantize.networks import smooth_clip, smooth_seen
+from tests.students import TinyStudent, tiny_files, tiny_manifest, tiny_student
 
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]
 
 
-def smooth_clip(seed: int, ticks: int) -> U8:
-    """Blobs that drift: unlike white noise, the features differ from tick to tick."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:HEIGHT, :WIDTH]
-    phase, speed = rng.uniform(0, 2 * np.pi, (2, 3)), rng.uniform(-0.6, 0.6, 3)
-    waves = [
-        np.sin(x[..., None] / 4 + phase[0] + speed * t) * np.cos(y[..., None] / 5 + phase[1]) for t in range(ticks)
-    ]
-    return np.asarray(np.rint(127.5 + 127.5 * np.stack(waves)), np.uint8)
+def observed(student: bytes, states: tuple[StateSpec, ...], seen: Seen | None = None) -> Observed:
+    return observe(prepared(student), states, seen or smooth_seen(3, 16))
 
 
-def integer_bundle(tiny: TinyStudent, clips: int = 8, ticks: int = 16) -> Bundle:
-    model = prepared(tiny.streaming_onnx())
-    observer = MinMaxObserver(model, tiny.states())
-    for seed in range(clips):
-        observer.observe(smooth_clip(seed, ticks))
-    assert observer.ticks == clips * ticks
-    student, states = quantized(model, observer.ranges, tiny.states(), FORMS["x86"])
+def integer_bundle(tiny: TinyStudent) -> Bundle:
+    ranges = estimated(observed(tiny.streaming_onnx(), tiny.states()), "minmax")
+    student, states = quantized(prepared(tiny.streaming_onnx()), ranges, tiny.states(), U8S8)
     manifest = dataclasses.replace(tiny_manifest(tiny), precision="int8", target="x86", states=states)
     return Bundle("int8", "", manifest, {**tiny_files(tiny), "student.onnx": student})
 
@@ -108,8 +101,9 @@ def test_integer_logits_follow_the_float_ones(seed: int) -> None:
 
 
 def test_every_convolution_becomes_an_integer_kernel(tiny: TinyStudent, integer: Bundle) -> None:
-    assert kernels(tiny.streaming_onnx()).integer == 0 and len(kernels(tiny.streaming_onnx()).floats) == 4
-    assert kernels(integer.student_bytes()) == Kernels(4, ())
+    before, after = (executed(bundle, "onnxruntime") for bundle in (float_bundle(tiny), integer))
+    assert (before.integer, len(before.floats)) == (0, 4)
+    assert (after.integer, len(after.floats)) == (4, 0)
 
 
 def test_the_same_input_gives_the_same_bytes(tiny: TinyStudent, integer: Bundle) -> None:
@@ -118,29 +112,26 @@ def test_the_same_input_gives_the_same_bytes(tiny: TinyStudent, integer: Bundle)
 
 def test_a_start_that_is_not_zero_is_kept(tiny: TinyStudent) -> None:
     states = tuple(dataclasses.replace(state, start=0.5) for state in tiny.states())
-    model = prepared(tiny.streaming_onnx())
-    observer = MinMaxObserver(model, states)
-    observer.observe(smooth_clip(0, 8))
-    assert all(observer.ranges[s.input][1] >= 0.5 for s in states)
-    _, specs = quantized(model, observer.ranges, states, FORMS["x86"])
+    ranges = observed(tiny.streaming_onnx(), states).usual
+    assert all(ranges[s.input][1] >= 0.5 for s in states)
+    _, specs = quantized(prepared(tiny.streaming_onnx()), {**ranges, "x": (0.0, 1.0)}, states, U8S8)
     assert all(0 < spec.start < 255 for spec in specs)
 
 
 def test_ranges_are_those_of_real_states(tiny: TinyStudent) -> None:
-    observer = MinMaxObserver(prepared(tiny.streaming_onnx()), tiny.states())
     clip = smooth_clip(2, 8)
-    observer.observe(clip)
+    seen = dataclasses.replace(smooth_seen(1), tensors=[ClipTensors(clip[np.newaxis], np.zeros((8, 3), np.float32))])
+    found = observed(tiny.streaming_onnx(), tiny.states(), seen)
+    ranges = found.extremes
     for state in tiny.states():
         # What leaves at one tick enters at the next; the start, zero, is below all of it.
-        assert observer.ranges[state.input][0] == 0
-        assert 0 < observer.ranges[state.input][1] <= observer.ranges[state.output][1]
+        assert ranges[state.input][0] == 0
+        assert 0 < ranges[state.input][1] <= ranges[state.output][1]
     logits = tiny.clip_logits(clip)
-    np.testing.assert_allclose(observer.ranges["logits"], (logits.min(), logits.max()), rtol=1e-5)
-    assert observer.ranges["x"] == (0, 1)
-
-
-def test_latencies_are_of_both(tiny: TinyStudent, integer: Bundle) -> None:
-    assert all(ms > 0 for ms in latencies_ms(float_bundle(tiny), integer, repetitions=5, warm_up=1))
+    np.testing.assert_allclose(ranges["logits"], (logits.min(), logits.max()), rtol=1e-5)
+    assert estimated(found, "minmax")["x"] == (0, 1)
+    first = next(node for node in prepared(tiny.streaming_onnx()).graph.node if node.op_type == "Conv")
+    np.testing.assert_allclose(found.means[first.input[0]], clip.mean((0, 1, 2)) / 255, rtol=1e-4)
 
 
 def without_scaling(model: onnx.ModelProto) -> None:
@@ -174,21 +165,21 @@ def test_a_graph_that_is_not_of_the_contract_is_refused(tiny: TinyStudent, chang
         prepared(model.SerializeToString())
 
 
-def test_weights_that_are_not_numbers_are_refused(tiny: TinyStudent) -> None:
+def test_activations_that_are_not_numbers_are_refused(tiny: TinyStudent) -> None:
     (weight, bias), *rest = tiny.convolutions
-    broken = TinyStudent(((np.full_like(weight, np.nan), bias), *rest), tiny.heads)
-    observer = MinMaxObserver(prepared(broken.streaming_onnx()), broken.states())
-    with pytest.raises(BundleError, match="expected finite values, found nan"):
-        observer.observe(smooth_clip(0, 2))
+    broken = TinyStudent(((np.full_like(weight, 3e38), bias), *rest), tiny.heads)
+    with pytest.raises(BundleError, match="expected finite values, found "):
+        observed(broken.streaming_onnx(), broken.states())
 
 
-def test_a_state_that_stays_float_is_refused(tiny: TinyStudent) -> None:
+def test_a_state_that_leaves_in_float_stays_float(tiny: TinyStudent) -> None:
     model = onnx.load_from_string(tiny.streaming_onnx())
     maker = next(node for node in model.graph.node if "t0" in node.output)
     maker.output[0] = "t0_inside"
-    model.graph.node.append(onnx.helper.make_node("Sin", ["t0_inside"], ["t0"]))
-    ready = prepared(model.SerializeToString())
-    observer = MinMaxObserver(ready, tiny.states())
-    observer.observe(smooth_clip(0, 4))
-    with pytest.raises(BundleError, match="t0: expected one DequantizeLinear next to it, found Sin"):
-        quantized(ready, observer.ranges, tiny.states(), FORMS["x86"])
+    model.graph.node.append(onnx.helper.make_node("Sin", ["t0_inside"], ["t0"], "sin"))
+    student = model.SerializeToString()
+    ranges = estimated(observed(student, tiny.states()), "minmax")
+    integer, states = quantized(prepared(student), ranges, tiny.states(), U8S8)
+    assert [state.dtype for state in states] == ["float32", "uint8"]
+    manifest = dataclasses.replace(tiny_manifest(tiny), precision="int8", states=states)
+    Student(Bundle("int8", "", manifest, {**tiny_files(tiny), "student.onnx": integer}))
