@@ -136,11 +136,19 @@ def _ask(record: Path, reload: Callable[[], object], digest: str) -> None:
     reload()
     end_s = time.monotonic() + ANSWER_S
     while time.monotonic() < end_s:
-        with suppress(OSError, ValueError):
-            answer = json.loads(record.read_text())
-            if digest and answer.get("rejected") == digest:
-                raise BundleError(answer.get("error") or "the service gave no reason")
-            if answer.get("digest") == digest or (not digest and record.stat().st_mtime_ns >= asked_ns):
-                return
+        answer, written_ns = _answer(record)
+        if digest and answer.get("rejected") == digest:
+            raise BundleError(answer.get("error") or "the service gave no reason")
+        if (answer.get("digest") == digest) if digest else written_ns >= asked_ns:
+            return
         time.sleep(POLL_S)
     raise BundleError(f"the service did not take it within {ANSWER_S:.0f} s; edge-service logs shows why")
+
+
+def _answer(record: Path) -> tuple[dict[str, str], int]:
+    """What the service says, and when it said so in nanoseconds; nothing where it has not spoken yet."""
+    with suppress(OSError, ValueError):
+        found = json.loads(record.read_text())
+        if isinstance(found, dict):
+            return found, record.stat().st_mtime_ns
+    return {}, 0

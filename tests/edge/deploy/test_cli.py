@@ -1,0 +1,185 @@
+"""`edge-service` on the root of an image: what it writes, keeps, refuses and removes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edge.bundle import Bundle, write_bundle
+from edge.config import load_settings
+from edge.deploy.cli import main
+from edge.deploy.layout import Layout
+from edge.store import BundleStore
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    program = tmp_path / "opt/ellar-edge/bin/edge-run"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/opt/ellar-edge/bin/python\n")
+    program.chmod(0o755)
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\ntoor:x:0:0::/:/bin/sh\nrobot:x:1000:1000::/:/bin/sh\n")
+    tree = tmp_path / "proc/device-tree"
+    tree.mkdir(parents=True)
+    (tree / "compatible").write_text("raspberrypi,5-model-b\0brcm,bcm2712\0")
+    return tmp_path
+
+
+def files(root: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(root)): "-> " + str(path.readlink()) if path.is_symlink() else path.read_text()
+        for path in root.rglob("*")
+        if path.is_symlink() or path.is_file()
+    }
+
+
+def service(root: Path, command: str, *arguments: object) -> int:
+    return main([command, "--root", str(root), *map(str, arguments)])
+
+
+def test_an_image_of_a_pi(root: Path) -> None:
+    before = files(root)
+    assert service(root, "install") == 0
+    written = {name: text for name, text in files(root).items() if name not in before}
+    assert set(written) == {
+        "etc/systemd/system/edge-run.service",
+        "etc/systemd/system/edge-run.service.d/10-pi.conf",
+        "etc/systemd/system/edge.slice",
+        "etc/systemd/system/multi-user.target.wants/edge-run.service",
+        "etc/udev/rules.d/70-edge-run.rules",
+        "etc/ellar-edge/edge.yaml",
+    }
+    unit = written["etc/systemd/system/edge-run.service"]
+    assert "ExecStart=/opt/ellar-edge/bin/edge-run " in unit and "CPUAffinity=2 3\n" in unit and "Nice=5\n" in unit
+    assert str(root) not in "".join(written.values())
+    link = written["etc/systemd/system/multi-user.target.wants/edge-run.service"]
+    assert link == "-> /etc/systemd/system/edge-run.service"
+    assert (root / "var/lib/ellar-edge/bundles").is_dir()
+
+
+def test_again_it_changes_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    service(root, "install")
+    before = files(root)
+    capsys.readouterr()
+    assert service(root, "install") == 0
+    assert files(root) == before and "nothing changed" in capsys.readouterr().out
+
+
+def test_a_dry_run_prints_everything_and_writes_nothing(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = files(root)
+    assert service(root, "install", "--dry-run", "--camera", "brio") == 0
+    assert files(root) == before
+    out = capsys.readouterr().out
+    assert "edge-run.service.d/10-pi.conf" in out and "    camera: brio" in out and "link " in out
+
+
+def test_options_change_their_keys_in_the_users_configuration_and_nothing_else(root: Path) -> None:
+    service(root, "install", "--camera", "arducam")
+    config = Layout(root).config
+    config.write_text("# my robot\ncamera: demo  # for now\nthreads: 2\n")
+    service(root, "install")
+    assert config.read_text() == "# my robot\ncamera: demo  # for now\nthreads: 2\n"
+    service(root, "install", "--camera", "2", "--board", "pi4")
+    assert config.read_text() == "# my robot\ncamera: '2'\nthreads: 2\nboard: pi4\n"
+    assert load_settings(config, {}).config.camera == "2"
+
+
+def test_another_variant_replaces_the_first_one(root: Path) -> None:
+    service(root, "install")
+    service(root, "install", "--variant", "ros2", "--user", "robot")
+    drop_ins = Layout(root).drop_ins
+    assert [path.name for path in drop_ins.iterdir()] == ["10-ros2.conf"]
+    unit = Layout(root).unit.read_text()
+    assert "User=robot\n" in unit and "DynamicUser" not in unit
+
+
+def test_removal_leaves_nothing_even_of_what_came_later(root: Path) -> None:
+    before = files(root)
+    service(root, "install")
+    layout = Layout(root)
+    (layout.drop_ins / "override.conf").write_text("[Service]\nNice=0\n")
+    (layout.store / "versions").mkdir()
+    outside = root / "outside"
+    outside.mkdir()
+    (outside / "kept").write_text("mine")
+    cache = root / "var/cache/ellar-edge"
+    cache.parent.mkdir(parents=True)
+    cache.symlink_to(outside)
+    assert service(root, "uninstall") == 0
+    assert files(root) == {**before, "outside/kept": "mine"}
+    assert service(root, "uninstall") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["--user", "root"], 2, "the service never runs as root"),
+        (["--user", "toor"], 2, "the service never runs as root"),
+        (["--user", "nobody-here"], 2, "no such user"),
+        (["--user", "a b"], 2, "expected the name of a user"),
+        (["--camera", "arducm"], 2, "unknown camera 'arducm'"),
+        (["--board", "pi3"], 2, "unknown board 'pi3'"),
+        (["--program", "edge-run"], 2, "expected an absolute path"),
+        (["--program", "/opt/my robot/edge-run"], 2, "systemd cannot take blanks"),
+        (["--program", "/opt/none"], 78, "expected the program edge-run, found none"),
+        (["--program", "/home/pi/env/bin/edge-run"], 78, "the service's user cannot read it"),
+        (["--program", "/opt/closed/edge-run"], 78, "the service's user cannot read it"),
+        (["--program", "/opt/homely/edge-run"], 78, "/home/pi/env/bin/python: the service's user cannot read it"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_written(
+    arguments: list[str], code: int, message: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder, python in (
+        ("home/pi/env/bin", "/usr/bin"),
+        ("opt/closed", "/usr/bin"),
+        ("opt/homely", "/home/pi/env/bin"),
+    ):
+        program = root / folder / "edge-run"
+        program.parent.mkdir(parents=True)
+        program.write_text(f"#!{python}/python\n")
+        program.chmod(0o755)
+    (root / "opt/closed").chmod(0o700)
+    before = files(root)
+    assert service(root, "install", *arguments) == code
+    assert message in capsys.readouterr().err
+    assert files(root) == before
+
+
+def test_an_image_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert service(tmp_path / "none", "install") == 2
+    assert "no such directory" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="systemd runs here")
+@pytest.mark.parametrize("command", [["uninstall"], ["update", "bundle"], ["rollback"]])
+def test_without_systemd_there_is_one_clear_error(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 1
+    assert "systemd does not run here" in capsys.readouterr().err
+
+
+def test_bundles_of_an_image(
+    root: Path, loaded_bundle: Bundle, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = tmp_path / "bundles/first", tmp_path / "bundles/second.tar"
+    for path in (first, second):
+        write_bundle(path, replace(loaded_bundle.manifest, name=path.stem), loaded_bundle.files)
+    assert service(root, "install", "--model", first) == 0
+    assert service(root, "update", first) == 0
+    assert "is current already" in capsys.readouterr().out
+    assert service(root, "update", second) == 0
+    store = BundleStore(Layout(root).store)
+    current, previous = store.current(), store.previous()
+    assert current is not None and Bundle.load(current).manifest.name == "second"
+    assert previous is not None and Bundle.load(previous).manifest.name == "first"
+    for expected in ("first", None):
+        assert service(root, "rollback") == 0
+        current = store.current()
+        assert (None if current is None else Bundle.load(current).manifest.name) == expected
+    assert service(root, "rollback") == 2
+    assert service(root, "update", tmp_path / "none") == 78
+    assert service(root, "status") == 0
+    assert "the bundle of the package" in capsys.readouterr().out
