@@ -24,13 +24,12 @@ from calibration.shards import Team, team
 from edge.bundle import Bundle, check_target, write_bundle
 from edge.errors import EXIT_FAILURE, EdgeError, UsageError
 from edge.manifest import TARGETS
+from quantize.estimators import ESTIMATORS
 
 if TYPE_CHECKING:
     from quantize.job import Request
     from quantize.report import Report
     from quantize.result import QuantizeResult
-
-ESTIMATORS = ("auto", "minmax", "percentile", "entropy", "mse")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -165,7 +164,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--like", type=Path, metavar="BUNDLE", help="for a .onnx file: the bundle whose labels, input and gate it has")
     add("--target", type=_targets, default=("x86",), help=f"some of {','.join(TARGETS)} (default: x86)")
     add("--out", type=Path, required=True, help="INT8 bundle, a directory or .tar; of several targets the folder")
-    add("--estimator", choices=ESTIMATORS, default="auto", help="of ranges; auto keeps the best on held-out clips")
+    add(
+        "--estimator",
+        choices=("auto", *ESTIMATORS),
+        default="auto",
+        help="of ranges; auto keeps the best on held-out clips",
+    )
     add("--mixed", choices=("off", "auto"), default="off", help="auto: the fewest layers stay float to keep --max-drop")
     add("--max-drop", type=_points, default=1.0, help="points of top-1 or macro it may lose (default: 1.0)")
     add("--force", action="store_true", help="write it whatever stands against it; the manifest says so")

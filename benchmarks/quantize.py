@@ -1,0 +1,110 @@
+"""What each step of `quantize` is worth for a float bundle, and what the whole costs in CPU time.
+
+python -m benchmarks.quantize [--float BUNDLE] [--clips 48]
+python -m benchmarks.quantize --whole 512       # the command itself on so many clips; minutes
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+
+import onnx
+
+from calibration.evaluate import known_clips
+from calibration.sets import open_set
+from calibration.shards import Team
+from calibration.tensors import Geometry
+from edge.bundle import Bundle
+from quantize.balance import balanced
+from quantize.bias import bias_corrected
+from quantize.cli import main as quantize
+from quantize.estimators import ESTIMATORS, estimated
+from quantize.fidelity import HeldOut
+from quantize.parts import Labelled, Seen, look
+from quantize.qdq import FORMS, Form, quantized
+from quantize.ranges import Observed
+from quantize.search import Maker, integer_bundle
+
+FLOAT_BUNDLE = Path(__file__).parents[1] / "bundles" / "ellar-edge-s-float32"
+
+
+def main() -> None:
+    """Print every figure, a line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--float", type=Path, default=FLOAT_BUNDLE, dest="float_bundle", help="(%(default)s)")
+    parser.add_argument("--calib", default="synthetic_val", metavar="SET", help="a third of it judges (%(default)s)")
+    parser.add_argument("--clips", type=int, default=48, help="of the set (%(default)s)")
+    parser.add_argument("--whole", type=int, metavar="CLIPS", help="time `quantize --limit CLIPS` instead")
+    parser.add_argument("--workers", type=int, default=2, help="processes that decode (%(default)s)")
+    options = parser.parse_args()
+    if options.whole:
+        whole(options.float_bundle, options.calib, options.whole, options.workers)
+    else:
+        steps(Bundle.load(options.float_bundle), options.calib, options.clips, options.workers)
+
+
+def steps(source: Bundle, set_name: str, count: int, workers: int) -> None:
+    """Divergence from float on held-out clips, for every form and estimator, with and without the corrections."""
+    clips = known_clips(open_set(set_name, limit=count), source.manifest.labels)[0]
+    with tempfile.TemporaryDirectory() as scratch:
+        seen, judges = (
+            _look(source, part, Path(scratch), workers) for part in (clips[: -count // 3], clips[-count // 3 :])
+        )
+        held_out = HeldOut(source, judges)
+        maker = Maker(source, seen, held_out, None)
+        print(f"{len(seen.places)} clips calibrate, {len(judges.places)} judge; nats a tick (logits, dB)")
+        for form in dict.fromkeys(form for forms in FORMS.values() for form in forms):
+            for estimator in ESTIMATORS:
+                found = [
+                    held_out.judge(_made(source, maker.model, maker.observed, form, estimator, *corrections))
+                    for corrections in ((False, False), (True, False), (True, True))
+                ]
+                figures = ", ".join(f"{one.divergence:.5f} ({one.logits_db:.1f})" for one in found)
+                print(
+                    f"{form.name} {estimator}: plain, biases corrected, branches balanced, too: {figures}", flush=True
+                )
+
+
+def whole(source: Path, set_name: str, clips: int, workers: int) -> None:
+    """Wall and CPU time of the command."""
+    start_s = time.monotonic()
+    with tempfile.TemporaryDirectory() as scratch:
+        out = str(Path(scratch) / "int8")
+        arguments = ["--calib", set_name, "--limit", str(clips), "--model", str(source), "--out", out, "--force"]
+        quantize([*arguments, "--workers", str(workers)])
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    cpu_s = sum(one.ru_utime + one.ru_stime for one in used)
+    print(f"quantize, {clips} clips of {set_name}: {time.monotonic() - start_s:.0f} s, {cpu_s:.0f} s of CPU time")
+
+
+def _look(source: Bundle, clips: list[Labelled], scratch: Path, workers: int) -> Seen:
+    return look(
+        clips, Geometry.of(source.manifest), scratch, workers, Team(), lambda clip, error: print(clip.name, error)
+    )
+
+
+def _made(
+    source: Bundle,
+    model: onnx.ModelProto,
+    observed: Observed,
+    form: Form,
+    estimator: str,
+    correct: bool,
+    balance: bool,
+) -> Bundle:
+    ranges, means = estimated(observed, estimator), observed.means
+    if balance:
+        ready = balanced(model, ranges, means)
+        model, ranges, means = ready.model, ready.ranges, ready.means
+    if correct:
+        model = bias_corrected(model, means, ())
+    student, states = quantized(model, ranges, source.manifest.states, form)
+    return integer_bundle(source, student, states)
+
+
+if __name__ == "__main__":
+    main()
