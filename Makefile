@@ -71,3 +71,4 @@ $(DEV)/.installed: setup.py pyproject.toml $(wildcard edge/native/*)
 -include native.mk
 -include cameras.mk
 -include vm.mk
+-include service.mk

@@ -1,0 +1,147 @@
+"""Runs in the container (see container.py): what a user does with the service, and what follows."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SERVICE = "/opt/ellar-edge/bin/edge-service"
+UNIT = "edge-run.service"
+REPORT = Path("/srv/out/report.json")
+CONFIG = Path("/etc/ellar-edge/edge.yaml")
+PATIENCE_S = 90.0
+# The real unit but for these: its restart limit is minutes away, every prediction shall be seen, and a test machine may
+# be too busy to stop a service as quickly as a robot.
+QUICK = "[Unit]\nStartLimitBurst=4\n[Service]\nTimeoutStopSec=30\nRestartSec=100ms\nLogLevelMax=debug\n"
+PROPERTIES = (
+    "ActiveState,SubState,StatusText,Result,NRestarts,MainPID,ExecMainStatus,ExecMainCode,Slice,DynamicUser,"
+    "NotifyAccess,InvocationID,Nice,CPUUsageNSec"
+)
+
+
+def run(*command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+
+
+def service(*arguments: str) -> dict[str, Any]:
+    done = run(SERVICE, *arguments)
+    return {"code": done.returncode, "out": done.stdout, "err": done.stderr}
+
+
+def show() -> dict[str, str]:
+    text = run("systemctl", "show", UNIT, "--property", PROPERTIES).stdout
+    return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def wait_until(holds: Callable[[dict[str, str]], bool]) -> dict[str, str]:
+    """The first state in which it holds; the last one seen, where that never comes."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not holds(found := show()) and time.monotonic() < end_s:
+        time.sleep(0.1)
+    return found
+
+
+def predicts(found: dict[str, str]) -> bool:
+    return found["ActiveState"] == "active" and "ticks/s" in found["StatusText"]
+
+
+def entries() -> list[dict[str, Any]]:
+    """The service's own journal entries."""
+    text = run("journalctl", "--unit", UNIT, "--output", "json").stdout
+    return [entry for entry in map(json.loads, text.splitlines()) if "EDGE_TYPE" in entry]
+
+
+def files() -> list[str]:
+    """Everything that an installation might leave, but what systemd keeps for itself."""
+    tops = ("/etc", "/var", "/run", "/opt/ellar-edge/bin")
+    own = (
+        "/run/systemd",
+        "/var/log",
+        "/run/log",
+        "/var/tmp",
+        "/run/credentials",
+        "/run/agetty.reload",
+        "/var/lib/systemd",
+        "/run/udev",
+    )
+    found = (str(path) for top in tops for path in Path(top).rglob("*"))
+    return sorted(path for path in found if not path.startswith(own))
+
+
+def identity(pid: str) -> dict[str, Any]:
+    status = dict(
+        line.split(":\t", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines() if ":\t" in line
+    )
+    return {"uids": status["Uid"].split(), "capabilities": status["CapEff"], "no_new_privileges": status["NoNewPrivs"]}
+
+
+def story(report: dict[str, Any]) -> None:
+    report["before"] = files()
+    CONFIG.parent.mkdir()
+    CONFIG.write_text("camera: file:/srv/clip\nrealtime: true\nstore: /var/lib/ellar-edge/bundles\n# mine\n")
+    quick = Path(f"/etc/systemd/system/{UNIT}.d/quick.conf")
+    quick.parent.mkdir(parents=True)
+    quick.write_text(QUICK)
+
+    report["install"] = service("install")
+    report["running"] = found = wait_until(predicts)
+    report["identity"] = identity(found["MainPID"])
+    report["again"] = service("install")
+    report["config"] = CONFIG.read_text()
+    report["status"] = service("status")
+
+    report["update"] = service("update", "/srv/other")
+    report["bad_update"] = service("update", "/srv/bad")
+    report["updated"] = service("status")
+    report["rollback"] = service("rollback")
+    report["after_updates"] = wait_until(predicts)
+    report["entries"] = entries()
+
+    os.kill(int(show()["MainPID"]), signal.SIGSTOP)
+    report["hung"] = wait_until(lambda found: found["NRestarts"] == "1")
+    report["after_hanging"] = wait_until(predicts)
+    report["watchdog"] = run("journalctl", "--unit", UNIT, "--output", "cat", "--grep", "[Ww]atchdog").stdout
+
+    run("systemctl", "stop", UNIT)
+    report["stopped"] = show()
+
+    CONFIG.write_text("camera: arducam\n")
+    run("systemctl", "start", UNIT)
+    report["no_camera"] = wait_until(lambda found: "camera lost" in found["StatusText"])
+    run("systemctl", "stop", UNIT)
+
+    run("systemctl", "reset-failed", UNIT)
+    CONFIG.write_text("camra: demo\n")
+    run("systemctl", "start", UNIT)
+    time.sleep(1)
+    report["wrong_config"] = show()
+
+    run("systemctl", "reset-failed", UNIT)
+    CONFIG.write_text("camera: file:/srv/none\n")
+    run("systemctl", "start", UNIT)
+    report["restart_limit"] = wait_until(lambda found: found["ActiveState"] == "failed")
+
+    quick.unlink()
+    report["uninstall"] = service("uninstall")
+    report["after"] = files()
+    report["uninstall_again"] = service("uninstall")
+
+
+def main() -> None:
+    report: dict[str, Any] = {}
+    try:
+        story(report)
+    except Exception:
+        report["failed"] = traceback.format_exc()
+    REPORT.write_text(json.dumps(report))
+
+
+if __name__ == "__main__":
+    main()
