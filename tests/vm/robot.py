@@ -78,9 +78,8 @@ class Robot:
 
     def users(self) -> set[int]:
         """Whom the service's processes run as, by number."""
-        group = self.properties("ControlGroup")["ControlGroup"]
-        processes = self.check("cat", f"/sys/fs/cgroup{group}/cgroup.procs").split()
-        return {int(user) for user in self.check("stat", "-c", "%u", *(f"/proc/{one}" for one in processes)).split()}
+        mine = f"grep -l {UNIT} /proc/[0-9]*/cgroup | xargs -n 1 dirname | xargs -r stat -c %u"
+        return {int(user) for user in self.check("sh", "-c", mine).split()}
 
     def files(self) -> set[str]:
         """Every path of the root disk that an installation could leave behind."""
@@ -99,9 +98,8 @@ class Journal:
     def read(self) -> list[Message]:
         """New messages."""
         after = ["--after-cursor", self._cursor] if self._cursor else []
-        options = ["--output", "json", "--all", "--quiet", "--show-cursor"]  # --all: long messages too
-        text = self._machine.check("journalctl", "--unit", UNIT, *options, *after)
-        *entries, last = text.splitlines() or [""]
+        # --all: long messages too.
+        *entries, last = self._journalctl("--unit", UNIT, "--output", "json", "--all", "--show-cursor", *after) or [""]
         if last.startswith("-- cursor: "):
             self._cursor = last.removeprefix("-- cursor: ")
         return [message for entry in entries if (message := _message(json.loads(entry)))]
@@ -119,11 +117,15 @@ class Journal:
 
     def systemds(self) -> list[str]:
         """What systemd itself has said of the service since the boot."""
-        return self._machine.check("journalctl", f"UNIT={UNIT}", "--output", "cat", "--quiet").splitlines()
+        return self._journalctl(f"UNIT={UNIT}", "--output", "cat")
 
     def tail(self) -> str:
         """For people."""
-        return self._machine.check("journalctl", "--unit", UNIT, "--lines", "30", "--no-pager")
+        return "\n".join(self._journalctl("--unit", UNIT, "--lines", "30"))
+
+    def _journalctl(self, *options: str) -> list[str]:
+        """Its lines; where there are none it says so by its exit code."""
+        return self._machine.run("journalctl", "--quiet", *options).out.splitlines()
 
 
 def _message(entry: Message) -> Message | None:
