@@ -78,7 +78,7 @@ def boot(folder: Path, files: dict[str, Path]) -> dict[str, Any]:
         "systemd-nspawn",
         "--register=no",
         "--keep-unit",
-        "--machine=edge-test",
+        f"--machine=edge-test-{os.getpid()}",
         "--quiet",
         f"--directory={root}",
     ]
