@@ -18,7 +18,7 @@ from edge.profiles import CameraProfile, Mode
 FORMATS = {"YUYV": "yuyv", "UYVY": "uyvy", "NV12": "nv12", "GREY": "grey", "MJPG": "jpeg", "JPEG": "jpeg"}
 DEFAULT_MODE = Mode("YUYV", 640, 480, 30)
 SLOWER = 0.9  # a mode that reaches this part of its rate is the one that was asked for
-START_S = 2.0  # how long a camera may take to its first frame
+START_S = 2.0  # how long a camera may take to its first frame, and to the second
 STALL_S, STALL_FRAMES = 0.45, 3  # silence that counts as a loss, and how many frames of a slow camera at least
 
 
@@ -47,7 +47,8 @@ class V4l2Camera(Camera):
         captured = self._stream.newest(timeout_s)
         if captured is None:
             raise CameraStallError(f"{self.name}: no good frame for {timeout_s:g} s")
-        self.stall_s = max(STALL_S, STALL_FRAMES * self._stream.interval_s)
+        if self._stream.measured:  # what was agreed on may not hold in the dark
+            self.stall_s = max(STALL_S, STALL_FRAMES * self._stream.interval_s)
         agreed, format = self.agreed, FORMATS[self.agreed.format]
         image = captured.data
         if format != "jpeg":
@@ -78,8 +79,8 @@ def open_device(device: Path) -> V4l2Camera:
 
 def _agree(device: V4l2Device, modes: tuple[Mode, ...]) -> tuple[Agreed, tuple[str, ...]]:
     """The first of the modes that the camera has, else the nearest to the first; and what differs from the first."""
-    agreed = next((agreed for mode in modes if _is(agreed := device.set_mode(mode), mode)), None)
-    agreed = agreed or _nearest(device, modes[0])
+    exact = (agreed for mode in modes if (agreed := device.set_mode(mode)) and _is(agreed, mode))
+    agreed = next(exact, None) or _nearest(device, modes[0])
     notes = [] if _is(agreed, modes[0]) else [f"mode is {_text(agreed)}, not {_text(modes[0])}"]
     if agreed.full_range and agreed.format in ("YUYV", "UYVY", "NV12"):
         notes.append(
@@ -89,15 +90,14 @@ def _agree(device: V4l2Device, modes: tuple[Mode, ...]) -> tuple[Agreed, tuple[s
 
 
 def _nearest(device: V4l2Device, mode: Mode) -> Agreed:
-    agreed = device.set_mode(mode)
-    offered = {found.format for found in device.modes()} if agreed.format not in FORMATS else set()
-    for format in FORMATS:
-        if format in offered:
-            return device.set_mode(replace(mode, format=format))
-    if offered:
-        names = f"it has {', '.join(sorted(offered))}; expected one of {', '.join(FORMATS)}"
-        raise CameraStateError("no_format", f"{device.path}: no format that can be read: {names}")
-    return agreed
+    """What the camera gives for this mode, or for its size in another format; one that can be read."""
+    offered = {found.format for found in device.modes()}
+    for format in (mode.format, *(format for format in FORMATS if format in offered)):
+        agreed = device.set_mode(replace(mode, format=format))
+        if agreed and agreed.format in FORMATS:
+            return agreed
+    found = f"it has {', '.join(sorted(offered)) or 'none'}; expected one of {', '.join(FORMATS)}"
+    raise CameraStateError("no_format", f"{device.path}: no format that can be read: {found}")
 
 
 def _is(agreed: Agreed, mode: Mode) -> bool:

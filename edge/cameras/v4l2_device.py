@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
@@ -126,12 +127,17 @@ class V4l2Device:
             for size in self._sizes(found.pixelformat)
         ]
 
-    def set_mode(self, wanted: Mode) -> Agreed:
-        """Ask for a mode; the driver answers with the nearest that it has."""
+    def set_mode(self, wanted: Mode) -> Agreed | None:
+        """Ask for a mode; the driver answers with the nearest that it has. None: it refuses the format."""
         format = v4l2.Format(type=v4l2.CAPTURE)
         pix = format.fmt.pix
         pix.width, pix.height, pix.pixelformat = wanted.width, wanted.height, v4l2.code(wanted.format)
-        self.demand(v4l2.S_FMT, format)
+        try:
+            self.call(v4l2.S_FMT, format)
+        except OSError as error:
+            if error.errno == errno.EINVAL:
+                return None
+            raise CameraStateError.of(self.path, error) from error
         fps = self._set_rate(wanted.fps)
         return Agreed(v4l2.fourcc(pix.pixelformat), pix.width, pix.height, fps, pix.bytesperline, _is_full_range(pix))
 

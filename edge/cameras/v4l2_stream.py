@@ -25,24 +25,28 @@ LONGEST_INTERVAL_S = 1.0
 
 @dataclass(frozen=True)
 class Captured:
-    """A driver's buffer with a picture. data: uint8, flat, read-only. time_s: monotonic, when the frame was taken."""
+    """A driver's buffer with a picture.
+
+    data: uint8, flat, read-only. time_s: monotonic; when the frame was taken if it is `stamped`, else when it came.
+    """
 
     index: int
     data: Image
     driver_sequence: int
     time_s: float
+    stamped: bool
 
 
 class V4l2Stream:
     """A running stream.
 
     least_bytes: what a picture has at least; 0 for JPEG, whose end is looked for instead. interval_s: between two
-    frames; what was agreed on, then what was measured. drops: counts what is not handed out.
+    frames; what was agreed on until it is `measured`, which takes two. drops: counts what is not handed out.
     Raises CameraStateError, from every method but `close`, when the device is lost.
     """
 
     def __init__(self, device: V4l2Device, least_bytes: int, interval_s: float, drops: DropCounts) -> None:
-        self.interval_s = interval_s
+        self.interval_s, self.measured = interval_s, False
         self.sequence = -1
         self._device, self._least_bytes, self._drops = device, least_bytes, drops
         self._poll = select.poll()
@@ -156,7 +160,7 @@ class V4l2Stream:
             self._drops.short += 1
         else:
             data = self._pictures[buffer.index][: buffer.bytesused]
-            return Captured(buffer.index, data, buffer.sequence, _capture_time_s(buffer))
+            return Captured(buffer.index, data, buffer.sequence, *_time_s(buffer))
         return None
 
     def _is_whole(self, buffer: v4l2.Buffer) -> bool:
@@ -166,7 +170,7 @@ class V4l2Stream:
         return bool(memory[:2] == jpeg.START and memory.rfind(jpeg.END, 2, buffer.bytesused) > 0)
 
     def _is_stale(self, captured: Captured) -> bool:
-        return time.monotonic() - captured.time_s > STALE_INTERVALS * self.interval_s
+        return not captured.stamped or time.monotonic() - captured.time_s > STALE_INTERVALS * self.interval_s
 
     def _lend(self, captured: Captured) -> Captured:
         """Counts as the driver does, or by one where its count stands still."""
@@ -175,16 +179,17 @@ class V4l2Stream:
             sequence, time_s = self._last
             steps = max(captured.driver_sequence - sequence, 1)
             interval_s = (captured.time_s - time_s) / steps
-            self.interval_s = min(interval_s, LONGEST_INTERVAL_S) if interval_s > 0 else self.interval_s
+            if interval_s > 0:
+                self.interval_s, self.measured = min(interval_s, LONGEST_INTERVAL_S), True
         self._last = captured.driver_sequence, captured.time_s
         self.sequence += steps
         self._lent = captured
         return captured
 
 
-def _capture_time_s(buffer: v4l2.Buffer) -> float:
-    """The driver's time stamp where it says that it is the monotonic clock's, else the time of arrival."""
+def _time_s(buffer: v4l2.Buffer) -> tuple[float, bool]:
+    """The driver's time stamp and True where it says that it is the monotonic clock's, else now and False."""
     now_s = time.monotonic()
     stamp_s = float(buffer.seconds + buffer.microseconds / 1e6)
     is_monotonic = buffer.flags & v4l2.TIMESTAMP_MASK == v4l2.TIMESTAMP_MONOTONIC
-    return stamp_s if is_monotonic and 0.0 < stamp_s <= now_s else now_s
+    return (stamp_s, True) if is_monotonic and 0.0 < stamp_s <= now_s else (now_s, False)

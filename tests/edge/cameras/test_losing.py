@@ -241,7 +241,7 @@ def test_a_stop_does_not_wait_for_a_silent_camera(machine: FakeMachine, tiny_bun
 
 
 def test_silence_is_judged_by_the_cameras_own_rate(machine: FakeMachine) -> None:
-    """At 5 frames a second, as in the dark, three frame times pass before it counts as lost."""
+    """At 5 frames a second, as in the dark, three frame times pass before it counts as lost; two seconds at first."""
     machine.plug(CAMERA, 0, "at 6 rate 5")
     code = """
 from edge.cameras import open_camera
@@ -249,6 +249,7 @@ with open_camera("arducam") as camera:
     limits_s = [(frame.sequence, camera.stall_s) for frame in (camera.read(2.0) for _ in range(10))]
 print(json.dumps(limits_s))
 """
-    limits_s = json.loads(machine.python(HELD + code, "arducam"))
+    first, *limits_s = json.loads(machine.python(HELD + code, "arducam"))
+    assert first[1] == 2.0
     assert all(limit_s == pytest.approx(0.45 if number < 7 else 0.6, abs=0.01) for number, limit_s in limits_s)
     assert limits_s[-1][0] > 7

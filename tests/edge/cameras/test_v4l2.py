@@ -118,8 +118,9 @@ with open_camera("arducam") as camera:
     assert drops == {"flagged": 1, "empty": 2, "short": 2, "undecodable": 0, "stale": 0}
 
 
-def test_a_slow_reader_gets_new_frames_and_no_queue(machine: FakeMachine) -> None:
-    machine.plug(replace(ARDUCAM, modes=(FakeMode("YUYV", 64, 48, (50,)),)))
+@pytest.mark.parametrize("clock", [(), ("clock unknown",)], ids=["stamped", "not stamped"])
+def test_a_slow_reader_gets_new_frames_and_no_queue(machine: FakeMachine, clock: tuple[str, ...]) -> None:
+    machine.plug(replace(ARDUCAM, modes=(FakeMode("YUYV", 64, 48, (50,)),)), 0, *clock)
     code = """
 ages_s, numbers = [], []
 with open_camera("arducam") as camera:
@@ -201,8 +202,9 @@ def test_a_mode_that_is_too_slow_is_not_the_one_that_was_asked_for(machine: Fake
     assert run(machine, AGREED)[1] == "jpeg"
 
 
-def test_without_any_mode_of_the_profile_the_nearest(machine: FakeMachine) -> None:
-    machine.plug(replace(ARDUCAM, modes=(FakeMode("H264", 640, 480), FakeMode("UYVY", 320, 240, (25,)))))
+@pytest.mark.parametrize("driver", [(), ("strict",)], ids=["offers another", "refuses"])
+def test_without_any_mode_of_the_profile_the_nearest(machine: FakeMachine, driver: tuple[str, ...]) -> None:
+    machine.plug(replace(ARDUCAM, modes=(FakeMode("H264", 640, 480), FakeMode("UYVY", 320, 240, (25,)))), 0, *driver)
     shape, format, fps, notes = run(machine, AGREED)
     assert (shape, format, fps) == ([240, 320, 2], "uyvy", 25.0)
     assert notes == ["mode is UYVY 320x240 at 25 fps, not YUYV 640x480 at 30 fps"]

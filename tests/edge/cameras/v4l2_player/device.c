@@ -487,6 +487,8 @@ static int format(Handle *handle, struct v4l2_format *answer, bool set, bool get
     if (set && (is_busy(handle) || handle->buffers))
         return fail(EBUSY);
     const Mode *mode = get ? handle->mode : nearest_mode(&handle->device->script, &answer->fmt.pix);
+    if (!get && handle->device->script.strict && mode->fourcc != answer->fmt.pix.pixelformat)
+        return fail(EINVAL);
     answer->fmt.pix = layout(mode);
     if (set) {
         handle->mode = mode;

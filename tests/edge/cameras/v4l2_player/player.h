@@ -56,7 +56,7 @@ typedef struct {
 
 typedef struct {
     char driver[16], card[32], bus[32];
-    bool free_pace, busy;
+    bool free_pace, busy, strict;
     int open_error;
     uint32_t clock; /* V4L2_BUF_FLAG_TIMESTAMP_* */
     unsigned seed;

@@ -10,6 +10,7 @@
  *   clock unknown | copy                       time stamps that are not the monotonic clock's
  *   seed N
  *   busy                                       another program streams: EBUSY
+ *   strict                                     a format that it does not have: EINVAL, not another format
  *   forbidden                                  open: EACCES
  *   at N[-M] FAULT [VALUE] | every N FAULT [VALUE] | random CHANCE FAULT [VALUE]
  *
@@ -132,6 +133,8 @@ static bool read_line(Script *script, const char *line)
         return script->free_pace = true;
     if (is(line, "busy"))
         return script->busy = true;
+    if (is(line, "strict"))
+        return script->strict = true;
     if (is(line, "forbidden"))
         return (script->open_error = EACCES);
     if (is(line, "clock unknown") || is(line, "clock copy")) {
