@@ -82,6 +82,8 @@ def _check_outputs(options: argparse.Namespace, request: Request) -> None:
     for report in (options.html, options.json):
         if report is not None and not report.resolve().parent.is_dir():
             raise UsageError(f"{report}: there is no folder {report.parent} for the report")
+    if "openvino" in request.targets and importlib.util.find_spec("nncf") is None:
+        raise UsageError("--target openvino needs nncf; install it with: pip install 'ellar-edge[quantize-openvino]'")
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"limit is {options.limit}; it must be 1 or more clips")
 

@@ -19,7 +19,6 @@ import onnx
 
 from calibration.tensors import ClipTensors
 from edge.bundle import Bundle
-from edge.errors import UsageError
 from quantize.ranges import Activations
 
 FILES = ("student.xml", "student.bin")
@@ -37,10 +36,7 @@ def samples(source: Bundle, clips: Sequence[ClipTensors]) -> list[Sample]:
 
 
 def ir(student: bytes, data: Sequence[Sample]) -> dict[str, bytes]:
-    """`student.xml` and `student.bin` of a float student; the same input gives the same bytes.
-
-    Raises UsageError where nncf or openvino is missing.
-    """
+    """`student.xml` and `student.bin` of a float student; the same input gives the same bytes."""
     with _imports() as (nncf, openvino):
         model = openvino.Core().read_model(io.BytesIO(student))
         estimator = nncf.quantization.range_estimator.RangeEstimatorParametersSet
@@ -81,10 +77,6 @@ def _imports() -> Iterator[tuple[Any, Any]]:
 
         logging.getLogger("nncf").setLevel(logging.ERROR)
         yield nncf, openvino
-    except ImportError as error:
-        raise UsageError(
-            f"--target openvino needs nncf and openvino ({error}): pip install 'ellar-edge[quantize-openvino]'"
-        ) from error
     finally:
         if hidden:
             del sys.modules["torch"]

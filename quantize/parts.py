@@ -57,7 +57,7 @@ def divided(clips: ClipSet, labels: Sequence[str], limit: int | None, seed: int,
     elif limit is not None:
         gate, options = gate.subset(limit, seed), f"--limit {limit} {options}"
     known_clips(gate, labels)  # raises where the bundle knows none
-    judges = {clip.name for clip in gate.clips}
+    judges = {clip.name for clip in gate.clips} if gate.name == clips.name else set()  # unique within a set only
     rest = [clip for clip, _ in known if clip.name not in judges]
     held = {clip.name for clip in ClipSet(whole.name, whole.labels, rest).subset(max(1, len(rest) // 3), seed).clips}
     free = [(clip, label) for clip, label in known if clip.name not in judges]

@@ -169,7 +169,10 @@ def _with_qdq(
             "TensorQuantOverrides": overrides,
         },
     )
-    quantizer.quantize_model()
+    try:
+        quantizer.quantize_model()
+    except ValueError as error:
+        raise BundleError(f"student.onnx: onnxruntime cannot quantise it: {error}; export it again, simpler") from error
     quantizer.model.topological_sort()
     model_with_qdq: onnx.ModelProto = quantizer.model.model
     return model_with_qdq
