@@ -17,7 +17,7 @@ from edge.deploy.files import remove, write_changed
 from edge.deploy.layout import UNIT, Layout
 from edge.deploy.plan import MEMORY_MAX, Options, other_variants, plan, program_of
 from edge.deploy.update import ask_service, roll_back, service_self_test, update
-from edge.errors import EXIT_STOPPED, EdgeError, UsageError
+from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError, UsageError
 from edge.store import BundleStore
 
 EPILOG = """exit codes: 0 done (status: the service runs), 2 usage, 3 status: it does not run, 78 wrong configuration
@@ -32,6 +32,7 @@ class PrivilegeError(EdgeError, PermissionError):
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments = _parser().parse_args(argv)
+    os.umask(0o022)  # whatever root's is: the service's user must be able to read what is written here
     try:
         arguments.root = arguments.root.resolve()
         layout = Layout(arguments.root)
@@ -42,6 +43,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EdgeError as error:
         print(f"edge-service: {error}", file=sys.stderr)
         return error.exit_code
+    except (
+        OSError
+    ) as error:  # a full disk, a read-only root: what was written before is whole, and can be written again
+        print(f"edge-service: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
+        return EXIT_FAILURE
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -152,6 +153,25 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
 def test_an_image_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert service(tmp_path / "none", "install") == 2
     assert "no such directory" in capsys.readouterr().err
+
+
+def test_what_the_disk_refuses_is_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "etc/udev").write_text("a file where a directory has to be")
+    assert service(root, "install") == 1
+    assert capsys.readouterr().err == f"edge-service: {root / 'etc/udev/rules.d'}: Not a directory\n"
+    (root / "etc/udev").unlink()
+    assert service(root, "install") == 0
+
+
+def test_roots_umask_does_not_hide_the_service_from_its_user(root: Path) -> None:
+    old = os.umask(0o077)
+    try:
+        assert service(root, "install") == 0
+    finally:
+        os.umask(old)
+    layout = Layout(root)
+    for path in (layout.store, layout.store.parent, layout.config, layout.config.parent, layout.unit):
+        assert path.stat().st_mode & 0o755 == (0o755 if path.is_dir() else 0o644), path
 
 
 @pytest.mark.skipif(Path("/run/systemd/system").exists(), reason="systemd runs here")
