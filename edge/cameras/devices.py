@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from edge.errors import CameraError
+from edge.cameras.base import CameraStateError
 from edge.profiles import CameraProfile, camera_profiles
 
 FALLBACK_PROFILE = "generic_uvc"
@@ -65,12 +65,12 @@ class DeviceFinder:
         self.note = ""
 
     def find(self) -> Device:
-        """The device, wherever it is now; `note` says how it was chosen among several. Raises CameraError."""
+        """The device, wherever it is now; `note` says how it was chosen among several. Raises CameraStateError."""
         present = list_devices(self._root)
         fitting = [device for device in present if matches(self.profile, device) and self._is_meant(device)]
         free = [device for device in fitting if device.identity not in self._others]
         if not free:
-            raise CameraError(self._missing(present, fitting))
+            raise CameraStateError("missing", self._missing(present, fitting))
         chosen = min(free, key=self._order)
         self.note = self._choice(chosen, fitting)
         self._last = chosen

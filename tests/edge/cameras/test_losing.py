@@ -111,6 +111,7 @@ def test_it_comes_back_under_another_number_with_another_size(machine: FakeMachi
         run.predicts()
         machine.unplug(0)
         run.until("camera_lost", state="unplugged")
+        run.until("camera_lost", state="missing")
         machine.plug(replace(ARDUCAM, modes=(FakeMode("MJPG", 640, 480),)), 3)
         run.until("camera_back")
         run.predicts()
