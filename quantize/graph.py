@@ -104,12 +104,17 @@ class Graph:
 
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Constants folded, batch norms merged, shapes inferred (onnxruntime's own preparation)."""
+    """Constants folded, batch norms merged, shapes inferred (onnxruntime's own preparation), and every node named."""
     with tempfile.TemporaryDirectory(prefix="quantize-") as scratch:
         source, target = Path(scratch) / "float.onnx", Path(scratch) / "folded.onnx"
         onnx.save(model, source)
         quant_pre_process(source, target, skip_symbolic_shape=True)
         result = onnx.load(target)
+    names: set[str] = set()
+    for number, node in enumerate(result.graph.node):
+        if not node.name or node.name in names:
+            node.name = f"{node.op_type}_{number}"
+        names.add(node.name)
     del result.graph.value_info[:]  # it may name tensors that folding removed
     return onnx.shape_inference.infer_shapes(result)
 

@@ -110,6 +110,14 @@ def test_the_same_input_gives_the_same_bytes(tiny: TinyStudent, integer: Bundle)
     assert integer_bundle(tiny).student_bytes() == integer.student_bytes()
 
 
+def test_nodes_without_names_get_some(tiny: TinyStudent) -> None:
+    model = onnx.load_from_string(tiny.streaming_onnx())
+    for node in model.graph.node:
+        node.name = ""
+    names = [node.name for node in prepared(model.SerializeToString()).graph.node]
+    assert all(names) and len(set(names)) == len(names)
+
+
 def test_a_start_that_is_not_zero_is_kept(tiny: TinyStudent) -> None:
     states = tuple(dataclasses.replace(state, start=0.5) for state in tiny.states())
     ranges = observed(tiny.streaming_onnx(), states).usual
