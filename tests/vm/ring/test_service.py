@@ -20,6 +20,7 @@ if "VM_ARCH" not in os.environ:
 
 READY_CPU_S = 10.0
 REPLUGS = 5
+SERIAL = "UC684"
 OTHER_PORT, OTHER_SERIAL = 1, "UC684-B"
 TOO_LITTLE_MEMORY = "24M"  # the interpreter starts, the model does not fit
 HARDWARE_WATCHDOG_S = 15  # the most that a Raspberry Pi's can count to
@@ -41,6 +42,11 @@ def files_before(robot: Robot) -> set[str]:
     """Our package is there, the service is not."""
     robot.install_package()
     return robot.files()
+
+
+def by_id(serial: str) -> str:
+    """The link that udev makes for a virtual Arducam."""
+    return f"/dev/v4l/by-id/usb-Arducam_Technology_Co.__Ltd._Arducam_USB_Camera_{serial}-video-index0"
 
 
 def predictions(messages: list[Message]) -> list[Message]:
@@ -112,9 +118,7 @@ def test_the_camera_that_is_plugged_in_starts_it(robot: Robot) -> None:
     assert used_s < READY_CPU_S
     messages = robot.journal.until("a prediction", is_prediction)
     assert "camera_lost" not in events(since("started", messages))
-    assert "usb-Arducam_Technology_Co.__Ltd._Arducam_USB_Camera_UC684-video-index0" in robot.check(
-        "ls", "/dev/v4l/by-id"
-    )
+    robot.check("udevadm", "wait", "--timeout=60", by_id(SERIAL))
 
 
 def test_the_camera_is_set_up_as_its_profile_says(robot: Robot) -> None:
@@ -168,7 +172,7 @@ def test_a_camera_that_stalls_is_lost_until_it_delivers_again(robot: Robot) -> N
 
 def test_of_two_equal_cameras_it_keeps_its_own(robot: Robot) -> None:
     robot.camera("plug", OTHER_PORT, serial=OTHER_SERIAL)
-    robot.check("udevadm", "settle")
+    robot.check("udevadm", "wait", "--timeout=60", by_id(OTHER_SERIAL))
     robot.check("systemctl", "restart", UNIT)  # it meets both
     messages = robot.journal.until("a prediction", is_prediction)
     assert OTHER_SERIAL in "".join(message["message"] for message in messages if message.get("event") == "camera_note")
