@@ -103,6 +103,9 @@ def _supply(board: BoardProfile, state: BoardState, root: Path) -> Iterator[Find
         yield warning(AREA, "supply", f"{state.events} over-current events since the boot", SUPPLY)
     if (board.throttle.flags or board.throttle.undervoltage) and not (now or once or state.undervoltage):
         yield ok(AREA, "supply", "no under-voltage and no throttling")
+    modes = "; ".join(f"{mode}: {meaning}" for mode, meaning in board.power.modes.items())
+    for advice in (*board.power.advice, *([modes] if modes else [])):
+        yield ok(AREA, "power", advice)
     rails = power_mw(root, board.power.rails)
     if rails:
         yield ok(AREA, "power", ", ".join(f"{rail} {power / 1e3:.2f} W" for rail, power in rails.items()))

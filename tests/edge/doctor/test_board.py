@@ -22,8 +22,10 @@ def test_healthy_boards_have_no_trouble_and_say_what_they_are(tmp_path: Path) ->
         assert any(name in finding.found and "Not measured on a board yet" in finding.found for finding in check(root))
 
 
-def test_the_power_of_a_jetsons_rails(tmp_path: Path) -> None:
-    assert "VDD_IN 6.00 W" in [finding.found for finding in check(orin_nano(tmp_path))]
+def test_the_power_of_a_jetson_and_its_modes(tmp_path: Path) -> None:
+    found = [finding.found for finding in check(orin_nano(tmp_path)) if finding.what == "power"]
+    assert "VDD_IN 6.00 W" in found and any("nvpmodel" in text for text in found)
+    assert any(text.startswith("MAXN: ") and "; 7W: " in text for text in found)
 
 
 @pytest.mark.parametrize(
