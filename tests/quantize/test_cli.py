@@ -172,7 +172,7 @@ def wrong_inputs(workplace: Path) -> dict[str, tuple[list[str], int, str]]:
     return {
         "no bundle": (["--model", str(workplace / "nowhere")], EXIT_CONFIG, "found nothing; check the path"),
         "an integer bundle": (["--model", str(integer)], EXIT_USAGE, "expected a float bundle, found int8"),
-        "no model inside": (["--model", str(broken)], EXIT_CONFIG, "cannot load it"),
+        "no model inside": (["--model", str(broken)], EXIT_CONFIG, "expected an ONNX file"),
         "an out that is no bundle": (["--out", str(home)], EXIT_USAGE, "choose another name"),
         "no such set": (["--calib", "synthetic_vla"], EXIT_USAGE, "synthetic_val"),
         "ELLAR without data": (["--calib", "ellar_val"], EXIT_USAGE, "--data-root DIR"),
