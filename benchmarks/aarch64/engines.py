@@ -19,15 +19,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.aarch64.guest import FOLDER, ROOT, Guest, guest
+from benchmarks.aarch64.guest import FOLDER, Guest, guest
 from benchmarks.aarch64.to_litert import litert_file
 from benchmarks.aarch64.to_ncnn import ncnn_files
+from benchmarks.pipeline import FLOAT_BUNDLE
 from edge.bundle import Bundle, default_bundle_path
 from edge.engines.catalogue import ENGINES
 from edge.engines.choice import alike_db
 
 STEPS = 50
-FLOAT = ROOT / "bundles" / "ellar-edge-s-float32"
 LIBRARIES = ("onnxruntime", "openvino", "ai_edge_litert", "ncnn")
 
 
@@ -64,7 +64,7 @@ class Work:
 def main() -> None:
     """Print the table of docs/results.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundles", nargs="*", type=Path, default=[default_bundle_path(), FLOAT])
+    parser.add_argument("bundles", nargs="*", type=Path, default=[default_bundle_path(), FLOAT_BUNDLE])
     options = parser.parse_args()
     board = guest()
     print("| student | engine | instructions a step | vector | loads, stores | least cycles | in the engine | answer |")

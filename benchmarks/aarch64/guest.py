@@ -17,10 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / ".cache" / "aarch64"
 PACKAGES = "python3.11,libstdc++6,libgomp1,libglib2.0-0"
-WHEELS = (
-    *("numpy", "opencv-python-headless", "pyyaml", "onnxruntime", "openvino==2026.4.1", "ai-edge-litert", "ncnn"),
-    *("flatbuffers", "packaging"),
-)
+WHEELS = ("numpy", "opencv-python-headless", "pyyaml", "onnxruntime", "openvino", "ai-edge-litert", "ncnn")
 PLATFORMS = ("manylinux2014_aarch64", *(f"manylinux_2_{n}_aarch64" for n in (17, 24, 26, 27, 28, 31, 34, 35)))
 CPU = "cortex-a76"  # Raspberry Pi 5; a cortex-a72 (Pi 4) has no dot product instructions
 # What the kernel of a Pi 5 shows: engines choose kernels by it, and qemu shows the host's.
@@ -103,7 +100,7 @@ def _make_rootfs(target: Path) -> None:
 def _unpack_wheels(target: Path) -> None:
     wheels, staging = target.with_name("wheels"), target.with_name("site.part")
     shutil.rmtree(staging, ignore_errors=True)
-    options = ["--no-deps", "--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp"]
+    options = ["--only-binary=:all:", "--python-version", "3.11", "--implementation", "cp"]
     options += [part for abi in ("cp311", "abi3", "none") for part in ("--abi", abi)]
     options += [part for platform in PLATFORMS for part in ("--platform", platform)]
     subprocess.run([sys.executable, "-m", "pip", "download", "-q", *options, "-d", wheels, *WHEELS], check=True)
@@ -115,7 +112,7 @@ def _unpack_wheels(target: Path) -> None:
 
 def _copy_packages(site: Path) -> None:
     """Without the C core, which is this machine's: the runtime then takes NumPy."""
-    for package in ("edge", "firmware_configs", "benchmarks"):
+    for package in ("edge", "benchmarks"):
         shutil.rmtree(site / package, ignore_errors=True)
         shutil.copytree(ROOT / package, site / package, ignore=shutil.ignore_patterns("*.so", "__pycache__", "native"))
 
