@@ -18,6 +18,7 @@ from edge.cameras.base import CameraStateError
 from edge.profiles import Mode
 
 S = TypeVar("S", bound="ctypes.Structure | ctypes.c_int32")
+MOST_INTERRUPTIONS = 100  # of one ioctl; more than signals can explain
 MOST_ENTRIES = 256  # of one enumeration: a driver that never says "no more" must not hang us
 
 
@@ -104,12 +105,11 @@ class V4l2Device:
 
     def call(self, request: int, argument: S) -> S:
         """One ioctl, filled in place. Raises OSError."""
-        while True:
-            try:
+        for _ in range(MOST_INTERRUPTIONS):
+            with suppress(InterruptedError):  # a signal; Python's handler has run by now
                 fcntl.ioctl(self.descriptor, request, argument)
                 return argument
-            except InterruptedError:  # a signal; Python's handler has run by now
-                continue
+        raise InterruptedError(errno.EINTR, "the driver is interrupted over and over")
 
     def demand(self, request: int, argument: S) -> S:
         """One ioctl that has to succeed. Raises CameraStateError."""

@@ -74,6 +74,7 @@ def test_faults_of_a_driver_are_states_and_pass(machine: FakeMachine, tiny_bundl
         "at 20 unplug 2",
         "at 40 eio",
         "at 60 stall",
+        "at 70 eintr 250",
         "at 80 eagain 20",
         "at 85 eintr 20",
         "at 90-95 flagged",
@@ -92,6 +93,7 @@ def test_faults_of_a_driver_are_states_and_pass(machine: FakeMachine, tiny_bundl
         *((lost, "unplugged"), (lost, "missing"), back),
         *((lost, "io_error"), back),
         *((lost, "stalled"), back),
+        *((lost, "failed"), back),
     ]
     summary = events[-1]
     assert summary["event"] == "stopped" and summary["frames"] == 100
