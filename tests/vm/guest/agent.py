@@ -5,6 +5,8 @@ Every answer has the guest's clock in it, `clock_s`: by that the host knows whet
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from typing import Any
@@ -13,15 +15,15 @@ from tests.vm.guest.channel import serve
 
 
 def answer(question: dict[str, Any]) -> dict[str, Any]:
-    """Run one command to its end."""
-    done = subprocess.run(
-        question["command"],
-        capture_output=True,
-        text=True,
-        timeout=question["timeout_s"],
-        input=question.get("stdin", ""),
-    )
-    return {"code": done.returncode, "out": done.stdout, "err": done.stderr, "clock_s": time.monotonic()}
+    """Run one command to its end; after `timeout_s` it is killed with all that it started."""
+    command, pipe = question["command"], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
+        try:
+            out, err = process.communicate(question["stdin"], question["timeout_s"])
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+    return {"code": process.returncode, "out": out, "err": err, "clock_s": time.monotonic()}
 
 
 if __name__ == "__main__":
