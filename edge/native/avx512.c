@@ -7,9 +7,9 @@
 #include <string.h>
 
 #if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,bmi2,popcnt,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx2,bmi2,popcnt,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni"))), apply_to = function)
 #else
-#pragma GCC target("avx2,bmi2,popcnt,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi")
+#pragma GCC target("avx2,bmi2,popcnt,avx512f,avx512bw,avx512vl,avx512dq,avx512vbmi,avx512vnni")
 #endif
 #include <immintrin.h>
 
@@ -60,85 +60,71 @@ enum { LONG_LOOKUPS_PAY = 1 };
 
 #include "x86.h"
 
-/* ---- The horizontal half of a shrink, every lane in use: a permutation finds the taps ---- */
+/* ---- Shrink in one step, in 512 bits: one permutation finds the four taps of sixteen elements ---- */
 
-/* Eight elements of the target row. */
-INLINE __m256i gathered(const uint16_t *sums, const EdgeGather *gather, const int16_t *weights, const int pairs,
-                        __m256 scale)
+INLINE __m512i gathered(const Averaging *a, size_t g, const int n, const int quads)
 {
-    const uint16_t *left = sums + gather->window[0], *right = sums + gather->window[1];
-    const __m256i select = load(gather->select);
-    __m256i sum = _mm256_setzero_si256();
-    for (int p = 0; p < pairs; p++) {
-        const __m256i taps = _mm256_permutex2var_epi16(load(left + 6 * p), select, load(right + 6 * p));
-        sum = _mm256_add_epi32(sum, _mm256_madd_epi16(taps, load(weights + 16 * p)));
+    const EdgeGather *gather = a->axis->gather + g;
+    const int8_t *weights = a->axis->gather_weights + g * 64 * (size_t)quads;
+    const __m512i select = _mm512_loadu_si512(gather->select);
+    __m512i sum = _mm512_setzero_si512();
+    for (int r = 0; r < n; r++) {
+        const uint8_t *row = a->rows[r] + gather->window;
+        _mm_prefetch((const char *)row + a->ahead, _MM_HINT_T1);
+        for (int q = 0; q < quads; q++) {
+            const __m512i taps = _mm512_permutexvar_epi8(select, _mm512_loadu_si512(row + 12 * q));
+            const __m512i across = _mm512_maddubs_epi16(taps, _mm512_loadu_si512(weights + 64 * q));
+            sum = _mm512_dpwssd_epi32(sum, across, _mm512_broadcast_i64x4(a->weights[r]));
+        }
     }
-    return scaled(sum, scale);
+    return _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(sum), _mm512_broadcast_f32x8(a->scale)));
 }
 
-/* 32 elements; words: in two vectors as packing leaves them, 0..7, 16..23 and 8..15, 24..31. */
-INLINE void gathered32(const uint16_t *sums, const EdgeAxis *axis, int x, const int pairs, __m256 scale,
-                       __m256i words[2])
+INLINE void gathered8_of(const Averaging *a, const int n, const int quads, uint8_t *target)
 {
-    const EdgeGather *gather = axis->gather + x / 8;
-    const int16_t *weights = axis->gather_weights + (size_t)x * 2 * (size_t)pairs;
-    const int step = 16 * pairs;
-    for (int half = 0; half < 2; half++, gather += 2, weights += 2 * step)
-        words[half] = _mm256_packus_epi32(gathered(sums, gather, weights, pairs, scale),
-                                          gathered(sums, gather + 1, weights + step, pairs, scale));
-}
-
-INLINE void gathered8_of(const uint16_t *sums, const EdgeAxis *axis, const int pairs, float scale, uint8_t *target)
-{
-    const __m256 factor = _mm256_set1_ps(scale);
-    const int n = 3 * axis->count;
-    __m256i words[2];
+    const int elements = 3 * a->axis->count;
     int x = 0;
-    for (; x + 32 <= n; x += 32) {
-        gathered32(sums, axis, x, pairs, factor, words);
-        store(target + x, _mm256_packus_epi16(words[0], words[1]));
-    }
-    if (x < n) {
-        uint8_t last[32];
-        gathered32(sums, axis, x, pairs, factor, words);
-        store(last, _mm256_packus_epi16(words[0], words[1]));
-        memcpy(target + x, last, (size_t)(n - x));
-    }
+    for (; x + 16 <= elements; x += 16)
+        store16(target + x, _mm512_cvtusepi32_epi8(gathered(a, (size_t)x / 16, n, quads)));
+    if (x < elements)
+        _mm512_mask_cvtusepi32_storeu_epi8(target + x, (__mmask16)((1u << (elements - x)) - 1),
+                                           gathered(a, (size_t)x / 16, n, quads));
 }
 
-static void gathered8(const uint16_t *sums, const EdgeAxis *axis, float scale, uint8_t *target)
+static void gathered8(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
+                      ptrdiff_t ahead, uint8_t *target)
 {
+    const Averaging a = averaging(rows, weights, n, axis, scale, ahead);
     if (!axis->gather)
-        columns8(sums, axis, scale, target);
-    else if (axis->pairs == 2)
-        gathered8_of(sums, axis, 2, scale, target);
+        average8(rows, weights, n, axis, scale, ahead, target);
+    else if (axis->quads == 1 && n == 3)
+        gathered8_of(&a, 3, 1, target);
+    else if (axis->quads == 1 && n == 4)
+        gathered8_of(&a, 4, 1, target);
     else
-        gathered8_of(sums, axis, axis->pairs, scale, target);
+        gathered8_of(&a, n, axis->quads, target);
 }
 
-static void gathered16(const uint16_t *sums, const EdgeAxis *axis, float scale, uint16_t *target)
+static void gathered16(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
+                       ptrdiff_t ahead, uint16_t *target)
 {
     if (!axis->gather) {
-        columns16(sums, axis, scale, target);
+        average16(rows, weights, n, axis, scale, ahead, target);
         return;
     }
-    const __m256 factor = _mm256_set1_ps(scale);
-    const int n = 3 * axis->count;
-    for (int x = 0; x < n; x += 32) {
-        __m256i words[2];
-        uint16_t row[32];
-        gathered32(sums, axis, x, axis->pairs, factor, words);
-        store(row, _mm256_permute2x128_si256(words[0], words[1], 0x20));
-        store(row + 16, _mm256_permute2x128_si256(words[0], words[1], 0x31));
-        memcpy(target + x, row, sizeof *row * (size_t)(n - x < 32 ? n - x : 32));
+    const Averaging a = averaging(rows, weights, n, axis, scale, ahead);
+    const int elements = 3 * axis->count;
+    for (int x = 0; x < elements; x += 16) {
+        const __mmask16 mine = (__mmask16)(elements - x < 16 ? (1u << (elements - x)) - 1 : 0xFFFFu);
+        _mm512_mask_cvtusepi32_storeu_epi16(target + x, mine, gathered(&a, (size_t)x / 16, n, axis->quads));
     }
 }
 
 void edge_kernels_avx512(EdgeKernels *kernels)
 {
     install(kernels);
-    kernels->columns8 = gathered8;
-    kernels->columns16 = gathered16;
+    kernels->average8 = gathered8;
+    kernels->average16 = gathered16;
 }
 
 #if defined(__clang__)

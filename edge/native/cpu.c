@@ -18,7 +18,7 @@ static int levels(Level list[4])
         list[n++] = (Level){"avx2", edge_kernels_avx2};
         if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
-            __builtin_cpu_supports("avx512vbmi"))
+            __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("avx512vnni"))
             list[n++] = (Level){"avx512", edge_kernels_avx512};
     }
 #elif defined(__aarch64__) && !defined(EDGE_SCALAR_ONLY)

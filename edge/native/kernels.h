@@ -16,29 +16,31 @@ enum {
     EDGE_MAX_SIDE = 4096,
     EDGE_ROWS = 8,     /* source rows that one call of the row kernels takes at most */
     EDGE_ROW_PAD = 32, /* zero elements behind a row of sums, so that `columns` may read whole vectors */
+    EDGE_READ_PAD = 64, /* bytes behind a source row that `average` may read (and weigh with 0) */
     EDGE_MAX_SUM = 128 /* the largest sum of vertical weights whose row sums (255 * 128) fit a signed 16-bit lane */
 };
 
 typedef enum { EDGE_BGR, EDGE_RGB, EDGE_GREY, EDGE_YUYV, EDGE_UYVY, EDGE_NV12, EDGE_I420, EDGE_FORMATS } EdgeFormat;
 
-/* Where eight elements of a target row find their taps: two times four in a row, each four within a window of 16 sums.
- * Of every 32 elements, group k holds 4k.. and 16 + 4k..: packing four groups to bytes puts them in order. */
+/* Where sixteen elements of a target row find their taps, all within a window of 64 bytes. */
 typedef struct {
-    int32_t window[2];  /* first sum of either window, for the first pair of taps; 6 further on for every next pair */
-    int16_t select[16]; /* of every element its two taps: 0..15 in the first window, 16..31 in the second */
+    int32_t window;     /* first byte, for the first four taps; 12 further on for every next four */
+    uint8_t select[64]; /* of every element its four taps, counted from the window's first byte */
 } EdgeGather;
 
 /* One half of a shrink: which source columns (or rows) make an output column, and with what integer weight. */
 typedef struct {
     int count;              /* output columns (or rows) */
-    int pairs;              /* every output has 2 * pairs taps; the spare ones weigh 0 */
+    int taps;               /* the most that any output has */
+    int pairs, quads;       /* taps by two and by four; the spare ones weigh 0 */
     int total;              /* sum of the weights of any output */
     int swapped;            /* first and third channel change places on the way */
     const int32_t *start;   /* [count, padded to 4]: first tap; of columns, its first element (three per pixel) */
     const int16_t *weights; /* [count, padded to 4][2 * pairs] */
     const int16_t *spread;  /* the same, laid out for 256-bit vectors: [count / 2][pairs][2 outputs][4 times (w0, w1)] */
-    const EdgeGather *gather; /* the same by target element, or NULL where the taps lie too far apart for it */
-    const int16_t *gather_weights; /* [3 * count / 8, padded to 4][pairs][8 elements][2] */
+    const int8_t *lanes;    /* [count / 2][quads][2 outputs][4 times (w0, w1, w2, w3)]; where total <= EDGE_MAX_SUM */
+    const EdgeGather *gather;  /* the same by target element, or NULL where the taps lie too far apart for it */
+    const int8_t *gather_weights; /* [3 * count / 16][quads][16 elements][4] */
 } EdgeAxis;
 
 /* One CPU level. n counts elements; no pointer needs alignment; nothing is read or written outside what is named. */
@@ -69,6 +71,13 @@ typedef struct {
     /* One output row from a row of sums: round(weighted sum * scale), half to even, to 8 or to 16 bits per channel. */
     void (*columns8)(const uint16_t *sums, const EdgeAxis *axis, float scale, uint8_t *target);
     void (*columns16)(const uint16_t *sums, const EdgeAxis *axis, float scale, uint16_t *target);
+
+    /* Both in one: an output row from n <= EDGE_ROWS source rows, either total <= EDGE_MAX_SUM; EDGE_READ_PAD bytes
+     * behind every row are readable. What lies `ahead` bytes from the rows is fetched meanwhile. NULL: two steps are faster. */
+    void (*average8)(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
+                     ptrdiff_t ahead, uint8_t *target);
+    void (*average16)(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
+                      ptrdiff_t ahead, uint16_t *target);
 
     /* One row to BGR. yuv: BT.601, limited range; chroma is not interpolated. u, v: NV12 and I420 only. */
     void (*bgr_from_yuv)(const uint8_t *y, const uint8_t *u, const uint8_t *v, EdgeFormat format, size_t pixels,

@@ -99,6 +99,40 @@ static void columns16(const uint16_t *sums, const EdgeAxis *axis, float scale, u
             target[3 * x + (axis->swapped ? 2 - c : c)] = (uint16_t)lrintf((float)weighted(sums, axis, x, c) * scale);
 }
 
+static int32_t weighted_area(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, int x, int c)
+{
+    const int16_t *across = axis->weights + (size_t)x * 2 * axis->pairs;
+    int32_t sum = 0;
+    for (int r = 0; r < n; r++) {
+        const uint8_t *tap = rows[r] + axis->start[x] + c;
+        int32_t row = 0;
+        for (int t = 0; t < axis->taps; t++)
+            row += across[t] * tap[3 * t];
+        sum += weights[r] * row;
+    }
+    return sum;
+}
+
+static void average8(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
+                     ptrdiff_t ahead, uint8_t *target)
+{
+    (void)ahead;
+    for (int x = 0; x < axis->count; x++)
+        for (int c = 0; c < 3; c++)
+            target[3 * x + (axis->swapped ? 2 - c : c)] =
+                (uint8_t)lrintf((float)weighted_area(rows, weights, n, axis, x, c) * scale);
+}
+
+static void average16(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
+                      ptrdiff_t ahead, uint16_t *target)
+{
+    (void)ahead;
+    for (int x = 0; x < axis->count; x++)
+        for (int c = 0; c < 3; c++)
+            target[3 * x + (axis->swapped ? 2 - c : c)] =
+                (uint16_t)lrintf((float)weighted_area(rows, weights, n, axis, x, c) * scale);
+}
+
 /* (a * b) / 2^15, rounded half up: what pmulhrsw and sqrdmulh do. */
 static int rounded_product(int a, int b)
 {
@@ -189,6 +223,8 @@ const EdgeKernels edge_scalar = {
     .narrow = narrow,
     .columns8 = columns8,
     .columns16 = columns16,
+    .average8 = average8,
+    .average16 = average16,
     .bgr_from_yuv = bgr_from_yuv,
     .bgr_from_grey = bgr_from_grey,
     .accumulate = accumulate,

@@ -16,34 +16,45 @@ static int gcd(int a, int b)
     return b ? gcd(b, a % b) : a;
 }
 
+/* Where the arrays of an axis lie, one behind the other; with `memory` NULL, how much room they take. */
 typedef struct {
     int32_t *start;
     EdgeGather *gather;
-    int16_t *weights, *spread, *gather_weights;
+    int16_t *weights, *spread;
+    int8_t *lanes, *gather_weights;
 } AxisMemory;
 
 static size_t groups_of(const EdgeAxis *axis)
 {
-    return 4 * (((size_t)axis->count * 3 + 31) / 32);
+    return ((size_t)axis->count * 3 + 15) / 16;
 }
 
-/* Four elements from `first` on, into one half of a group; 0 where their taps lie too far apart. */
-static int gather_half(const EdgeAxis *axis, int first, int half, EdgeGather *gather, int16_t *weights)
+static size_t padded_count(const EdgeAxis *axis)
 {
-    int tap[4], window = INT32_MAX, fits = 1;
-    for (int i = 0; i < 4; i++) {
-        const int x = (first + i) / 3, channel = (first + i) % 3;
-        tap[i] = x < axis->count ? axis->start[x] + (axis->swapped ? 2 - channel : channel) : window;
-        window = tap[i] < window ? tap[i] : window;
+    return (size_t)(axis->count + 3) & ~(size_t)3;
+}
+
+/* Sixteen elements from `first` on; 0 where their taps lie too far apart. */
+static int gather_group(const EdgeAxis *axis, int first, EdgeGather *gather, int8_t *weights)
+{
+    const int n = 3 * axis->count - first < 16 ? 3 * axis->count - first : 16;
+    int tap[16], fits = 1;
+    memset(gather->select, 0, sizeof gather->select);
+    memset(weights, 0, 64 * (size_t)axis->quads);
+    gather->window = INT32_MAX;
+    for (int i = 0; i < n; i++) {
+        const int channel = (first + i) % 3;
+        tap[i] = axis->start[(first + i) / 3] + (axis->swapped ? 2 - channel : channel);
+        gather->window = tap[i] < gather->window ? tap[i] : gather->window;
     }
-    gather->window[half] = window < INT32_MAX ? window : 0;
-    for (int i = 0; i < 4; i++) {
-        const int x = (first + i) / 3, offset = x < axis->count ? tap[i] - window : 0;
-        fits &= offset + 3 < 16;
-        for (int second = 0; second < 2; second++)
-            gather->select[8 * half + 2 * i + second] = (int16_t)(16 * half + offset + 3 * second);
-        for (int t = 0; t < 2 * axis->pairs && x < axis->count; t++)
-            weights[t / 2 * 16 + 8 * half + 2 * i + t % 2] = axis->weights[(size_t)x * 2 * axis->pairs + t];
+    for (int i = 0; i < n; i++) {
+        const int16_t *mine = axis->weights + (size_t)((first + i) / 3) * 2 * axis->pairs;
+        const int offset = tap[i] - gather->window;
+        fits &= offset + 9 < 64;
+        for (int t = 0; t < 4; t++)
+            gather->select[4 * i + t] = (uint8_t)(offset + 3 * t);
+        for (int t = 0; t < axis->taps; t++)
+            weights[t / 4 * 64 + 4 * i + t % 4] = (int8_t)mine[t];
     }
     return fits;
 }
@@ -51,83 +62,96 @@ static int gather_half(const EdgeAxis *axis, int first, int half, EdgeGather *ga
 static void make_gather(EdgeAxis *axis, const AxisMemory *memory)
 {
     int fits = 1;
-    for (size_t g = 0; g < groups_of(axis); g++) {
-        int16_t *weights = memory->gather_weights + g * 16 * axis->pairs;
-        const int first = (int)(g / 4 * 32 + g % 4 * 4);
-        memset(weights, 0, 16 * sizeof *weights * axis->pairs);
-        for (int half = 0; half < 2; half++)
-            fits &= gather_half(axis, first + 16 * half, half, memory->gather + g, weights);
-    }
+    for (size_t g = 0; g < groups_of(axis); g++)
+        fits &= gather_group(axis, (int)(16 * g), memory->gather + g, memory->gather_weights + g * 64 * axis->quads);
     axis->gather = fits ? memory->gather : NULL;
     axis->gather_weights = memory->gather_weights;
 }
 
-/* Ask with memory NULL for pairs, total; then again with room for the arrays. */
-static void make_axis(EdgeAxis *axis, int source, int target, int step, const AxisMemory *memory)
+/* The most source pixels that an output pixel covers, in whole or in part. */
+static int most_taps(int target, int span, int unit)
 {
-    const int divisor = gcd(source, target), span = source / divisor, unit = target / divisor;
-    const int padded = (target + 3) & ~3;
-    if (!memory) {
-        int taps = 1;
-        for (int i = 0; i < target; i++) {
-            const int n = ((i + 1) * span - 1) / unit - i * span / unit + 1;
-            taps = n > taps ? n : taps;
-        }
-        *axis = (EdgeAxis){.count = target, .pairs = (taps + 1) / 2, .total = span};
-        return;
+    int taps = 1;
+    for (int i = 0; i < target; i++) {
+        const int n = ((i + 1) * span - 1) / unit - i * span / unit + 1;
+        taps = n > taps ? n : taps;
     }
-    const size_t taps = 2 * (size_t)axis->pairs;
-    for (int i = 0; i < padded; i++) {
+    return taps;
+}
+
+static void make_weights(const EdgeAxis *axis, int unit, int step, const AxisMemory *memory)
+{
+    const int span = axis->total, taps = 4 * axis->quads;
+    for (int i = 0; i < (int)padded_count(axis); i++) {
         const int begin = i * span, end = begin + span, first = begin / unit;
-        memory->start[i] = i < target ? first * step : 0;
-        for (size_t t = 0; t < taps; t++) {
-            const int left = (first + (int)t) * unit, right = left + unit;
+        memory->start[i] = i < axis->count ? first * step : 0;
+        for (int t = 0; t < taps; t++) {
+            const int left = (first + t) * unit, right = left + unit;
             const int overlap = (right < end ? right : end) - (left > begin ? left : begin);
-            const int16_t weight = (int16_t)(i < target && overlap > 0 ? overlap : 0);
-            memory->weights[i * taps + t] = weight;
-            for (int copy = 0; copy < 4; copy++)
-                memory->spread[((size_t)(i / 2 * axis->pairs) + t / 2) * 16 + i % 2 * 8 + 2 * copy + t % 2] = weight;
+            const int16_t weight = (int16_t)(i < axis->count && overlap > 0 ? overlap : 0);
+            int16_t *spread = memory->spread + ((size_t)(i / 2 * axis->pairs) + t / 2) * 16 + i % 2 * 8 + t % 2;
+            int8_t *lanes = memory->lanes + ((size_t)(i / 2 * axis->quads) + t / 4) * 32 + i % 2 * 16 + t % 4;
+            if (t < 2 * axis->pairs)
+                memory->weights[i * 2 * axis->pairs + t] = weight;
+            for (int copy = 0; copy < 4; copy++) {
+                if (t < 2 * axis->pairs)
+                    spread[2 * copy] = weight;
+                lanes[4 * copy] = (int8_t)weight;
+            }
         }
     }
-    axis->start = memory->start;
-    axis->weights = memory->weights;
-    axis->spread = memory->spread;
-    if (step == 3)
-        make_gather(axis, memory);
 }
 
 static size_t axis_bytes(const EdgeAxis *axis)
 {
-    const size_t padded = (size_t)(axis->count + 3) & ~(size_t)3, pairs = axis->pairs, groups = groups_of(axis);
-    return padded * sizeof(int32_t) + groups * sizeof(EdgeGather) + (padded * 10 + groups * 16) * pairs * sizeof(int16_t);
+    const size_t padded = padded_count(axis), pairs = axis->pairs, quads = axis->quads, groups = groups_of(axis);
+    return padded * (sizeof(int32_t) + 10 * pairs * sizeof(int16_t) + 16 * quads) +
+           groups * (sizeof(EdgeGather) + 64 * quads);
 }
 
-static char *place_axis(EdgeAxis *axis, int source, int step, char *memory)
+/* The sizes of an axis alone, without its arrays. */
+static EdgeAxis measure_axis(int source, int target)
 {
-    const size_t padded = (size_t)(axis->count + 3) & ~(size_t)3, taps = padded * 2 * axis->pairs;
+    const int divisor = gcd(source, target), span = source / divisor, unit = target / divisor;
+    const int taps = most_taps(target, span, unit);
+    return (EdgeAxis){.count = target, .taps = taps, .pairs = (taps + 1) / 2, .quads = (taps + 3) / 4, .total = span};
+}
+
+/* The arrays, from `memory` on; returns what lies behind them. */
+static char *fill_axis(EdgeAxis *axis, int source, int step, char *memory)
+{
+    const size_t padded = padded_count(axis), groups = groups_of(axis), taps = padded * 2 * axis->pairs;
     char *const gather = memory + padded * sizeof(int32_t);
-    int16_t *const weights = (int16_t *)(gather + groups_of(axis) * sizeof(EdgeGather));
+    int16_t *const weights = (int16_t *)(gather + groups * sizeof(EdgeGather));
+    int8_t *const lanes = (int8_t *)(weights + 5 * taps);
     const AxisMemory parts = {
         .start = (int32_t *)memory,
         .gather = (EdgeGather *)gather,
         .weights = weights,
         .spread = weights + taps,
-        .gather_weights = weights + 5 * taps,
+        .lanes = lanes,
+        .gather_weights = lanes + padded * 16 * axis->quads,
     };
-    make_axis(axis, source, axis->count, step, &parts);
+    make_weights(axis, axis->count / gcd(source, axis->count), step, &parts);
+    axis->start = parts.start;
+    axis->weights = parts.weights;
+    axis->spread = parts.spread;
+    axis->lanes = parts.lanes;
+    if (step == 3)
+        make_gather(axis, &parts);
     return memory + axis_bytes(axis);
 }
 
 int edge_plan_make(EdgePlan *plan, EdgeFormat format, int height, int width, int small_height, int small_width)
 {
     *plan = (EdgePlan){.format = format, .height = height, .width = width};
-    make_axis(&plan->rows, height, small_height, 1, NULL);
-    make_axis(&plan->columns, width, small_width, 3, NULL);
+    plan->rows = measure_axis(height, small_height);
+    plan->columns = measure_axis(width, small_width);
     plan->columns.swapped = format == EDGE_RGB;
     plan->memory = malloc(axis_bytes(&plan->rows) + axis_bytes(&plan->columns));
     if (!plan->memory)
         return -1;
-    place_axis(&plan->columns, width, 3, place_axis(&plan->rows, height, 1, plan->memory));
+    fill_axis(&plan->columns, width, 3, fill_axis(&plan->rows, height, 1, plan->memory));
     return 0;
 }
 
@@ -137,14 +161,16 @@ void edge_plan_free(EdgePlan *plan)
     plan->memory = NULL;
 }
 
-/* Rows of the source as BGR (or RGB, which `columns` turns round): as they lie, or converted, each once. */
+enum { SLOT = 3 * EDGE_MAX_SIDE + EDGE_READ_PAD };
+
+/* Rows of the source as BGR (or RGB, which comes out turned round): as they lie, or converted, each once. */
 typedef struct {
     const EdgeKernels *kernels;
     const EdgePlan *plan;
     const uint8_t *source;
     ptrdiff_t stride;
     int held[EDGE_ROWS];
-    uint8_t (*slots)[3 * EDGE_MAX_SIDE];
+    uint8_t (*slots)[SLOT];
 } Reader;
 
 static void convert(const Reader *reader, int y, uint8_t *bgr)
@@ -154,7 +180,9 @@ static void convert(const Reader *reader, int y, uint8_t *bgr)
     const ptrdiff_t stride = reader->stride;
     const uint8_t *row = reader->source + y * stride, *chroma = reader->source + plan->height * stride;
     const size_t width = (size_t)plan->width;
-    if (plan->format == EDGE_GREY) {
+    if (plan->format <= EDGE_RGB) {
+        memcpy(bgr, row, 3 * width);
+    } else if (plan->format == EDGE_GREY) {
         k->bgr_from_grey(row, width, bgr);
     } else if (plan->format == EDGE_NV12) {
         k->bgr_from_yuv(row, chroma + y / 2 * stride, NULL, EDGE_NV12, width, bgr);
@@ -166,9 +194,16 @@ static void convert(const Reader *reader, int y, uint8_t *bgr)
     }
 }
 
+/* Whether EDGE_READ_PAD bytes behind a row belong to the picture too. */
+static int lies_inside(const Reader *reader, int y)
+{
+    const ptrdiff_t row = 3 * (ptrdiff_t)reader->plan->width, behind = (reader->plan->height - 1 - y) * reader->stride;
+    return reader->stride >= row && behind >= EDGE_READ_PAD;
+}
+
 static const uint8_t *read_row(Reader *reader, int y)
 {
-    if (reader->plan->format <= EDGE_RGB)
+    if (reader->plan->format <= EDGE_RGB && lies_inside(reader, y))
         return reader->source + y * reader->stride;
     const int slot = y % EDGE_ROWS;
     if (reader->held[slot] != y) {
@@ -227,26 +262,62 @@ static int is_identity(const EdgePlan *plan)
     return plan->format == EDGE_BGR && plan->rows.count == plan->height && plan->columns.count == plan->width;
 }
 
+/* All rows and columns of an output row at once, where no sum can overflow: nearly every camera. */
+static int in_one_step(const EdgeKernels *kernels, const EdgePlan *plan)
+{
+    return kernels->average8 && plan->rows.total <= EDGE_MAX_SUM && plan->columns.total <= EDGE_MAX_SUM &&
+           plan->rows.taps <= EDGE_ROWS;
+}
+
+static void average(Reader *reader, uint8_t *target8, uint16_t *target12)
+{
+    const EdgePlan *plan = reader->plan;
+    const EdgeAxis *axis = &plan->rows, *columns = &plan->columns;
+    const float divisor = (float)(axis->total * columns->total);
+    const ptrdiff_t ahead = plan->format <= EDGE_RGB ? ROWS_AHEAD * reader->stride : 0;
+    for (int i = 0; i < axis->count; i++) {
+        const int16_t *weights = axis->weights + (size_t)i * 2 * axis->pairs;
+        const size_t done = (size_t)i * 3 * columns->count;
+        const uint8_t *rows[EDGE_ROWS];
+        for (int r = 0; r < axis->taps; r++)
+            rows[r] = read_row(reader, weights[r] ? axis->start[i] + r : axis->start[i]);
+        if (target8)
+            reader->kernels->average8(rows, weights, axis->taps, columns, 1.0f / divisor, ahead, target8 + done);
+        else
+            reader->kernels->average16(rows, weights, axis->taps, columns, 16.0f / divisor, ahead, target12 + done);
+    }
+}
+
+static void in_two_steps(Reader *reader, uint8_t *target8, uint16_t *target12)
+{
+    const EdgePlan *plan = reader->plan;
+    const EdgeAxis *axis = &plan->rows, *columns = &plan->columns;
+    uint16_t sums[3 * EDGE_MAX_SIDE + EDGE_ROW_PAD];
+    uint32_t wide[3 * EDGE_MAX_SIDE];
+    const int vertical = axis->total <= EDGE_MAX_SUM ? axis->total : EDGE_MAX_SUM;
+    const float divisor = (float)(vertical * columns->total);
+    memset(sums + 3 * plan->width, 0, EDGE_ROW_PAD * sizeof *sums);
+    for (int i = 0; i < axis->count; i++) {
+        const size_t done = (size_t)i * 3 * columns->count;
+        sum_rows(reader, i, wide, sums);
+        fetch_ahead(reader, i);
+        if (target8)
+            reader->kernels->columns8(sums, columns, 1.0f / divisor, target8 + done);
+        else
+            reader->kernels->columns16(sums, columns, 16.0f / divisor, target12 + done);
+    }
+}
+
 static void shrink(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
                    uint8_t *target8, uint16_t *target12)
 {
-    uint8_t slots[EDGE_ROWS][3 * EDGE_MAX_SIDE];
-    uint16_t sums[3 * EDGE_MAX_SIDE + EDGE_ROW_PAD];
-    uint32_t wide[3 * EDGE_MAX_SIDE];
+    uint8_t slots[EDGE_ROWS][SLOT];
     Reader reader = {.kernels = kernels, .plan = plan, .source = source, .stride = stride, .slots = slots};
     memset(reader.held, -1, sizeof reader.held);
-    memset(sums + 3 * plan->width, 0, EDGE_ROW_PAD * sizeof *sums);
-    const EdgeAxis *columns = &plan->columns;
-    const int vertical = plan->rows.total <= EDGE_MAX_SUM ? plan->rows.total : EDGE_MAX_SUM;
-    const float divisor = (float)(vertical * columns->total);
-    for (int i = 0; i < plan->rows.count; i++) {
-        sum_rows(&reader, i, wide, sums);
-        fetch_ahead(&reader, i);
-        if (target8)
-            kernels->columns8(sums, columns, 1.0f / divisor, target8 + (size_t)i * 3 * columns->count);
-        else
-            kernels->columns16(sums, columns, 16.0f / divisor, target12 + (size_t)i * 3 * columns->count);
-    }
+    if (in_one_step(kernels, plan))
+        average(&reader, target8, target12);
+    else
+        in_two_steps(&reader, target8, target12);
 }
 
 void edge_shrink8(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,

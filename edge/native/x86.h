@@ -537,26 +537,31 @@ INLINE __m256i column_pair(const uint16_t *sums, const int32_t *start, const int
     return scaled(sum, scale);
 }
 
+/* Four columns (a lane of rubbish behind each) to twelve bytes. */
+INLINE void store_columns8(__m256i first, __m256i second, const EdgeAxis *axis, int x, uint8_t *target)
+{
+    const __m128i bgr = _mm_setr_epi8(0, 1, 2, 8, 9, 10, 4, 5, 6, 12, 13, 14, -1, -1, -1, -1);
+    const __m128i rgb = _mm_setr_epi8(2, 1, 0, 10, 9, 8, 6, 5, 4, 14, 13, 12, -1, -1, -1, -1);
+    const __m256i words = _mm256_packs_epi32(first, second); /* columns 0 2 | 1 3 */
+    const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), upper(words));
+    const __m128i pixels = _mm_shuffle_epi8(bytes, axis->swapped ? rgb : bgr);
+    if (x + 6 <= axis->count) {
+        store16(target + 3 * x, pixels); /* four bytes too many: the next columns overwrite them */
+    } else {
+        uint8_t last[16];
+        store16(last, pixels);
+        memcpy(target + 3 * x, last, 3 * (size_t)(axis->count - x < 4 ? axis->count - x : 4));
+    }
+}
+
 INLINE void columns8_of(const uint16_t *sums, const EdgeAxis *axis, const int pairs, float scale, uint8_t *target)
 {
     const __m256 factor = _mm256_set1_ps(scale);
-    const __m128i bgr = _mm_setr_epi8(0, 1, 2, 8, 9, 10, 4, 5, 6, 12, 13, 14, -1, -1, -1, -1);
-    const __m128i rgb = _mm_setr_epi8(2, 1, 0, 10, 9, 8, 6, 5, 4, 14, 13, 12, -1, -1, -1, -1);
-    const __m128i order = axis->swapped ? rgb : bgr;
     const int16_t *spread = axis->spread;
     for (int x = 0; x < axis->count; x += 4, spread += 32 * pairs) {
         const __m256i first = column_pair(sums, axis->start + x, spread, pairs, factor);
         const __m256i second = column_pair(sums, axis->start + x + 2, spread + 16 * pairs, pairs, factor);
-        const __m256i words = _mm256_packs_epi32(first, second); /* columns 0 2 | 1 3 */
-        const __m128i bytes = _mm_packus_epi16(_mm256_castsi256_si128(words), upper(words));
-        const __m128i pixels = _mm_shuffle_epi8(bytes, order);
-        if (x + 6 <= axis->count) {
-            store16(target + 3 * x, pixels); /* four bytes too many: the next columns overwrite them */
-        } else {
-            uint8_t last[16];
-            store16(last, pixels);
-            memcpy(target + 3 * x, last, 3 * (size_t)(axis->count - x < 4 ? axis->count - x : 4));
-        }
+        store_columns8(first, second, axis, x, target);
     }
 }
 
@@ -572,31 +577,99 @@ static void columns8(const uint16_t *sums, const EdgeAxis *axis, float scale, ui
         columns8_of(sums, axis, axis->pairs, scale, target);
 }
 
-INLINE void columns16_of(const uint16_t *sums, const EdgeAxis *axis, const int pairs, float scale, uint16_t *target)
+INLINE void store_columns16(__m256i first, __m256i second, const EdgeAxis *axis, int x, uint16_t *target)
 {
-    const __m256 factor = _mm256_set1_ps(scale);
     const __m256i bgr = both(_mm_setr_epi8(0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, -1, -1, -1, -1));
     const __m256i rgb = both(_mm_setr_epi8(4, 5, 2, 3, 0, 1, 12, 13, 10, 11, 8, 9, -1, -1, -1, -1));
-    const __m256i order = axis->swapped ? rgb : bgr;
-    const int16_t *spread = axis->spread;
-    for (int x = 0; x < axis->count; x += 4, spread += 32 * pairs) {
-        const __m256i first = column_pair(sums, axis->start + x, spread, pairs, factor);
-        const __m256i second = column_pair(sums, axis->start + x + 2, spread + 16 * pairs, pairs, factor);
-        const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(first, second), 0xD8);
-        const __m256i pixels = _mm256_shuffle_epi8(words, order); /* six values in either half */
-        uint16_t four[16];
-        store16(four, _mm256_castsi256_si128(pixels));
-        store16(four + 6, upper(pixels));
-        memcpy(target + 3 * x, four, 3 * sizeof *four * (size_t)(axis->count - x < 4 ? axis->count - x : 4));
-    }
+    const __m256i words = _mm256_permute4x64_epi64(_mm256_packus_epi32(first, second), 0xD8);
+    const __m256i pixels = _mm256_shuffle_epi8(words, axis->swapped ? rgb : bgr); /* six values in either half */
+    uint16_t four[16];
+    store16(four, _mm256_castsi256_si128(pixels));
+    store16(four + 6, upper(pixels));
+    memcpy(target + 3 * x, four, 3 * sizeof *four * (size_t)(axis->count - x < 4 ? axis->count - x : 4));
 }
 
 static void columns16(const uint16_t *sums, const EdgeAxis *axis, float scale, uint16_t *target)
 {
-    if (axis->pairs == 2)
-        columns16_of(sums, axis, 2, scale, target);
+    const __m256 factor = _mm256_set1_ps(scale);
+    const int pairs = axis->pairs;
+    const int16_t *spread = axis->spread;
+    for (int x = 0; x < axis->count; x += 4, spread += 32 * pairs) {
+        const __m256i first = column_pair(sums, axis->start + x, spread, pairs, factor);
+        const __m256i second = column_pair(sums, axis->start + x + 2, spread + 16 * pairs, pairs, factor);
+        store_columns16(first, second, axis, x, target);
+    }
+}
+
+/* Shrink in one step: pmaddubsw weighs the taps across, pmaddwd adds them and weighs the row. */
+typedef struct {
+    const uint8_t *const *rows;
+    const EdgeAxis *axis;
+    __m256i weights[EDGE_ROWS];
+    __m256 scale;
+    ptrdiff_t ahead;
+} Averaging;
+
+INLINE Averaging averaging(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
+                           ptrdiff_t ahead)
+{
+    Averaging a = {.rows = rows, .axis = axis, .scale = _mm256_set1_ps(scale), .ahead = ahead};
+    for (int r = 0; r < n; r++)
+        a.weights[r] = _mm256_set1_epi16(weights[r]);
+    return a;
+}
+
+/* Two output columns, as column_pair. */
+INLINE __m256i average_pair(const Averaging *a, int x, const int n, const int quads)
+{
+    const __m256i taps = both(_mm_setr_epi8(0, 3, 6, 9, 1, 4, 7, 10, 2, 5, 8, 11, 12, 13, 14, 15));
+    const int8_t *lanes = a->axis->lanes + 16 * (size_t)(x * quads);
+    const int left = a->axis->start[x], right = a->axis->start[x + 1];
+    __m256i sum = _mm256_setzero_si256();
+    for (int r = 0; r < n; r++)
+        for (int q = 0; q < quads; q++) {
+            const uint8_t *row = a->rows[r] + 12 * q;
+            const __m256i v = _mm256_inserti128_si256(_mm256_castsi128_si256(load16(row + left)), load16(row + right), 1);
+            const __m256i across = _mm256_maddubs_epi16(_mm256_shuffle_epi8(v, taps), load(lanes + 32 * q));
+            sum = _mm256_add_epi32(sum, _mm256_madd_epi16(across, a->weights[r]));
+        }
+    return scaled(sum, a->scale);
+}
+
+INLINE void fetch_ahead(const Averaging *a, int x, const int n)
+{
+    for (int r = 0; r < n; r++)
+        _mm_prefetch((const char *)a->rows[r] + a->axis->start[x] + a->ahead, _MM_HINT_T1);
+}
+
+INLINE void average8_of(const Averaging *a, const int n, const int quads, uint8_t *target)
+{
+    for (int x = 0; x < a->axis->count; x += 4) {
+        fetch_ahead(a, x, n);
+        store_columns8(average_pair(a, x, n, quads), average_pair(a, x + 2, n, quads), a->axis, x, target);
+    }
+}
+
+static void average8(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
+                     ptrdiff_t ahead, uint8_t *target)
+{
+    const Averaging a = averaging(rows, weights, n, axis, scale, ahead);
+    if (axis->quads == 1 && n == 3)
+        average8_of(&a, 3, 1, target);
+    else if (axis->quads == 1 && n == 4)
+        average8_of(&a, 4, 1, target);
     else
-        columns16_of(sums, axis, axis->pairs, scale, target);
+        average8_of(&a, n, axis->quads, target);
+}
+
+static void average16(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
+                      ptrdiff_t ahead, uint16_t *target)
+{
+    const Averaging a = averaging(rows, weights, n, axis, scale, ahead);
+    for (int x = 0; x < axis->count; x += 4) {
+        fetch_ahead(&a, x, n);
+        store_columns16(average_pair(&a, x, n, axis->quads), average_pair(&a, x + 2, n, axis->quads), axis, x, target);
+    }
 }
 
 /* ---- Formats ---- */
@@ -746,6 +819,8 @@ static void install(EdgeKernels *kernels)
         .narrow = narrow,
         .columns8 = columns8,
         .columns16 = columns16,
+        .average8 = average8,
+        .average16 = average16,
         .bgr_from_yuv = bgr_from_yuv,
         .bgr_from_grey = bgr_from_grey,
         .accumulate = accumulate,

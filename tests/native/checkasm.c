@@ -271,6 +271,28 @@ static void run_columns(const EdgeKernels *k, const Input *in, void *const out[O
     edge_plan_free(&plan);
 }
 
+/* Rows and columns at once; the rows end EDGE_READ_PAD bytes before what must not be read. */
+static void run_average(const EdgeKernels *k, const Input *in, void *const out[OUTPUTS])
+{
+    const uint8_t *rows[EDGE_ROWS];
+    int16_t weights[EDGE_ROWS];
+    int source, target;
+    EdgePlan plan;
+    widths(in, &source, &target);
+    if (edge_plan_make(&plan, in->variant % 2 ? EDGE_RGB : EDGE_BGR, 1, source, 1, target) < 0)
+        exit(2);
+    const int n = 2 * row_weights(in, EDGE_MAX_SUM, weights) - in->variant % 2;
+    const float divisor = (float)(EDGE_MAX_SUM * plan.columns.total);
+    for (int r = 0; r < n; r++)
+        rows[r] = take(in, r, 3 * (size_t)source + EDGE_READ_PAD);
+    k = k->average8 ? k : &edge_scalar;
+    if (plan.columns.total <= EDGE_MAX_SUM) {
+        k->average8(rows, weights, n, &plan.columns, 1.0f / divisor, 0, out[0]);
+        k->average16(rows, weights, n, &plan.columns, 16.0f / divisor, 0, out[1]);
+    }
+    edge_plan_free(&plan);
+}
+
 static size_t even_pixels(const Input *in)
 {
     return in->n / 3 & ~(size_t)1;
@@ -360,6 +382,7 @@ static const Kernel KERNELS[] = {
     {"rows32", sums32_bytes, run_rows32},
     {"narrow", narrowed_bytes, run_narrow},
     {"columns", columns8_bytes, run_columns},
+    {"average", columns8_bytes, run_average},
     {"bgr_from_yuv", yuv_bytes, run_yuv},
     {"bgr_from_grey", whole_pixels, run_grey},
     {"accumulate", two_frames, run_accumulate},
