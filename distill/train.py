@@ -63,10 +63,18 @@ def save_weights(student: Student, path: Path) -> None:
 
 
 def load_weights(recipe: Recipe, path: Path) -> Student:
-    """A student of the recipe's shape with stored weights. Raises DataError where the file does not fit."""
+    """A student of the recipe's shape with stored weights; heads for other classes or experts start anew.
+
+    Raises DataError where the file does not fit.
+    """
     student = new_student(recipe)
     try:
-        student.load_state_dict(load_file(path))
+        stored = load_file(path)
+        fresh = student.state_dict()
+        heads = {name: fresh[name] for name in ("heads.weight", "heads.bias")}
+        if any(name in stored and stored[name].shape != value.shape for name, value in heads.items()):
+            stored |= heads
+        student.load_state_dict(stored)
     except (OSError, SafetensorError, RuntimeError) as error:
         raise DataError(
             f"{path}: expected weights of the recipe's student, written by `distill pretrain` with this recipe; {error}"
