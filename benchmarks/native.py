@@ -1,7 +1,7 @@
 """The front end's ratios: `make bench-native`. Medians of interleaved runs, one thread; only the ratios travel.
 
-Compared with memcpy (as warm as the kernel's own input, and cold: the source out of every cache), with what one would
-write with OpenCV, and with the statistics and GIC of the released DGAM code in NumPy.
+Compared with memcpy (as warm as the kernel's own input, and cold: source and results out of every cache), with what
+one would write with OpenCV, and with the statistics and GIC of the released DGAM code in NumPy.
 """
 
 from __future__ import annotations
@@ -158,12 +158,19 @@ def camera_size() -> None:
     print("640x480 BGR -> 224x224, dark")
     line("  shrink faster than cv2.resize INTER_AREA", found["shrink"], found["cv2"], ">= 12")
     line("  front end faster than OpenCV's", found["front end"], found["opencv"], ">= 12")
+    other, other_copy, spare = picture.copy(), copy.copy(), Ours(224, 224)
+
+    def chill() -> None:
+        """Data out of every cache, and the code of both, the interpreter's too, back in."""
+        np.add(flush[::64], 1, out=flush[::64])
+        spare.frame(other)
+        np.copyto(other_copy, other)
+
     chilled = compare(
-        {"front end": lambda: ours.frame(picture), "memcpy": lambda: np.copyto(copy, picture)},
-        before=lambda: np.add(flush[::64], 1, out=flush[::64]),
+        {"front end": lambda: ours.frame(picture), "memcpy": lambda: np.copyto(copy, picture)}, before=chill
     )
     ratio = chilled["front end"] / chilled["memcpy"]
-    what = "  front end, of a memcpy of the source, both from cold caches"
+    what = "  front end, of a memcpy of the source, all data cold"
     print(
         f"{what:64} {ratio:8.2f} x   ({chilled['front end']:8.1f} us against {chilled['memcpy']:8.1f} us; goal <= 1.2)"
     )
