@@ -615,6 +615,7 @@ typedef struct {
 static const Entry entries[] = {
     ENTRY(histogram), ENTRY(lut),      ENTRY(lut3),      ENTRY(lut3_planar),  ENTRY(swap),
     ENTRY(lut12),     ENTRY(rows16),   ENTRY(rows32),    ENTRY(narrow),       ENTRY(columns8),
+    ENTRY(average8),  ENTRY(average16),
     ENTRY(columns16), ENTRY(bgr_from_yuv), ENTRY(bgr_from_grey), ENTRY(accumulate), ENTRY(noise_floor),
 };
 

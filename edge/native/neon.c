@@ -600,7 +600,7 @@ void edge_kernels_neon(EdgeKernels *kernels)
     kernels->narrow = narrow;
     kernels->columns8 = columns8;
     kernels->columns16 = columns16;
-    kernels->average8 = NULL;
+    kernels->average8 = NULL; /* not written for NEON: rows first, then columns */
     kernels->average16 = NULL;
     kernels->bgr_from_yuv = bgr_from_yuv;
     kernels->bgr_from_grey = bgr_from_grey;

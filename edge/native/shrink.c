@@ -1,9 +1,9 @@
 /* Area average of the whole field of view, in integers.
  *
  * An output pixel covers src/dst source pixels; in units of 1/dst' (dst' = dst / gcd) every overlap is an integer, so
- * the weights are exact. Rows first, while the bytes lie next to each other, then columns. Where the vertical weights
- * sum up to at most 128 (every usual camera size) 16-bit sums are exact too; otherwise 32-bit ones are rounded once,
- * to 8.7 bits. Other formats become BGR row by row before anything is averaged: averaging YUV first clips later, and
+ * the weights are exact. Where those of either axis sum up to at most 128 (every usual camera size) one step averages
+ * rows and columns. Otherwise rows come first, while the bytes lie next to each other, then columns: where the vertical
+ * weights exceed 128, sums are 32 bit and rounded once more, to 8.7 bits. Other formats become BGR row by row before anything is averaged: averaging YUV first clips later, and
  * changes the statistics of dark pictures.
  */
 #include "kernels.h"
@@ -262,7 +262,7 @@ static int is_identity(const EdgePlan *plan)
     return plan->format == EDGE_BGR && plan->rows.count == plan->height && plan->columns.count == plan->width;
 }
 
-/* All rows and columns of an output row at once, where no sum can overflow: nearly every camera. */
+/* Where no sum can overflow, and the level has kernels for it. */
 static int in_one_step(const EdgeKernels *kernels, const EdgePlan *plan)
 {
     return kernels->average8 && plan->rows.total <= EDGE_MAX_SUM && plan->columns.total <= EDGE_MAX_SUM &&
