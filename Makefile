@@ -9,7 +9,7 @@ START := runs/student/pretrained.safetensors
 LEFT_OUT := --folds runs/folds --set folder:$(DATA)/arid_dark
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint bench bench-aarch64 test-aarch64-labels bundle clean
+.PHONY: help run setup test lint bench bench-aarch64 test-aarch64-labels bundle results clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -51,9 +51,16 @@ bundle: $(DEV)/.installed ## remake the default bundle from DATA (an hour on two
 	for fold in runs/folds/*/; do \
 		$(BIN)/quantize --calib synthetic_val --limit 96 --force --model $$fold/bundle --out $$fold/int8 || exit 1; done
 	$(BIN)/edge-folds $(LEFT_OUT) --record runs/student/bundle
-	$(BIN)/quantize --calib synthetic_val --limit 96 --model runs/student/bundle --out edge/data/bundle
+	$(BIN)/quantize --calib synthetic_val --model runs/student/bundle --out edge/data/bundle
 	$(BIN)/edge-folds $(LEFT_OUT) --member int8 --against bundle --record edge/data/bundle
 	rm -rf bundles/ellar-edge-s-float32 && cp -r runs/student/bundle bundles/ellar-edge-s-float32
+
+results: $(DEV)/.installed ## the tables of docs/results.md, on relit bodies from DATA (hours on two cores)
+	$(BIN)/distill folds distill/recipes/relit12.yaml --data-root $(DATA) --out runs/relit12 --start $(START)
+	for fold in runs/relit12/*/; do \
+		$(BIN)/quantize --calib synthetic12_val --limit 96 --force --model $$fold/bundle --out $$fold/int8 || exit 1; done
+	$(BIN)/edge-folds --folds runs/relit12 --set relit:$(DATA)/utd_depth --member int8 --against bundle --by light,camera
+	$(BIN)/python -m benchmarks.results --data-root $(DATA)
 
 clean: ## remove environments, builds and caches
 	rm -rf .venv build dist *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -23,6 +23,10 @@ from edge.timing import StageTimer
 
 F32 = npt.NDArray[np.float32]
 
+# A camera that moves faster than this, in pixels of the small frame per tick, averaged over so many ticks, is moving.
+MOVING_PX, MOVING_TICKS = 0.15, 4
+EXTREMELY_DARK = 4.0  # levels on average
+
 
 @dataclass(frozen=True)
 class TickResult:
@@ -64,6 +68,9 @@ class Recogniser:
         self._gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
         self._fixed_head = None if gamma is None else _head_of(gamma, self._gate.gammas)
         self._input = network_input(manifest.front_end, manifest.input, manifest.gate)
+        self._camera_px = 0.0
+        experts = manifest.gate.experts
+        self._sharpest = min(range(len(experts)), key=lambda i: experts[i].accumulation, default=0)
         # One student per look: each expert's stream has a state of its own.
         self._students = [
             Student(bundle, threads) if engine is None else open_student(bundle, engine, threads, say)
@@ -75,6 +82,7 @@ class Recogniser:
         """Forget the stream: gate, earlier frames, state of the student."""
         self._gate.reset()
         self._input.reset()
+        self._camera_px = 0.0
         for student in self._students:
             student.reset()
 
@@ -94,13 +102,23 @@ class Recogniser:
         with stage("measure"):
             statistics = self._input.take(frame)
         with stage("gate"):
-            head = self._gate.step(statistics) if self._fixed_head is None else self._fixed_head
+            head = self._chosen(statistics) if self._fixed_head is None else self._fixed_head
         together = len(self._students) > 1
         all_logits = self._every_look() if together else self._look(head, 0)
         if all_logits is None:
             return None
         logits = _mean(all_logits) if together else all_logits[head]
         return TickResult(statistics, self._gate.gammas[head], head, logits, all_logits)
+
+    def _chosen(self, statistics: FrameStatistics) -> int:
+        """The gate's expert, or the sharpest one while the camera moves: averaging frames would smear the picture.
+
+        In extreme darkness the gate keeps its choice: there averaging wins even so (docs/results.md).
+        """
+        head = self._gate.step(statistics)
+        self._camera_px += (self._input.camera_px - self._camera_px) / MOVING_TICKS
+        moves = self._camera_px > MOVING_PX and statistics.mean > EXTREMELY_DARK
+        return self._sharpest if moves else head
 
     def _look(self, head: int, student: int) -> F32 | None:
         """One expert's input through the student with this number: float32 [heads, classes]."""

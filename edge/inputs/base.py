@@ -28,6 +28,13 @@ class NetworkInput(ABC):
         """Forget the stream."""
 
     @property
+    def camera_px(self) -> float:
+        """How fast the camera itself moved at the last look, in pixels of the small frame per tick; 0 where a form
+        does not know it.
+        """
+        return 0.0
+
+    @property
     @abstractmethod
     def small(self) -> Image:
         """The last frame, shrunk and uncorrected: uint8 [height,width,3] BGR, valid until the next `take`."""

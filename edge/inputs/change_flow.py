@@ -73,12 +73,18 @@ class ChangeFlow(NetworkInput):
         x = np.concatenate([(change * LEVELS_PER_SIGMA)[..., np.newaxis], velocity], axis=2)
         np.clip(np.rint(x + ZERO, out=x), 0, 255, out=x)
         self._x[0] = x
+        self._camera_px = self._flow.camera_px / expert.stride
         return self._x
 
     def reset(self) -> None:
         """See `NetworkInput.reset`."""
         self._lumas.clear()
-        self._taken = 0
+        self._taken, self._camera_px = 0, 0.0
+
+    @property
+    def camera_px(self) -> float:
+        """See `NetworkInput.camera_px`."""
+        return self._camera_px
 
     @property
     def small(self) -> Image:

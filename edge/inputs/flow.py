@@ -12,9 +12,13 @@ F32 = npt.NDArray[np.float32]
 
 
 class OpticalFlow:
-    """DIS (Kroeger et al. 2016), OpenCV's `fast` preset, on slightly blurred pictures."""
+    """DIS (Kroeger et al. 2016), OpenCV's `fast` preset, on slightly blurred pictures.
+
+    camera_px: how far the whole picture moved between the last two, in their pixels: the camera's own movement.
+    """
 
     def __init__(self) -> None:
+        self.camera_px = 0.0
         self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def between(self, before: Image, now: Image, size: tuple[int, int]) -> F32:
@@ -25,7 +29,9 @@ class OpticalFlow:
         blurred = [cv2.GaussianBlur(picture, (5, 5), 1.0) for picture in (before, now)]
         flow = self._dis.calc(blurred[0], blurred[1], None)  # type: ignore[call-overload]
         velocity = np.asarray(cv2.resize(flow, size, interpolation=cv2.INTER_AREA), np.float32)
-        velocity -= np.median(velocity.reshape(-1, 2), axis=0)
+        camera = np.median(velocity.reshape(-1, 2), axis=0)
+        self.camera_px = float(np.hypot(*camera))
+        velocity -= camera
         return velocity
 
 

@@ -42,4 +42,4 @@ def test_the_shipped_file_is_what_the_code_renders(rendered: tuple[list[np.ndarr
         # The file's codec takes noise away, so that pictures of 8x8 blocks have to agree, not pixels.
         blocks = [x.reshape(30, 8, 40, 8, 3).mean(axis=(1, 3)) for x in (ours, shipped.image)]
         assert np.abs(blocks[0] - blocks[1]).mean() < 3  # another scene differs by 10 and more
-        assert np.corrcoef(blocks[0].ravel(), blocks[1].ravel())[0, 1] > 0.97
+        assert np.corrcoef(blocks[0].ravel(), blocks[1].ravel())[0, 1] > 0.95
