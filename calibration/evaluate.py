@@ -61,6 +61,7 @@ __all__ = [
     "ClipResult",
     "Comparison",
     "Evaluation",
+    "attributes",
     "compare",
     "comparison_line",
     "contend",
@@ -366,7 +367,8 @@ def _evaluated(options: argparse.Namespace, processes: Team) -> Report:
     )
 
 
-def _attributes(value: str) -> tuple[str, ...]:
+def attributes(value: str) -> tuple[str, ...]:
+    """The option `--by`. Raises ArgumentTypeError."""
     names = tuple(name.strip() for name in value.split(","))
     if not set(names) <= set(GROUPS):
         raise argparse.ArgumentTypeError(f"expected some of {','.join(GROUPS)}, found {value!r}")
@@ -387,7 +389,7 @@ def _parser() -> argparse.ArgumentParser:
         "--stream", action="store_true", help="clips end to end: latency, flicker, false labels where there is nobody"
     )
     parser.add_argument("--clip", action="store_true", help="one gamma for the whole clip (default: tick by tick)")
-    parser.add_argument("--by", type=_attributes, default=(), metavar="light,camera,actor", help="rows for each value")
+    parser.add_argument("--by", type=attributes, default=(), metavar="light,camera,actor", help="rows for each value")
     parser.add_argument("--protocol", choices=sorted(PROTOCOLS), help="a table in the form of the ELLAR paper's")
     parser.add_argument("--baselines", action="store_true", help="also each fixed gamma, CLAHE, histogram equalisation")
     parser.add_argument("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")

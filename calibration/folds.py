@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from calibration.clips import ClipSet
-from calibration.evaluate import Evaluation, contend, report
+from calibration.evaluate import Evaluation, attributes, contend, report, summary_line
 from calibration.sets import open_set, public_name
 from calibration.variants import Variant
 from edge.bundle import Bundle, write_bundle
@@ -86,6 +86,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.folds, members, clips, Variant(gamma=options.gamma, average=options.average)
         )
         print(report(evaluations))
+        for attribute in options.by:
+            for member, evaluation in zip(members, evaluations, strict=True):
+                for value, part in evaluation.by(attribute).items():
+                    print(f"{member}, {attribute} {value}: {summary_line(part)}")
         command = f"edge-folds --folds FOLDS --member {options.member} --set {public_name(options.set)}"
         for path in options.record:
             record(path, evaluations[0], "folds that leave actors out", command)
@@ -103,6 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--set", required=True, help="the data set whose actors were left out")
     parser.add_argument("--data-root", type=Path, help="where downloaded data sets lie")
     parser.add_argument("--gamma", type=float, help="fix the gamma (default: the gate chooses)")
+    parser.add_argument("--by", type=attributes, default=(), metavar="light,camera,actor", help="a line for each value")
     parser.add_argument("--average", action="store_true", help="every expert answers, averaged (default: the gate's)")
     parser.add_argument(
         "--record", type=Path, action="append", default=[], metavar="BUNDLE", help="write it into a bundle's manifest"

@@ -36,7 +36,7 @@ class FrontEndSpec:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What `x` is (edge/inputs): `change_flow`, `luma_flow` or `rgb`, its size, levels of uint8 per pixel of velocity."""
+    """What `x` is (edge/inputs): its form, its size, levels of uint8 per pixel of velocity."""
 
     form: str
     height: int
