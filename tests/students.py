@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from edge.bundle import (
     CadenceSpec,
     DataSource,
+    ExpertSpec,
     FrontEndSpec,
     GateSpec,
     InputSpec,
@@ -27,6 +28,7 @@ F32 = npt.NDArray[np.float32]
 LABELS = ("left", "right", "still")
 GAMMAS = (1.0, 2.0, 3.0)
 HEIGHT, WIDTH = 24, 32
+EXPERTS = (ExpertSpec(), ExpertSpec(2, 2, 1), ExpertSpec(4, 4, 2))
 CHANNELS, SHIFTED = (8, 12, 16), 4
 
 
@@ -106,7 +108,7 @@ def tiny_manifest(student: TinyStudent, form: str = "luma_flow") -> Manifest:
         front_end=FrontEndSpec(HEIGHT * scale, WIDTH * scale, "pixel"),
         input=InputSpec(form, HEIGHT, WIDTH, 8.0),
         cadence=CadenceSpec(66.7, 33.0, 500.0),
-        gate=GateSpec(GAMMAS, 4, 2),
+        gate=GateSpec(GAMMAS, 4, 2, EXPERTS if form == "change_flow" else ()),
         smoothing=SmoothingSpec(1000.0, 0.4, 200.0),
         states=student.states(),
         accuracy=(),

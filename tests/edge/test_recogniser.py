@@ -6,10 +6,11 @@ import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
-from edge.bundle import Bundle
+from edge.bundle import GATE_FILE, STUDENT_FILE, Bundle, gate_bytes
 from edge.cameras import open_camera
 from edge.engines.onnxruntime import Student
 from edge.errors import UsageError
@@ -19,6 +20,7 @@ from edge.inputs import network_input
 from edge.recogniser import Recogniser, TickResult
 from edge.smoothing import softmax
 from edge.timing import StageTimer
+from tests.students import tiny_gate, tiny_manifest, tiny_student
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +109,31 @@ def test_the_average_is_that_of_every_expert_alone(loaded_bundle: Bundle, frames
     for result, *singles in zip(together, *alone, strict=True):
         expected = np.mean([softmax(single.logits) for single in singles], axis=0)
         assert softmax(result.logits) == pytest.approx(expected, abs=1e-6)
+
+
+def walls(shift_px: float, mean: float, count: int = 30) -> list[Frame]:
+    """A textured wall before a camera that turns, pixels of a 96x128 picture per tick, with sensor noise."""
+    rng = np.random.default_rng(3)
+    wall = cv2.GaussianBlur(rng.normal(0, 1, (96, 600)).astype(np.float32), (0, 0), 3)
+    wall = mean * (1 + 0.6 * wall / wall.std())
+    frames = []
+    for t in range(count):
+        view = wall[:, round(t * shift_px) :][:, :128] + rng.normal(0, 0.4, (96, 128))
+        frames.append(Frame(np.repeat(np.clip(np.rint(view), 0, 255).astype(np.uint8)[..., None], 3, 2), t, t / 15))
+    return frames
+
+
+@pytest.mark.parametrize(
+    ("shift_px", "mean", "chosen"),
+    [(0.0, 20.0, 3.0), (4.0, 20.0, 1.0), (4.0, 2.0, 3.0)],
+    ids=["still", "moving", "dark"],
+)
+def test_while_the_camera_moves_nothing_is_averaged_unless_it_is_extremely_dark(
+    shift_px: float, mean: float, chosen: float
+) -> None:
+    student = tiny_student()
+    gate = {name: np.zeros_like(weight) for name, weight in tiny_gate().items()}
+    gate["b3"][2] = 1.0  # this gate always takes the heaviest expert
+    files = {STUDENT_FILE: student.streaming_onnx(), GATE_FILE: gate_bytes(gate)}
+    bundle = Bundle("tiny", "", tiny_manifest(student, "change_flow"), files)
+    assert run(Recogniser(bundle), walls(shift_px, mean))[-1].gamma == chosen
