@@ -9,6 +9,7 @@ torchrun --nproc-per-node 2 -m calibration.evaluate --set synthetic_test
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections import Counter
@@ -46,9 +47,10 @@ from calibration.scores import (
 )
 from calibration.sets import open_set
 from calibration.shards import Team, team
-from calibration.variants import Variant, ablations, baselines
+from calibration.variants import Variant, ablations, baselines, form_alone
 from edge.bundle import Bundle, CadenceSpec, default_bundle_path
 from edge.cadence import Cadence, Step, at_cadence
+from edge.engines import NAMES
 from edge.errors import EXIT_FAILURE, DataError, EdgeError, UsageError
 from edge.frame import Frame
 from edge.frontend import FrontEnd
@@ -181,7 +183,7 @@ class _Runner:
         # For whole clips the gamma is known before the first tick, and one recogniser per gamma keeps it.
         chosen = gammas if self._gate is not None else (variant.gamma,)
         self._recognisers = [
-            Recogniser(bundle, threads=threads, gamma=gamma, engine=variant.engine, average=variant.average)
+            Recogniser(bundle, threads=threads, gamma=gamma, engine=variant.engine, say=_say, average=variant.average)
             for gamma in chosen
         ]
         self._recogniser = self._recognisers[0]
@@ -287,6 +289,10 @@ def _run(runners: Sequence[_Runner], clip: Clip, label: int, cadence: Cadence) -
     return [runner.answer() for runner in runners]
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)
+
+
 def _cadence(pace: CadenceSpec) -> Cadence:
     return Cadence(pace.interval_ms, pace.tolerance_ms, pace.reset_after_ms)
 
@@ -324,7 +330,8 @@ def _stream(options: argparse.Namespace) -> int:
     from calibration.stream import score_streams
 
     clips = open_set(options.set, options.data_root, options.limit, options.seed)
-    score = score_streams(Bundle.load(options.bundle), clips, threads=options.threads, seed=options.seed)
+    bundle = form_alone(Bundle.load(options.bundle))
+    score = score_streams(bundle, clips, threads=options.threads, seed=options.seed, engine=options.engine)
     print(json.dumps(score.as_dict(), indent=2) if options.json else score.text())
     return 0
 
@@ -333,7 +340,7 @@ def _evaluated(options: argparse.Namespace, processes: Team) -> Report:
     """Load, run everything that was asked for in one pass over the clips, and sort it into a report."""
     if options.html is not None and not options.html.resolve().parent.is_dir():
         raise UsageError(f"{options.html}: there is no folder {options.html.parent} for the report")
-    bundle = Bundle.load(options.bundle)
+    bundle = form_alone(Bundle.load(options.bundle))
     gammas = bundle.manifest.gate.gammas
     main_variants = (
         ablations(gammas)
@@ -345,6 +352,7 @@ def _evaluated(options: argparse.Namespace, processes: Team) -> Report:
     contestants = [(bundle, variant) for variant in (baselines(gammas) if options.baselines else [])]
     split = len(contestants)
     contestants += [(bundle, variant) for variant in main_variants]
+    contestants = [(bundle, dataclasses.replace(variant, engine=options.engine)) for _, variant in contestants]
     if options.against is not None:
         contestants.append((Bundle.load(options.against), Variant(gamma=options.gamma, average=options.average)))
     clips = open_set(options.set, options.data_root, options.limit, options.seed)
@@ -394,6 +402,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--baselines", action="store_true", help="also each fixed gamma, CLAHE, histogram equalisation")
     parser.add_argument("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")
     parser.add_argument("--seed", type=int, default=0, help="of the choice that --limit makes (default: 0)")
+    parser.add_argument(
+        "--engine",
+        choices=NAMES,
+        help=f"what runs the bundle's student.onnx (default: {NAMES[0]}); not that of --against",
+    )
     parser.add_argument("--threads", type=int, default=1, help="of the engine (default: 1)")
     parser.add_argument("--exchange", type=Path, metavar="DIR", help="under torchrun: a folder that all machines see")
     parser.add_argument("--json", action="store_true", help="print JSON, with every clip's probabilities")

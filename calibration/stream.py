@@ -153,12 +153,14 @@ class StreamScore:
         self.onsets[stretch.kind] += sum(now not in (None, before) for before, now in pairwise([None, *judged]))
 
 
-def score_streams(bundle: Bundle, clips: ClipSet, *, threads: int = 1, seed: int = 0) -> StreamScore:
+def score_streams(
+    bundle: Bundle, clips: ClipSet, *, threads: int = 1, seed: int = 0, engine: str | None = None
+) -> StreamScore:
     """Run the pipeline over streams of the set's clips. Raises DataError where the bundle knows none of the labels."""
     score = StreamScore()
     for parts in _streams(clips, bundle.manifest.labels, seed):
         recorder, camera = _Recorder(), _EndToEnd(parts)
-        pipeline = Pipeline(bundle, [recorder], threads=threads)
+        pipeline = Pipeline(bundle, [recorder], threads=threads, engine=engine)
         pipeline.run(CameraSource("stream", live=False, open=partial(_same, camera)), threading.Event())
         score.add(camera.stretches, recorder.said)
     return score

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 
+from edge.bundle import Bundle
 from edge.frame import Image
 
 CLAHE_LIMIT, CLAHE_TILES = 2.0, (8, 8)
@@ -39,6 +41,11 @@ def ablations(gammas: Sequence[float]) -> list[Variant]:
     """The rows of the ELLAR paper's ablation: nothing, the gate with one head for all gammas, gate and heads."""
     plain = _nearest_to_1(gammas)
     return [Variant("no gate, one head", plain), Variant("gate, one head", head=plain), Variant("gate and heads")]
+
+
+def form_alone(bundle: Bundle) -> Bundle:
+    """A bundle without the alternatives to its `student.onnx`: no engine then takes the one that is faster here."""
+    return dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, alternatives=()))
 
 
 def clahe(image: Image) -> Image:

@@ -17,7 +17,7 @@ from calibration.scores import compare
 from calibration.sets import public_name
 from calibration.shards import Team
 from calibration.tensors import Geometry
-from calibration.variants import Variant
+from calibration.variants import Variant, form_alone
 from edge.bundle import STUDENT_FILE, Accuracy, Bundle, write_bundle
 from edge.engines.onnxruntime import Student
 from edge.errors import DataError, UsageError
@@ -203,8 +203,7 @@ def _scored(job: _Job, forms: _Forms, scratch: Path) -> QuantizeResult:
 def _reopened(bundle: Bundle, path: Path) -> list[Bundle]:
     """The bundle's forms, each without the others, as a device would read them."""
     write_bundle(path, bundle.manifest, bundle.files)
-    forms = Bundle.load(path).forms()
-    return [dataclasses.replace(f, manifest=dataclasses.replace(f.manifest, alternatives=())) for f in forms]
+    return [form_alone(form) for form in Bundle.load(path).forms()]
 
 
 def _identity(bundle: Bundle, variant: Variant) -> str:

@@ -17,6 +17,8 @@ from calibration.clips import Clip, ClipSet
 from calibration.evaluate import compare, evaluate, main, mcnemar, wilson
 from calibration.tensors import Geometry, clip_tensors
 from edge.bundle import Bundle, write_bundle
+from edge.engines import catalogue, choice
+from edge.engines.catalogue import ENGINES
 from edge.engines.onnxruntime import Student
 from edge.errors import EXIT_CONFIG, EXIT_USAGE, DataError, UsageError
 from edge.frame import Frame
@@ -174,6 +176,23 @@ def test_the_command_prints_accuracy_and_comparison(workplace: Path, capsys: pyt
     document = json.loads(capsys.readouterr().out)["evaluations"][0]
     assert document["clips"] == 3 and len(document["decisions"]) == 3
     assert sum(document["decisions"][0]["probabilities"]) == pytest.approx(1, abs=1e-5)
+
+
+def test_the_engine_is_that_of_the_bundle_and_not_of_what_it_is_compared_with(
+    workplace: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if ENGINES["openvino"].version() is None:
+        pytest.skip(f"OpenVINO is not installed: {ENGINES['openvino'].install}")
+    opened: list[str] = []
+    open_student = catalogue.open_with
+    monkeypatch.setattr(choice, "open_with", lambda name, *rest: opened.append(name) or open_student(name, *rest))
+    same = str(workplace / "tiny0")
+    options = ["--bundle", same, "--against", same, "--set", f"folder:{workplace / 'clips'}", "--json"]
+    assert main([*options, "--engine=openvino"]) == 0
+    assert opened == ["openvino"]  # onnxruntime, the reference, is opened without a choice
+    ours, reference = json.loads(capsys.readouterr().out)["evaluations"]
+    for one, other in zip(ours["decisions"], reference["decisions"], strict=True):
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -71,10 +71,16 @@ def test_the_manifest_says_what_its_command_prints(workplace: Path, capsys: pyte
     entry = manifest.accuracy[1]
     assert entry.command == "edge-eval --bundle BUNDLE --set folder:squares --limit 6 --seed 0"
     assert any("calibrated on 4 clips, 76 ticks" in note and "on 2 other clips" in note for note in notes(manifest))
-    words = entry.command.replace("BUNDLE", str(workplace / "int8")).replace("folder:", f"folder:{workplace}/").split()
     capsys.readouterr()
-    assert edge_eval(words[1:]) == 0
+    assert edge_eval(filled(entry.command, workplace, "int8")) == 0
     assert f"{entry.top1:.1%} top-1" in capsys.readouterr().out
+
+
+def filled(command: str, workplace: Path, bundle: str) -> list[str]:
+    """A manifest's command as a user of this folder would type it, without the program's name."""
+    words = command.replace("BUNDLE", str(workplace / bundle)).replace("folder:", f"folder:{workplace}/").split()
+    assert words[0] == "edge-eval"
+    return words[1:]
 
 
 def notes(manifest: Manifest) -> tuple[str, ...]:
@@ -237,7 +243,9 @@ def test_it_runs_without_torch_and_distill(workplace: Path) -> None:
     assert "Traceback" not in run.stderr
 
 
-def test_for_openvino_torch_is_not_imported(workplace: Path) -> None:
+def test_for_openvino_torch_is_not_imported_and_its_command_is_named(
+    workplace: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     pytest.importorskip("nncf")
     code = (
         "import sys\n"
@@ -247,5 +255,10 @@ def test_for_openvino_torch_is_not_imported(workplace: Path) -> None:
     )
     run = in_process(code, *options(workplace, "openvino", *TAKEN, "--target=openvino"))
     assert run.returncode == 0, run.stderr
-    for form in Bundle.load(workplace / "openvino").forms():
+    bundle = Bundle.load(workplace / "openvino")
+    for form in bundle.forms():
         open_with("openvino", form, 1, print)
+    entry = bundle.manifest.accuracy[1]
+    assert entry.command.startswith("edge-eval --engine openvino --bundle BUNDLE ")
+    assert edge_eval(filled(entry.command, workplace, "openvino")) == 0
+    assert f"{entry.top1:.1%} top-1" in capsys.readouterr().out
