@@ -1,10 +1,12 @@
 """The tables of docs/results.md: what corrections, gate, heads and noise-aware experts are worth on relit bodies.
 
 python -m benchmarks.results --data-root DATA [--out runs/results] [--only ROW ...]
+python -m benchmarks.results --data-root DATA --folds runs/relit12 --member int8
 
-Every row is one change of distill/recipes/ablation.yaml, trained by folds that leave actors out (a finished training is
-not repeated), and judged on the left-out actors: the chain of input stage, gate and student, tick by tick, with the
-input stage's results taken from the cache that training filled.
+With --folds: what `distill folds distill/recipes/relit12.yaml` left there, on all relit clips. Otherwise
+the ablation: every row is one change of distill/recipes/ablation.yaml, trained by folds that leave actors out (a
+finished training is not repeated). All are judged on the left-out actors: the chain of input stage, gate and student,
+tick by tick, with the input stage's results taken from the cache that training filled.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from calibration.clips import Clip
+from calibration.clips import Clip, ClipSet
 from calibration.report import show_progress
 from calibration.scores import ClipResult, Estimate, Evaluation
 from calibration.sets import open_set
@@ -33,6 +35,7 @@ from edge.gate import Gate
 from edge.smoothing import softmax
 
 RECIPE = Path(__file__).parents[1] / "distill" / "recipes" / "ablation.yaml"
+FULL_RECIPE = RECIPE.with_name("relit12.yaml")
 PAPER = (
     "geometry.form=luma_flow",
     "geometry.fraction_bits=0",
@@ -41,7 +44,8 @@ PAPER = (
 )
 RGB = (*PAPER, "geometry.form=rgb", "geometry.height=60", "geometry.width=80", "geometry.input_height=60")
 SHARED = ("student.shared_head=true",)
-MOVING_CLIPS = 240
+MOVING_CLIPS = 480
+HEADER = "| trained | answered by | LL | ELL | both |\n|---|---|---|---|---|"
 
 
 @dataclass(frozen=True)
@@ -84,14 +88,17 @@ class Way:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train what is missing, judge every row, print the tables as Markdown."""
     options = _parser().parse_args(arguments)
+    if options.folds is not None:
+        folds(options)
+        return
     rows = [row for row in ROWS if not options.only or row.name in options.only]
     for row in rows:
         train(row, options.data_root, options.out, options.cache)
-    print("| trained | answered by | LL | ELL | both |\n|---|---|---|---|---|")
+    print(HEADER)
     for row in rows:
         for line in judged(row, options, "relit"):
             print(line, flush=True)
-    print("\nA camera that turns and shakes:\n\n| trained | answered by | LL | ELL | both |\n|---|---|---|---|---|")
+    print(f"\nA camera that turns and shakes:\n\n{HEADER}")
     for row in (row for row in rows if row.name == "noise_aware"):
         for line in judged(row, options, "relit_moving"):
             print(line, flush=True)
@@ -108,12 +115,30 @@ def train(row: Row, data_root: Path, out: Path, cache: Path) -> None:
     (folder / "finished").touch()
 
 
+def folds(options: argparse.Namespace) -> None:
+    """The table of the student that is trained on all relit clips."""
+    recipe = recipe_of(read_document(FULL_RECIPE), FULL_RECIPE.name)
+    print(HEADER)
+    for kind, limit in (("relit", None), ("relit_moving", MOVING_CLIPS)):
+        clips = open_set(f"{kind}:{options.data_root}/utd_depth", None, limit)
+        title = "still camera" if kind == "relit" else "moving camera"
+        for line in lines(title, recipe, options.folds, options.member, clips, options):
+            print(line, flush=True)
+
+
 def judged(row: Row, options: argparse.Namespace, kind: str) -> Iterator[str]:
     """A line of the table for every way to run this row's bundles."""
     recipe = recipe_of(read_document(RECIPE, row.changes), row.name)
-    folds = [Bundle.load(options.out / row.name / str(i) / "bundle") for i in range(len(recipe.folds.actors))]
     clips = open_set(f"{kind}:{options.data_root}/utd_depth", None, 720 if kind == "relit" else MOVING_CLIPS)
-    progress = show_progress(row.name)
+    yield from lines(row.title, recipe, options.out / row.name, "bundle", clips, options)
+
+
+def lines(
+    title: str, recipe: Recipe, folder: Path, member: str, clips: ClipSet, options: argparse.Namespace
+) -> Iterator[str]:
+    """A line of the table for every way to run the folds' bundles."""
+    folds = [Bundle.load(folder / str(i) / member) for i in range(len(recipe.folds.actors))]
+    progress = show_progress(title)
     tensors = store_tensors(clips.clips, recipe.geometry, options.cache, options.workers, progress)
     for way in _ways(recipe):
         results = []
@@ -122,7 +147,7 @@ def judged(row: Row, options: argparse.Namespace, kind: str) -> Iterator[str]:
             for clip, tensor in zip(clips.clips, tensors, strict=True):
                 if clip.actor in actors:
                     results.append(run(clip, recipe.labels.index(clips.labels[clip.label]), tensor))
-        yield _line(row, way, Evaluation(clips.name, recipe.labels, tuple(results), {}))
+        yield _line(title, way, Evaluation(clips.name, recipe.labels, tuple(results), {}))
 
 
 def _ways(recipe: Recipe) -> Iterator[Way]:
@@ -162,10 +187,10 @@ class _Run:
         return softmax(self._students[0].step(tensors.x[head, t][None])[head])
 
 
-def _line(row: Row, way: Way, evaluation: Evaluation) -> str:
+def _line(title: str, way: Way, evaluation: Evaluation) -> str:
     lights = evaluation.by("light")
     cells = " | ".join(_percent(lights[light].macro_estimate) for light in ("LL", "ELL"))
-    return f"| {row.title} | {way.title} | {cells} | {_percent(evaluation.macro_estimate)} |"
+    return f"| {title} | {way.title} | {cells} | {_percent(evaluation.macro_estimate)} |"
 
 
 def _percent(estimate: Estimate) -> str:
@@ -177,6 +202,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-root", type=Path, required=True, help="the folder that holds utd_depth/")
     parser.add_argument("--out", type=Path, default=Path("runs/results"), help="trainings (%(default)s)")
     parser.add_argument("--cache", type=Path, default=Path(".cache/tensors"), help="prepared clips (%(default)s)")
+    parser.add_argument("--folds", type=Path, help="judge these folds instead (see above)")
+    parser.add_argument("--member", default="bundle", help="which bundle of every fold (%(default)s)")
     parser.add_argument("--workers", type=int, default=2, help="processes that prepare clips (%(default)s)")
     parser.add_argument("--only", nargs="*", choices=[row.name for row in ROWS], help="some of the rows")
     return parser
