@@ -117,11 +117,23 @@ class _Converter:
         if value.scale is None:  # a graph input, whose affinity stands here
             value.scale, value.zero_point = self._affine(node)
             tensor.quantization = self._quantization([value.scale], [value.zero_point])
+        elif not np.isclose(value.scale, self._affine(node)[0]):
+            value = self._reread(node, value)
         if node.output[0] in {output.name for output in self._graph.output}:
             result = self._tensor(node.output[0], value.shape, "FLOAT32", value)
             self._add("DEQUANTIZE", [value.index], result, self._s.DequantizeOptionsT())
             value = result
         self._values[node.output[0]] = value
+
+    def _reread(self, node: onnx.NodeProto, value: Value) -> Value:
+        """The same levels in another scale, as a balanced branch has it: a multiplication that changes no level."""
+        assert value.scale is not None
+        affine = self._affine(node)
+        factor = np.array([affine[0] / value.scale / 127])
+        constant = self._constant(f"{node.name}/factor", np.array([127], np.int8), factor)
+        result = self._tensor(node.output[0], value.shape, "INT8", value, affine)
+        self._add("MUL", [value.index, constant.index], result, self._s.MulOptionsT())
+        return result
 
     def _transpose(self, node: onnx.NodeProto) -> None:
         """Only between [N,C,H,W] and [N,H,W,C]: nothing moves here."""
@@ -194,7 +206,7 @@ class _Converter:
 
     def _as(self, value: Value, like: Value, node: onnx.NodeProto) -> Value:
         """In the scale of another: a concatenation has one."""
-        if value.scale is None or (np.isclose(value.scale, like.scale or 0) and value.zero_point == like.zero_point):
+        if value.scale is None or (value.scale, value.zero_point) == (like.scale, like.zero_point):
             return value
         assert like.scale is not None
         result = self._tensor(f"{node.name}/{value.index}", value.shape, "INT8", value, (like.scale, like.zero_point))
@@ -237,7 +249,12 @@ class _Converter:
         options = self._s.ReducerOptionsT()
         options.keepDims = True
         constant = self._constant(f"{node.name}/axes", axes)
-        self._add(code, [value.index, constant.index], self._result(node, shape, value), options)
+        if code == "REDUCE_MAX" and value.scale is not None:  # LiteRT's does not change the scale
+            result = self._tensor(node.output[0], shape, "INT8", value, (value.scale, value.zero_point))
+            self._values[node.output[0]] = result
+        else:
+            result = self._result(node, shape, value)
+        self._add(code, [value.index, constant.index], result, options)
 
     def _reshape(self, node: onnx.NodeProto) -> None:
         value = self._values[node.input[0]]
