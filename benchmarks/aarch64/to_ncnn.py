@@ -94,8 +94,15 @@ class _Converter:
     def _alias(self, node: onnx.NodeProto) -> None:
         """Scales, layouts and shapes that ncnn does not have; a ReLU is part of its convolution."""
         variable = next((name for name in node.input if name in self._blobs), None)
-        if variable is not None:
-            self._blobs[node.output[0]] = self._blobs[variable]
+        if variable is None:
+            return
+        maker = self._makers.get(variable)
+        if node.op_type == "DequantizeLinear" and maker is not None and maker.op_type == "QuantizeLinear":
+            factor = float(self._constants[node.input[1]]) / float(self._constants[maker.input[1]])
+            if not np.isclose(factor, 1):  # a balanced branch: the same levels in another scale
+                self._add("BinaryOp", [variable], node.output[0], f"0=2 1=1 2={factor:.9g}")
+                return
+        self._blobs[node.output[0]] = self._blobs[variable]
 
     def _conv(self, node: onnx.NodeProto) -> None:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
