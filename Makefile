@@ -57,8 +57,6 @@ bundle: $(DEV)/.installed ## remake the default bundle from DATA (an hour on two
 
 results: $(DEV)/.installed ## the tables of docs/results.md, on relit bodies from DATA (hours on two cores)
 	$(BIN)/distill folds distill/recipes/relit12.yaml --data-root $(DATA) --out runs/relit12 --start $(START)
-	for fold in runs/relit12/*/; do \
-		$(BIN)/quantize --calib synthetic12_val --limit 96 --estimator mse --force --model $$fold/bundle --out $$fold/int8 || exit 1; done
 	$(BIN)/python -m benchmarks.results --data-root $(DATA) --folds runs/relit12 --member int8
 	$(BIN)/python -m benchmarks.results --data-root $(DATA)
 

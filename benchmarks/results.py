@@ -3,7 +3,8 @@
 python -m benchmarks.results --data-root DATA [--out runs/results] [--only ROW ...]
 python -m benchmarks.results --data-root DATA --folds runs/relit12 --member int8
 
-With --folds: what `distill folds distill/recipes/relit12.yaml` left there, on all relit clips. Otherwise
+With --folds: what `distill folds distill/recipes/relit12.yaml` left there, on all relit clips; INT8 bundles are made
+first, calibrated on the actors that the fold was trained on. Otherwise
 the ablation: every row is one change of distill/recipes/ablation.yaml, trained by folds that leave actors out (a
 finished training is not repeated). All are judged on the left-out actors: the chain of input stage, gate and student,
 tick by tick, with the input stage's results taken from the cache that training filled.
@@ -12,6 +13,7 @@ tick by tick, with the input stage's results taken from the cache that training 
 from __future__ import annotations
 
 import argparse
+import csv
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -44,7 +46,7 @@ PAPER = (
 )
 RGB = (*PAPER, "geometry.form=rgb", "geometry.height=60", "geometry.width=80", "geometry.input_height=60")
 SHARED = ("student.shared_head=true",)
-MOVING_CLIPS = 480
+MOVING_CLIPS, CALIBRATION_CLIPS = 480, 144
 HEADER = "| trained | answered by | LL | ELL | both |\n|---|---|---|---|---|"
 
 
@@ -118,12 +120,51 @@ def train(row: Row, data_root: Path, out: Path, cache: Path) -> None:
 def folds(options: argparse.Namespace) -> None:
     """The table of the student that is trained on all relit clips."""
     recipe = recipe_of(read_document(FULL_RECIPE), FULL_RECIPE.name)
+    if options.member == "int8":
+        for number, actors in enumerate(recipe.folds.actors):
+            quantise(options.folds / str(number), actors, options)
     print(HEADER)
     for kind, limit in (("relit", None), ("relit_moving", MOVING_CLIPS)):
         clips = open_set(f"{kind}:{options.data_root}/utd_depth", None, limit)
         title = "still camera" if kind == "relit" else "moving camera"
         for line in lines(title, recipe, options.folds, options.member, clips, options):
             print(line, flush=True)
+
+
+def quantise(fold: Path, left_out: Sequence[str], options: argparse.Namespace) -> None:
+    """The fold's INT8 bundle, calibrated on relit clips of the actors that it was trained on, unless it is there."""
+    if (fold / "int8").exists():
+        return
+    recordings = options.data_root.resolve() / "utd_depth"
+    calibration = fold / "calibration"
+    calibration.mkdir(exist_ok=True)
+    with (recordings / "labels.csv").open(newline="") as source, (calibration / "labels.csv").open("w") as target:
+        writer = csv.writer(target)
+        writer.writerow(("file", "class", "actor"))
+        for row in csv.DictReader(source):
+            if row["actor"] not in left_out:
+                writer.writerow((row["file"], row["class"], row["actor"]))
+                (calibration / row["file"]).unlink(missing_ok=True)
+                (calibration / row["file"]).symlink_to(recordings / row["file"])
+    command = [
+        sys.executable,
+        "-m",
+        "quantize.cli",
+        "--calib",
+        f"relit:{calibration}",
+        "--limit",
+        str(CALIBRATION_CLIPS),
+    ]
+    options_ = [
+        "--workers",
+        str(options.workers),
+        "--force",
+        "--model",
+        str(fold / "bundle"),
+        "--out",
+        str(fold / "int8"),
+    ]
+    subprocess.run([*command, *options_], check=True)
 
 
 def judged(row: Row, options: argparse.Namespace, kind: str) -> Iterator[str]:
