@@ -33,6 +33,7 @@ lint: $(DEV)/.installed ## format, lint and types
 
 bench: $(DEV)/.installed ## the README's ratios and times, on this machine
 	$(BIN)/python benchmarks/pipeline.py
+	$(BIN)/python benchmarks/native.py
 	$(BIN)/python -m benchmarks.cameras
 	$(BIN)/python -m benchmarks.engines
 	$(BIN)/python -m benchmarks.calibration
