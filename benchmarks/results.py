@@ -45,6 +45,7 @@ PAPER = (
     "geometry.experts=[]",
 )
 RGB = (*PAPER, "geometry.form=rgb", "geometry.height=60", "geometry.width=80", "geometry.input_height=60")
+WIDE = ("student.stages=[[48, 64], [96, 128], [192, 192]]",)
 SHARED = ("student.shared_head=true",)
 MOVING_CLIPS, CALIBRATION_CLIPS = 480, 144
 HEADER = "| trained | answered by | LL | ELL | both |\n|---|---|---|---|---|"
@@ -52,11 +53,12 @@ HEADER = "| trained | answered by | LL | ELL | both |\n|---|---|---|---|---|"
 
 @dataclass(frozen=True)
 class Row:
-    """name: of its folder. title: for people. changes: of the recipe."""
+    """name: of its folder. title: for people. changes: of the recipe. teacher: the row that teaches it."""
 
     name: str
     title: str
     changes: tuple[str, ...] = ()
+    teacher: str | None = None
 
 
 ROWS = (
@@ -73,6 +75,8 @@ ROWS = (
         "noise-aware experts, WiiD's consistency alone (self-supervision)",
         ("wiid={mmd_weight: 0.0, background_share: 0.0, target_share: 0.0}",),
     ),
+    Row("wide", "noise-aware experts, a student of twice the width", WIDE),
+    Row("distilled", "noise-aware experts, taught by the wide one's average", ("distillation={weight: 1.0}",), "wide"),
     Row("ll_only", "noise-aware experts, trained on LL alone", ("sources.0.light=LL",)),
     Row("ell_only", "noise-aware experts, trained on ELL alone", ("sources.0.light=ELL",)),
 )
@@ -112,6 +116,9 @@ def train(row: Row, data_root: Path, out: Path, cache: Path) -> None:
     if (folder / "finished").exists():
         return
     changes = [part for change in row.changes for part in ("--with", change)]
+    if row.teacher is not None:
+        train(next(one for one in ROWS if one.name == row.teacher), data_root, out, cache)
+        changes += ["--teacher", str(out / row.teacher)]
     command = [sys.executable, "-m", "distill.cli", "folds", str(RECIPE), "--data-root", str(data_root)]
     subprocess.run([*command, "--out", str(folder), "--cache", str(cache), *changes], check=True)
     (folder / "finished").touch()

@@ -1,4 +1,7 @@
-"""What a teacher says of every clip that a student learns from: asked once, kept in the cache."""
+"""What a teacher says of every clip that a student learns from.
+
+A paper's teacher sees the clip itself: asked once, kept in the cache. A wider student sees what the student sees.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,15 @@ from pathlib import Path
 import torch
 
 from calibration.clips import Clip
+from calibration.tensors import ClipTensors
 from distill.checkpoint import read_tensors, write_tensors
+from distill.job import JOB, read_job
 from distill.parallel import Team
+from distill.recipe import Recipe, recipe_of
 from distill.sources import Lesson
 from distill.teacher_eval import ask
 from distill.teacher_train import WEIGHTS, load_teacher
+from distill.train import STUDENT, load_weights
 from edge.errors import DataError
 
 
@@ -52,3 +59,25 @@ class Lessons:
                 self.cache.mkdir(parents=True, exist_ok=True)
                 write_tensors(path, tensors, {})
         return Lesson(tensors["logits"][self._columns], torch.as_tensor(tensors["features"]))
+
+
+class StudentLessons:
+    """Callable on a clip's tensors: the mean of what all experts of a wider student answer, each with its own head.
+
+    folder: that student's training. recipe: of the one who learns; it has to see the same. Raises DataError.
+    """
+
+    def __init__(self, folder: Path, recipe: Recipe) -> None:
+        job = read_job(folder if (folder / JOB).exists() else folder.parent)
+        teachers = recipe_of(job.fields, job.recipe_name)
+        if (teachers.geometry, teachers.labels) != (recipe.geometry, recipe.labels):
+            raise DataError(f"{folder}: a student learns from one with the same `geometry` and `labels` in its recipe")
+        self._student = load_weights(teachers, folder / STUDENT).eval()
+        self._warm_up = teachers.schedule.warm_up
+
+    def __call__(self, clip: ClipTensors) -> Lesson:
+        """Mean over experts and ticks: float32 logits [classes], features [D]."""
+        with torch.inference_mode():
+            features = self._student.features(torch.from_numpy(clip.x).movedim(-1, 2).float())[:, self._warm_up :]
+            own_head = self._student.score(features).diagonal(dim1=0, dim2=2)  # [ticks, classes, experts]
+        return Lesson(own_head.mean((0, 2)), features.mean((0, 1)))

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from calibration.clips import Clip, ClipSet
-from calibration.tensors import StoredTensors, store_tensors
+from calibration.tensors import ClipTensors, StoredTensors, store_tensors
 from distill.augment import augment, reverse_time, window
 from distill.recipe import Recipe
 from edge.errors import DataError
@@ -58,6 +58,12 @@ class Source:
             actors=tuple(self.actors[i] for i in kept),
             lessons=None if self.lessons is None else tuple(self.lessons[i] for i in kept),
         )
+
+    def taught(self, teach: Callable[[ClipTensors], Lesson]) -> Source:
+        """The same source with what a teacher says of what the student sees; of nobody there is nothing to say."""
+        if NOBODY in self.labels:
+            return self
+        return replace(self, lessons=tuple(teach(clip) for clip in self.clips))
 
     def by_class(self) -> list[list[int]]:
         """Clips of every class that occurs, so that a batch can be balanced."""

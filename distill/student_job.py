@@ -11,18 +11,18 @@ from pathlib import Path
 from distill.bundles import write_float_bundle
 from distill.checkpoint import load_model, read_tensors, write_tensors
 from distill.gate import GateNetwork, train_gate
-from distill.job import Job
-from distill.lessons import Lessons
+from distill.job import Job, read_job
+from distill.lessons import Lessons, StudentLessons
 from distill.loop import Run
 from distill.parallel import Team
 from distill.recipe import Recipe, recipe_of
 from distill.sources import Source, Teach, load_sources
 from distill.student import Student
-from distill.train import fine_tune, load_weights, pretrain, save_weights
+from distill.train import STUDENT, fine_tune, load_weights, pretrain, save_weights
 from edge.bundle import Bundle
 from edge.errors import UsageError
 
-PRETRAINED, STUDENT, GATE, BUNDLE = "pretrained.safetensors", "student.safetensors", "gate.safetensors", "bundle"
+PRETRAINED, GATE, BUNDLE = "pretrained.safetensors", "gate.safetensors", "bundle"
 
 
 def run_student(job: Job, folder: Path, team: Team, resume: bool = False) -> None:
@@ -39,14 +39,16 @@ def run_student(job: Job, folder: Path, team: Team, resume: bool = False) -> Non
             save_weights(student, folder / PRETRAINED)
     elif job.command == "train":
         run = Run(folder, learn if job.start else ("pretrain", *learn), team, resume)
-        _finish(folder, run, _start(job, recipe, sources, run), sources, recipe, job)
+        student = _start(job, recipe, sources, run)
+        _finish(folder, run, student, _taught(sources, job.teacher, recipe), recipe, job)
     else:
         run = Run(folder, () if job.start else ("pretrain",), team, resume)
         pretrained = _start(job, recipe, sources, run)
         for number, actors in enumerate(recipe.folds.actors):
             fold = folder / str(number)
             if not (resume and (fold / BUNDLE).exists()):
-                chosen = [source.without(actors) for source in sources]
+                teacher = None if job.teacher is None else job.teacher / str(number)
+                chosen = _taught([source.without(actors) for source in sources], teacher, recipe)
                 _finish(fold, Run(fold, learn, team, resume), pretrained, chosen, recipe, job)
             held_out = sources[recipe.folds.source]
             names = [name for name, actor in zip(held_out.names, held_out.actors, strict=True) if actor in actors]
@@ -92,7 +94,22 @@ def _teach(job: Job, recipe: Recipe, team: Team) -> Teach | None:
     if (recipe.distillation is None) != (job.teacher is None):
         expected = "name the teacher's training with --teacher DIR" if job.teacher is None else "leave --teacher out"
         raise UsageError(f"{job.recipe_name}: distillation is {recipe.distillation}; {expected}, or change the recipe")
-    return None if job.teacher is None else Lessons(job.teacher, recipe.labels, job.cache, team)
+    if job.teacher is None:
+        return None
+    teacher = read_job(job.teacher)
+    if teacher.kind != "student":
+        return Lessons(job.teacher, recipe.labels, job.cache, team)
+    if teacher.command != job.command or recipe_of(teacher.fields, teacher.recipe_name).folds != recipe.folds:
+        raise UsageError(f"--teacher {job.teacher}: expected `distill {job.command}` of a recipe with the same folds")
+    return None  # it is asked fold by fold (_taught)
+
+
+def _taught(sources: list[Source], teacher: Path | None, recipe: Recipe) -> list[Source]:
+    """The sources with the word of a wider student, where one teaches."""
+    if teacher is None or any(source.lessons for source in sources):
+        return sources
+    lessons = StudentLessons(teacher, recipe)
+    return [source.taught(lessons) for source in sources]
 
 
 def _progress(name: str, done: int, of: int) -> None:

@@ -19,6 +19,8 @@ from distill.sources import Batches, Source
 from distill.student import Student, StudentConfig
 from edge.errors import DataError
 
+STUDENT = "student.safetensors"  # in the folder of a training, written by `save_weights`
+
 
 def new_student(recipe: Recipe) -> Student:
     """A student with random weights, of the recipe's shape; the recipe's seed decides them."""

@@ -246,6 +246,25 @@ def test_folds_go_on_where_they_were_killed(clips: str, work: Path, monkeypatch:
     assert (out / "1" / "clips.txt").read_text() == ""
 
 
+def test_a_wider_student_teaches_fold_by_fold(clips: str, work: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = (*STUDENT[:-1], "schedule={pretrain_steps: 0, steps: 2, batch: 6, ticks: 12}")
+    folds = "folds={source: 0, actors: [[nobody], [no one]]}"
+    wide, learner, taught = work / "wide", "distillation={weight: 1.0, feature_weight: 0.1}", work / "taught_by_wide"
+    wider = (*changes, folds, "student.embedding=24")
+    assert train("student", wide, clips, *wider, command="folds") == 0
+    options = ("--teacher", wide)
+    assert train("student", taught, clips, *changes, folds, learner, options=options, command="folds") == 0
+    assert {"distillation", "features"} <= set(read(taught / "1" / "metrics.jsonl")[0])
+
+    others = "folds={source: 0, actors: [[nobody]]}"
+    refused = work / "refused"
+    assert train("student", refused, clips, *changes, others, learner, options=options, command="folds") == 2
+    assert "the same folds" in capsys.readouterr().err
+    slower = (*changes, folds, learner, "geometry.interval_ms=133.4")
+    assert train("student", refused, clips, *slower, options=options, command="folds") == 2
+    assert "same `geometry`" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("recipe", "changes", "message"),
     [
