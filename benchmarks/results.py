@@ -99,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     rows = [row for row in ROWS if not options.only or row.name in options.only]
     for row in rows:
-        train(row, options.data_root, options.out, options.cache)
+        train(row, options)
     print(HEADER)
     for row in rows:
         for line in judged(row, options, "relit"):
@@ -110,17 +110,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
             print(line, flush=True)
 
 
-def train(row: Row, data_root: Path, out: Path, cache: Path) -> None:
+def train(row: Row, options: argparse.Namespace) -> None:
     """`distill folds` of this row, unless it is finished."""
-    folder = out / row.name
+    folder = options.out / row.name
     if (folder / "finished").exists():
         return
     changes = [part for change in row.changes for part in ("--with", change)]
     if row.teacher is not None:
-        train(next(one for one in ROWS if one.name == row.teacher), data_root, out, cache)
-        changes += ["--teacher", str(out / row.teacher)]
-    command = [sys.executable, "-m", "distill.cli", "folds", str(RECIPE), "--data-root", str(data_root)]
-    subprocess.run([*command, "--out", str(folder), "--cache", str(cache), *changes], check=True)
+        train(next(one for one in ROWS if one.name == row.teacher), options)
+        changes += ["--teacher", str(options.out / row.teacher)]
+    command = [sys.executable, "-m", "distill.cli", "folds", str(RECIPE), "--data-root", str(options.data_root)]
+    command += ["--out", str(folder), "--cache", str(options.cache), "--workers", str(options.workers)]
+    subprocess.run([*command, *changes], check=True)
     (folder / "finished").touch()
 
 
@@ -252,7 +253,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, default=Path(".cache/tensors"), help="prepared clips (%(default)s)")
     parser.add_argument("--folds", type=Path, help="judge these folds instead (see above)")
     parser.add_argument("--member", default="bundle", help="which bundle of every fold (%(default)s)")
-    parser.add_argument("--workers", type=int, default=2, help="processes that prepare clips (%(default)s)")
+    parser.add_argument("--workers", type=int, default=2, help="processes and threads (%(default)s)")
     parser.add_argument("--only", nargs="*", choices=[row.name for row in ROWS], help="some of the rows")
     return parser
 
