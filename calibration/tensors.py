@@ -173,9 +173,9 @@ def store_tensors(
     progress: Callable[[int, int], None] | None = None,
     damaged: Callable[[Clip, EdgeError], None] | None = None,
 ) -> StoredTensors:
-    """As `load_tensors`, but only the cache holds them: for sets larger than memory. Raises DataError, WorkerError.
+    """All of `stream_tensors`, held by the cache alone: for sets larger than memory. Raises DataError, WorkerError.
 
-    damaged: as in `stream_tensors`; such a clip is left out.
+    progress: called with (done, all). damaged: as in `stream_tensors`; such a clip is left out.
     """
     decoded = []
     for clip, _ in stream_tensors(clips, geometry, cache, workers, damaged):
@@ -183,22 +183,6 @@ def store_tensors(
         if progress is not None:
             progress(len(decoded), len(clips))
     return StoredTensors([_stored(clip, geometry, cache) for clip in decoded])
-
-
-def load_tensors(
-    clips: Sequence[Clip],
-    geometry: Geometry,
-    cache: Path,
-    workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
-) -> list[ClipTensors]:
-    """All of `stream_tensors` in memory. progress: called with (done, all). Raises DataError, WorkerError."""
-    tensors = []
-    for _, tensor in stream_tensors(clips, geometry, cache, workers):
-        tensors.append(tensor)
-        if progress is not None:
-            progress(len(tensors), len(clips))
-    return tensors
 
 
 def _stored(clip: Clip, geometry: Geometry, cache: Path) -> Path:

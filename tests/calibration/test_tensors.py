@@ -9,7 +9,7 @@ import pytest
 
 from calibration.clips import Clip
 from calibration.sets import open_set
-from calibration.tensors import Geometry, clip_tensors, load_tensors, store_tensors, stream_tensors
+from calibration.tensors import Geometry, clip_tensors, store_tensors, stream_tensors
 from edge.errors import DataError, EdgeError
 from tests.calibration.trees import write_video
 from tests.clips import square_set
@@ -21,9 +21,9 @@ def test_two_processes_give_what_one_gives_in_order(tmp_path: Path) -> None:
     clips = square_set(10).clips
     seen: list[tuple[int, int]] = []
     streamed = list(stream_tensors(iter(clips), GEOMETRY, tmp_path / "a", workers=2))
-    loaded = load_tensors(clips, GEOMETRY, tmp_path / "b", 1, lambda done, of: seen.append((done, of)))
+    stored = store_tensors(clips, GEOMETRY, tmp_path / "b", 1, lambda done, of: seen.append((done, of)))
     assert [clip.name for clip, _ in streamed] == [clip.name for clip in clips]
-    for clip, (_, ours), theirs in zip(clips, streamed, loaded, strict=True):
+    for clip, (_, ours), theirs in zip(clips, streamed, stored, strict=True):
         expected = clip_tensors(clip.frames(), GEOMETRY)
         for tensors in (ours, theirs):
             assert np.array_equal(tensors.x, expected.x) and tensors.x.dtype == np.uint8
@@ -31,13 +31,13 @@ def test_two_processes_give_what_one_gives_in_order(tmp_path: Path) -> None:
     assert seen == [(done, 10) for done in range(1, 11)]
 
 
-def test_stored_tensors_are_the_loaded_ones(tmp_path: Path) -> None:
-    clips = square_set(5).clips
-    stored, loaded = (make(clips, GEOMETRY, tmp_path) for make in (store_tensors, load_tensors))
+def test_stored_tensors_can_be_cut_and_chosen(tmp_path: Path) -> None:
+    stored = store_tensors(square_set(5).clips, GEOMETRY, tmp_path)
     assert len(stored) == 5 and len(stored[1:3]) == 2
-    for ours, theirs in zip(stored, loaded, strict=True):
-        assert np.array_equal(ours.x, theirs.x) and np.array_equal(ours.statistics, theirs.statistics)
-    assert np.array_equal(stored[1:3][-1].x, loaded[2].x)
+    assert np.array_equal(stored[1:3][-1].x, stored[2].x)
+    assert np.array_equal(stored.only([4, 0])[0].x, stored[4].x)
+    assert not np.array_equal(stored[4].x, stored[2].x)
+    assert stored.ticks(3) == len(stored[3].statistics)
 
 
 def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -67,4 +67,4 @@ def test_a_damaged_video_costs_itself_and_a_line(tmp_path: Path) -> None:
     (line,) = lines
     assert line.startswith("walk/1.avi: ") and "no frame could be decoded" in line
     with pytest.raises(DataError, match=r"1\.avi: no frame could be decoded"):
-        load_tensors(clips, GEOMETRY, tmp_path / "cache")
+        store_tensors(clips, GEOMETRY, tmp_path / "cache")
