@@ -29,6 +29,8 @@ def bgr(source: U8, format: str = "bgr") -> U8:
 
     format: bgr, rgb [H,W,3]; grey [H,W]; yuyv, uyvy [H,W,2]; nv12, i420 [H*3/2,W].
     """
+    if source.dtype != np.uint8:
+        raise TypeError(f"source: expected dtype uint8, found {source.dtype}")
     if format == "bgr":
         return source
     codes = {
