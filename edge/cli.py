@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import _thread
 import argparse
 import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -166,7 +168,20 @@ def _run(config: Config) -> int:
         pipeline.report(event)
     signal.signal(signal.SIGHUP, lambda number, frame: pipeline.renewal.request())
     pipeline.run(source, _stop_on_signals(), max_frames=config.max_frames, duration_s=config.duration)
+    _cut_off_threads()
     return EXIT_STOPPED
+
+
+def _cut_off_threads() -> None:
+    """End the process here where a thread still works: a bundle is being tested, a driver or a network does not answer.
+
+    An ordinary end would take the interpreter and the libraries away from under it, and it would crash.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(EXIT_STOPPED)
 
 
 def _calm_libraries() -> None:
@@ -180,7 +195,8 @@ def _stop_on_signals() -> threading.Event:
     stop = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
-        stop.set()
+        # Not here: the main thread, which this interrupts, may hold the event's lock.
+        _thread.start_new_thread(stop.set, ())
         signal.signal(number, signal.SIG_DFL)
 
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-CLOSE_S = 1.5  # a stop shall be over within two seconds
+CLOSE_S = 1.0  # a stop shall be over within two seconds, the interpreter's own end included
 
 
 def close_in_time(name: str, close: Callable[[], None]) -> bool:

@@ -6,10 +6,9 @@ import threading
 from collections.abc import Callable
 
 from edge.cameras.base import CameraStallError
+from edge.cameras.closing import CLOSE_S
 from edge.errors import CameraError
 from edge.frame import Frame
-
-JOIN_S = 1.5  # a stop shall be over within two seconds; a read that hangs in a driver ends by itself later
 
 
 class Freshest:
@@ -46,7 +45,7 @@ class Freshest:
     def close(self) -> None:
         """Ask the thread to end and wait for it a moment; a read stuck in the driver ends by itself later."""
         self._closing.set()
-        self._thread.join(JOIN_S)
+        self._thread.join(CLOSE_S)
 
     def _run(self) -> None:
         error = None

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from edge.cameras.base import Camera, CameraSource, CameraStallError, CameraStateError, DropCounts
+from edge.cameras.opening import open_unless_stopped
 from edge.errors import CameraError
 from edge.frame import Frame
 from edge.messages import Event
@@ -74,7 +75,7 @@ class HeldCamera:
                 self._close()
                 yield None
             try:
-                frame = self._read(self._camera or self._open())
+                frame = self._next()
             except CameraError as error:
                 if not self.source.live:
                     raise
@@ -87,8 +88,15 @@ class HeldCamera:
             self._regain()
             yield frame
 
-    def _open(self) -> Camera:
-        self._camera = camera = self.source.open()
+    def _next(self) -> Frame | None:
+        camera = self._camera or self._open()
+        return self._read(camera) if camera else None
+
+    def _open(self) -> Camera | None:
+        """None: a stop came first."""
+        self._camera = camera = open_unless_stopped(self.source, self._stop) if self.source.live else self.source.open()
+        if camera is None:
+            return None
         self._opened_s, self._running = time.monotonic(), False
         for note in camera.notes:
             if note not in self._noted:  # the same camera, opened again, has the same to say

@@ -109,6 +109,34 @@ def test_a_signal_stops_it_cleanly(number: int, tiny_bundle: Path, write_clip: W
     assert lines_of(output)[-1]["event"] == "stopped" and "frames" in errors
 
 
+def test_a_signal_may_come_while_the_stop_is_looked_at() -> None:
+    """The main thread holds the event's lock then: a handler that took it would wait for ever."""
+    code = """
+import os, signal
+from edge.cli import _stop_on_signals
+stop = _stop_on_signals()
+with stop._cond:
+    os.kill(os.getpid(), signal.SIGTERM)
+assert stop.wait(60)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=30)
+
+
+def test_a_stop_does_not_wait_for_a_camera_that_takes_its_time(tiny_bundle: Path) -> None:
+    """Once its opening has failed, after seconds, the camera would be reported as lost."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(30)
+        command = edge_run_command("--camera", f"http://127.0.0.1:{server.getsockname()[1]}/", "--bundle", tiny_bundle)
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            probe, asked = server.accept()[0], server.accept()[0]
+            with probe, asked:
+                asked.recv(4096)
+                process.send_signal(signal.SIGTERM)
+                output, errors = process.communicate(timeout=30)
+    assert process.returncode == 0, errors
+    assert [line["event"] for line in lines_of(output)] == ["started", "stopped"]
+
+
 def test_a_reader_that_goes_away_is_a_clean_end(tiny_bundle: Path, write_clip: WriteClip) -> None:
     command = edge_run_command("--camera", f"file:{write_clip('pipe.avi', frames=200)}", "--bundle", tiny_bundle)
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:

@@ -206,6 +206,21 @@ def test_edge_run_takes_the_current_bundle_at_sighup(
     assert any(message.startswith(b"STATUS=bundle rolled back to other") for message in told)
 
 
+@needs_default_bundle
+def test_a_stop_cuts_the_test_of_a_bundle_off(write_clip: Callable[..., Path]) -> None:
+    """The engine still works in another thread while the process ends."""
+    clip = write_clip("cut.avi", frames=900, fps=15.0)
+    command = edge_run_command("--quiet", "--realtime", "--camera", f"file:{clip}")
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        lines = _Lines(process)
+        lines.until("prediction")
+        process.send_signal(signal.SIGHUP)
+        lines.until("prediction")
+        process.send_signal(signal.SIGTERM)
+        lines.until("stopped")
+        assert process.wait(30) == 0
+
+
 class _Messages:
     """What systemd is told, read as it comes: it would be dropped where the socket is full."""
 
