@@ -20,6 +20,8 @@ PATIENCE_S = 90.0
 # The real unit but for these: its restart limit is minutes away, every prediction shall be seen, and a test machine may
 # be too busy to stop a service as quickly as a robot.
 QUICK = "[Unit]\nStartLimitBurst=4\n[Service]\nTimeoutStopSec=30\nRestartSec=100ms\nLogLevelMax=debug\n"
+# By the state that they bring about; the second one opens, and no picture ever comes.
+CAMERAS = {"missing": "arducam", "stalled": "'gst:videotestsrc is-live=true ! valve drop=true'"}
 PROPERTIES = (
     "ActiveState,SubState,StatusText,Result,NRestarts,MainPID,ExecMainStatus,ExecMainCode,Slice,DynamicUser,"
     "NotifyAccess,InvocationID,Nice,CPUUsageNSec"
@@ -38,6 +40,11 @@ def service(*arguments: str) -> dict[str, Any]:
 def show() -> dict[str, str]:
     text = run("systemctl", "show", UNIT, "--property", PROPERTIES).stdout
     return dict(line.split("=", 1) for line in text.splitlines())
+
+
+def stop() -> dict[str, str]:
+    run("systemctl", "stop", UNIT)
+    return show()
 
 
 def wait_until(holds: Callable[[dict[str, str]], bool]) -> dict[str, str]:
@@ -109,13 +116,12 @@ def story(report: dict[str, Any]) -> None:
     report["after_hanging"] = wait_until(predicts)
     report["watchdog"] = run("journalctl", "--unit", UNIT, "--output", "cat", "--grep", "[Ww]atchdog").stdout
 
-    run("systemctl", "stop", UNIT)
-    report["stopped"] = show()
-
-    CONFIG.write_text("camera: arducam\n")
-    run("systemctl", "start", UNIT)
-    report["no_camera"] = wait_until(lambda found: "camera lost" in found["StatusText"])
-    run("systemctl", "stop", UNIT)
+    report["stopped"] = {"predicting": stop()}
+    for state, camera in CAMERAS.items():
+        CONFIG.write_text(f"camera: {camera}\n")
+        run("systemctl", "start", UNIT)
+        report[state] = wait_until(lambda found: "camera lost" in found["StatusText"])
+        report["stopped"][state] = stop()
 
     run("systemctl", "reset-failed", UNIT)
     CONFIG.write_text("camra: demo\n")

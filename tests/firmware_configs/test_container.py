@@ -98,14 +98,16 @@ def test_a_hang_is_ended_by_the_watchdog_and_it_predicts_again(report: Report) -
     assert report["after_hanging"]["MainPID"] != report["running"]["MainPID"]
 
 
-def test_it_stops_cleanly(report: Report) -> None:
+@pytest.mark.parametrize("state", ["predicting", "missing", "stalled"])
+def test_it_stops_cleanly(report: Report, state: str) -> None:
     """A kill would be another result."""
-    stopped = report["stopped"]
+    stopped = report["stopped"][state]
     assert (stopped["ActiveState"], stopped["Result"], stopped["ExecMainStatus"]) == ("inactive", "success", "0")
 
 
-def test_a_missing_camera_is_a_healthy_state(report: Report) -> None:
-    waiting = report["no_camera"]
+@pytest.mark.parametrize("state", ["missing", "stalled"])
+def test_a_camera_without_pictures_is_a_healthy_state(report: Report, state: str) -> None:
+    waiting = report[state]
     assert (waiting["ActiveState"], waiting["NRestarts"]) == ("active", "0")
     assert "camera lost" in waiting["StatusText"] and "waiting" in waiting["StatusText"]
 
