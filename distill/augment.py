@@ -47,6 +47,23 @@ class AugmentConfig:
     switch: float = 0.25
 
 
+# As they were recorded; only mirrored.
+PLAIN = AugmentConfig(
+    tempo=1.0,
+    scale=1.0,
+    stretch=1.0,
+    gain=1.0,
+    shift_x=0.0,
+    shift_y=0.0,
+    luma_gamma=1.0,
+    luma_drop=0.0,
+    flow_noise=0.0,
+    reverse=0.0,
+    change_gain=1.0,
+    late=0.0,
+)
+
+
 def window(
     looks: npt.NDArray[np.uint8],
     heads: npt.NDArray[np.int64],

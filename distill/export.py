@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
-
 import torch
 from torch import Tensor, nn
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from distill.student import ConvBlock, Student
+from distill.fold import fold
+from distill.quantisers import QuantisedStudent
+from distill.student import Student
 from edge.manifest import StateSpec
 
 OPSET = 20
@@ -17,34 +16,18 @@ OPSET = 20
 class DeployedStudent(nn.Module):
     """The contract of docs/architecture.md: x uint8 [1,H,W,3], states [1,h,w,c] -> logits, next states.
 
-    Batch norm and the input's centring are folded into the convolutions, so the network computes on x / 255.
+    Batch norm and the input's centring are folded into the convolutions, so the network computes on x / 255. One that
+    rounds brings its quantisers along.
     """
 
     def __init__(self, student: Student) -> None:
         super().__init__()
-        self.student = fold(student)
+        self.student = student.frozen() if isinstance(student, QuantisedStudent) else fold(student)
 
     def forward(self, x: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         picture = (x.float() * (1.0 / 255.0)).permute(0, 3, 1, 2)
         logits, next_states = self.student.step_folded(picture, states)
         return (logits, *next_states)
-
-
-def fold(student: Student) -> Student:
-    """A copy whose convolutions hold their batch norms, and whose first one holds scale and zero of the input."""
-    folded = copy.deepcopy(student).eval()
-    for block in folded.modules():
-        if isinstance(block, ConvBlock):
-            block[0] = fuse_conv_bn_eval(block.convolution, block.norm)
-            block[1] = nn.Identity()
-    first = folded.first_convolution
-    with torch.no_grad():
-        assert first.bias is not None
-        # conv((x - zero) * scale) = conv_s(x) - zero * sum(conv_s), exact because this convolution has no padding.
-        first.weight *= student.config.input_scale
-        first.bias -= student.config.input_zero * first.weight.sum((1, 2, 3))
-        first.weight *= 255.0
-    return folded
 
 
 def to_onnx(student: Student, height: int, width: int) -> tuple[bytes, tuple[StateSpec, ...]]:

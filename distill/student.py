@@ -136,7 +136,8 @@ class Student(nn.Module):
         self.embed = ConvBlock(2 * channels, config.embedding, 1)
         self.temporal = ConvBlock(config.embedding, config.embedding, (1, config.history))
         self.dropout = nn.Dropout(config.dropout)
-        self.heads = nn.Conv2d(2 * config.embedding, (1 if config.shared_head else config.heads) * config.classes, 1)
+        rows = 1 if config.shared_head else config.heads
+        self.heads: nn.Module = nn.Conv2d(2 * config.embedding, rows * config.classes, 1)
 
     @property
     def first_convolution(self) -> nn.Conv2d:
@@ -190,9 +191,16 @@ class Student(nn.Module):
             count = int(x.shape[1] * self.config.shift_fraction)
             now, rest = torch.split(x, [count, x.shape[1] - count], 1)
             x = shifted(torch.cat([memory.previous(now), rest], 1))
-        x = torch.cat([x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)], 1)
-        x = self.embed(x)
-        return torch.cat([x, self.temporal(memory.history(x, self.config.history))], 1)
+        x = self.embed(self._pooled(x))
+        return self._joined(x, self.temporal(memory.history(x, self.config.history)))
+
+    def _pooled(self, x: Tensor) -> Tensor:
+        """Mean and largest value over the picture: [N,C,h,w] -> [N,2C,1,1]."""
+        return torch.cat([x.mean((2, 3), keepdim=True), x.amax((2, 3), keepdim=True)], 1)
+
+    def _joined(self, now: Tensor, history: Tensor) -> Tensor:
+        """What the heads see: [N,C,1,1] of this tick and of the temporal stage -> [N,2C,1,1]."""
+        return torch.cat([now, history], 1)
 
     def _scores(self, features: Tensor) -> Tensor:
         scores: Tensor = self.heads(self.dropout(features))

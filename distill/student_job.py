@@ -1,6 +1,7 @@
 """`distill pretrain`, `train` and `folds` for a student; what they leave in their folder.
 
-DIR/pretrained.safetensors, or DIR/student.safetensors, DIR/gate.safetensors and the float bundle DIR/bundle.
+DIR/pretrained.safetensors, or DIR/student.safetensors, DIR/gate.safetensors and the float bundle DIR/bundle; where the
+recipe has `quantisation`, DIR/quantised.safetensors, too, and the bundle's student brings its quantisers along.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from distill.job import Job, read_job
 from distill.lessons import Lessons, StudentLessons
 from distill.loop import Run
 from distill.parallel import Team
+from distill.quantisation import STAGE, load_quantised, quantisation_aware, save_quantised
 from distill.recipe import Recipe, recipe_of
 from distill.sources import Source, Teach, load_sources
 from distill.student import Student
@@ -22,7 +24,8 @@ from distill.train import STUDENT, fine_tune, load_weights, pretrain, save_weigh
 from edge.bundle import Bundle
 from edge.errors import UsageError
 
-PRETRAINED, GATE, BUNDLE = "pretrained.safetensors", "gate.safetensors", "bundle"
+PRETRAINED, QUANTISED = "pretrained.safetensors", "quantised.safetensors"
+GATE, BUNDLE = "gate.safetensors", "bundle"
 
 
 def run_student(job: Job, folder: Path, team: Team, resume: bool = False) -> None:
@@ -32,24 +35,25 @@ def run_student(job: Job, folder: Path, team: Team, resume: bool = False) -> Non
     sources = load_sources(recipe, job.data_root, job.cache, job.workers, progress, teach)
     if team.first and not resume:
         job.write(folder)
-    learn = ("train", "gate")
+    learn = ("train", "gate") if recipe.quantisation is None else ("train", STAGE, "gate")
     if job.command == "pretrain":
         student = pretrain(recipe, sources, Run(folder, ("pretrain",), team, resume))
         if team.first:
             save_weights(student, folder / PRETRAINED)
     elif job.command == "train":
         run = Run(folder, learn if job.start else ("pretrain", *learn), team, resume)
-        student = _start(job, recipe, sources, run)
+        student = load_weights(recipe, job.start) if job.start else pretrain(recipe, sources, run)
         _finish(folder, run, student, _taught(sources, job.teacher, recipe), recipe, job)
     else:
         run = Run(folder, () if job.start else ("pretrain",), team, resume)
-        pretrained = _start(job, recipe, sources, run)
+        pretrained = None if job.start else pretrain(recipe, sources, run)
         for number, actors in enumerate(recipe.folds.actors):
             fold = folder / str(number)
             if not (resume and (fold / BUNDLE).exists()):
                 teacher = None if job.teacher is None else job.teacher / str(number)
                 chosen = _taught([source.without(actors) for source in sources], teacher, recipe)
-                _finish(fold, Run(fold, learn, team, resume), pretrained, chosen, recipe, job)
+                student = pretrained or load_weights(recipe, _weights_of(job.start, number))
+                _finish(fold, Run(fold, learn, team, resume), student, chosen, recipe, job)
             held_out = sources[recipe.folds.source]
             names = [name for name, actor in zip(held_out.names, held_out.actors, strict=True) if actor in actors]
             if team.first:
@@ -61,7 +65,11 @@ def export_student(job: Job, folder: Path, target: Path) -> None:
     recipe = recipe_of(job.fields, job.recipe_name)
     if not (folder / GATE).exists():
         raise UsageError(f"{folder}: this training is not finished; `distill resume {folder}` finishes it")
-    student = load_weights(recipe, folder / STUDENT)
+    student = (
+        load_weights(recipe, folder / STUDENT)
+        if recipe.quantisation is None
+        else load_quantised(recipe, folder / QUANTISED)
+    )
     gate = GateNetwork(recipe.gate.window, len(recipe.geometry.gammas))
     load_model(gate, read_tensors(folder / GATE)[0], str(folder / GATE))
     write_float_bundle(target, student.eval(), gate.eval(), recipe, job.recipe_name)
@@ -75,15 +83,25 @@ def bundle_of(folder: Path) -> Bundle:
     return Bundle.load(folder / BUNDLE)
 
 
-def _start(job: Job, recipe: Recipe, sources: list[Source], run: Run) -> Student:
-    return load_weights(recipe, job.start) if job.start else pretrain(recipe, sources, run)
+def _weights_of(start: Path | None, fold: int) -> Path:
+    """What a fold begins from: the weights that are named, or its own in a folder of earlier folds."""
+    assert start is not None
+    return start / str(fold) / STUDENT if start.is_dir() else start
 
 
 def _finish(folder: Path, run: Run, pretrained: Student, sources: list[Source], recipe: Recipe, job: Job) -> None:
-    student = fine_tune(pretrained, recipe, sources, run)
+    if run.is_over("train"):
+        student = load_weights(recipe, folder / STUDENT).eval()
+    else:
+        student = fine_tune(pretrained, recipe, sources, run)
+    if run.team.first:
+        save_weights(student, folder / STUDENT)
+    if recipe.quantisation is not None:
+        student = quantisation_aware(student, recipe, sources, run)
+        if run.team.first:
+            save_quantised(student, folder / QUANTISED)
     if run.team.first:
         gate = train_gate(student, recipe, sources, run)
-        save_weights(student, folder / STUDENT)
         write_tensors(folder / GATE, gate.state_dict(), {})
         write_float_bundle(folder / BUNDLE, student, gate, recipe, job.recipe_name)
         print(f"wrote {folder / BUNDLE}")

@@ -89,7 +89,7 @@ def _train(student: Student, batches: Batches, recipe: Recipe, run: Run, stage: 
     steps = schedule.pretrain_steps if stage == "pretrain" else schedule.steps
     # What is pre-trained already moves in smaller steps.
     rate = schedule.rate * (0.5 if stage == "train" and schedule.pretrain_steps else 1.0)
-    if run.is_over(stage):
+    if run.is_over(stage) or not steps:
         return
     share = run.team.share(schedule.batch)
     learner = Learner(student, recipe, batches.lesson_width).to(device)

@@ -1,0 +1,100 @@
+"""Quantisation-aware fine-tuning: the trained student goes on learning while it is rounded as on the device."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from distill.augment import PLAIN
+from distill.checkpoint import Trainee, load_model, read_tensors, write_tensors
+from distill.learner import Learner
+from distill.loop import Losses, Run, fit
+from distill.losses import distillation_loss
+from distill.quantisers import QuantisedStudent
+from distill.recipe import QuantisationConfig, Recipe
+from distill.sources import Batch, Batches, Source
+from distill.student import Student
+from distill.train import new_student
+
+STAGE = "quantisation"
+
+
+def quantisation_aware(student: Student, recipe: Recipe, sources: Sequence[Source], run: Run) -> QuantisedStudent:
+    """A copy of a trained student that has learnt to be rounded."""
+    config = recipe.quantisation
+    assert config is not None
+    torch.manual_seed(recipe.seed)
+    # As recorded: changes that make motion larger would make ranges wider than the device needs.
+    plain = dataclasses.replace(recipe, augment=PLAIN)
+    batches = Batches(sources, plain, np.random.default_rng([recipe.seed, 4]))
+    quantised = QuantisedStudent(student.eval())
+    quantised.observe([batch.x for batch in islice(batches, config.batches)])
+    share, device = run.team.share(recipe.schedule.batch), run.team.device
+    follower = Follower(quantised, student, recipe, config).to(device)
+    scales = quantised.scales()
+    own = set(scales)
+    rest = [one for one in follower.parameters() if one.requires_grad and one not in own]
+    rates = [config.rate, config.scale_rate]
+    optimizer = torch.optim.AdamW([{"params": rest}, {"params": scales}], weight_decay=0.0)
+    cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, config.steps, pct_start=0.15)
+
+    def losses_of(_: int) -> Iterator[Losses]:
+        yield follower.losses(next(batches).part(share, device))
+
+    trainee = Trainee(follower, optimizer, cycle, batches.rng)
+    fit(run, STAGE, trainee, config.steps, losses_of, after_step=follower.learner.follow)
+    quantised.cpu()
+    return quantised.eval()
+
+
+def save_quantised(student: QuantisedStudent, path: Path) -> None:
+    """Weights, biases and ranges as safetensors, never half."""
+    write_tensors(path, student.state_dict(), {})
+
+
+def load_quantised(recipe: Recipe, path: Path) -> QuantisedStudent:
+    """What `save_quantised` wrote. Raises DataError where the file does not fit the recipe's student."""
+    student = QuantisedStudent(new_student(recipe))
+    load_model(student, read_tensors(path)[0], str(path))
+    return student.eval()
+
+
+class Follower(nn.Module):
+    """A quantised student that answers as the float one does, tick by tick, and learns what else the recipe asks."""
+
+    def __init__(
+        self, quantised: QuantisedStudent, student: Student, recipe: Recipe, config: QuantisationConfig
+    ) -> None:
+        super().__init__()
+        self.learner = Learner(quantised, recipe, exact=True)
+        self.leader = copy.deepcopy(student).requires_grad_(False)
+        self._config, self._warm_up = config, recipe.schedule.warm_up
+
+    def losses(self, batch: Batch) -> Losses:
+        """By name, weighted; `float`: the divergence of the answers from the float student's, nats a tick."""
+        losses: Losses = {}
+        if self._config.float_weight:
+            losses["float"] = self._config.float_weight * self._divergence(batch)
+        if self._config.label_weight:
+            asked = self.learner.losses(batch)
+            losses |= {name: self._config.label_weight * loss for name, loss in asked.items()}
+        return losses
+
+    def _divergence(self, batch: Batch) -> Tensor:
+        self.leader.eval()  # whatever mode the loop put all of this into
+        with torch.no_grad():
+            wanted = self._answers(self.leader, batch)
+        return distillation_loss(self._answers(self.learner.student, batch), wanted, temperature=1.0)
+
+    def _answers(self, student: Student, batch: Batch) -> Tensor:
+        """Logits [B * T, classes], each tick by the head of the expert that looks."""
+        logits: Tensor = student(batch.x)[:, self._warm_up :]
+        own = batch.heads[:, self._warm_up :, None, None].expand(-1, -1, 1, logits.shape[-1])
+        return logits.gather(2, own).flatten(0, 2)
