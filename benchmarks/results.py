@@ -2,6 +2,7 @@
 
 python -m benchmarks.results --data-root DATA [--out runs/results] [--only ROW ...]
 python -m benchmarks.results --data-root DATA --folds runs/relit12 --member int8
+python -m benchmarks.results --data-root DATA --folds FOLDS --member int8 --against runs/relit12 [--of 0 2]
 
 With --folds: what `distill folds distill/recipes/relit12.yaml` left there, on all relit clips; INT8 bundles are made
 first, calibrated on the actors that the fold was trained on. Otherwise
@@ -24,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.clips import Clip, ClipSet
-from calibration.report import show_progress
-from calibration.scores import ClipResult, Estimate, Evaluation
+from calibration.report import comparison_line, show_progress
+from calibration.scores import ClipResult, Estimate, Evaluation, compare
 from calibration.sets import open_set
 from calibration.tensors import ClipTensors, store_tensors
 from distill.job import read_document
@@ -129,8 +130,8 @@ def folds(options: argparse.Namespace) -> None:
     """The table of the student that is trained on all relit clips."""
     recipe = recipe_of(read_document(FULL_RECIPE), FULL_RECIPE.name)
     if options.member == "int8":
-        for number, actors in enumerate(recipe.folds.actors):
-            quantise(options.folds / str(number), actors, options)
+        for number in _chosen(recipe, options):
+            quantise(options.folds / str(number), recipe.folds.actors[number], options)
     print(HEADER)
     for kind, limit in (("relit", None), ("relit_moving", MOVING_CLIPS)):
         clips = open_set(f"{kind}:{options.data_root}/utd_depth", None, limit)
@@ -185,18 +186,39 @@ def judged(row: Row, options: argparse.Namespace, kind: str) -> Iterator[str]:
 def lines(
     title: str, recipe: Recipe, folder: Path, member: str, clips: ClipSet, options: argparse.Namespace
 ) -> Iterator[str]:
-    """A line of the table for every way to run the folds' bundles."""
-    folds = [Bundle.load(folder / str(i) / member) for i in range(len(recipe.folds.actors))]
+    """A line of the table for every way to run the folds' bundles; one more where others are to compare with."""
     progress = show_progress(title)
     tensors = store_tensors(clips.clips, recipe.geometry, options.cache, options.workers, progress)
     for way in _ways(recipe):
-        results = []
-        for bundle, actors in zip(folds, recipe.folds.actors, strict=True):
-            run = _Run(bundle, way)
-            for clip, tensor in zip(clips.clips, tensors, strict=True):
-                if clip.actor in actors:
-                    results.append(run(clip, recipe.labels.index(clips.labels[clip.label]), tensor))
-        yield _line(title, way, Evaluation(clips.name, recipe.labels, tuple(results), {}))
+        found = evaluated(way, recipe, folder, member, clips, tensors, options)
+        yield _line(title, way, found)
+        if options.against is not None:
+            other = evaluated(way, recipe, options.against, "bundle", clips, tensors, options)
+            yield _line(f"{title}, {options.against}", way, other)
+            yield f"{way.title}: {comparison_line(compare(other, found), f'{options.against}/bundle', f'{folder}/{member}')}"
+
+
+def evaluated(
+    way: Way,
+    recipe: Recipe,
+    folder: Path,
+    member: str,
+    clips: ClipSet,
+    tensors: Sequence[ClipTensors],
+    options: argparse.Namespace,
+) -> Evaluation:
+    """The folds' bundles, run this way, each on its left-out actors."""
+    results = []
+    for number in _chosen(recipe, options):
+        run = _Run(Bundle.load(folder / str(number) / member), way)
+        for clip, tensor in zip(clips.clips, tensors, strict=True):
+            if clip.actor in recipe.folds.actors[number]:
+                results.append(run(clip, recipe.labels.index(clips.labels[clip.label]), tensor))
+    return Evaluation(clips.name, recipe.labels, tuple(results), {})
+
+
+def _chosen(recipe: Recipe, options: argparse.Namespace) -> Sequence[int]:
+    return options.of or range(len(recipe.folds.actors))
 
 
 def _ways(recipe: Recipe) -> Iterator[Way]:
@@ -253,6 +275,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache", type=Path, default=Path(".cache/tensors"), help="prepared clips (%(default)s)")
     parser.add_argument("--folds", type=Path, help="judge these folds instead (see above)")
     parser.add_argument("--member", default="bundle", help="which bundle of every fold (%(default)s)")
+    parser.add_argument("--against", type=Path, metavar="FOLDS", help="compare with these folds' float bundles")
+    parser.add_argument("--of", type=int, nargs="*", metavar="N", help="of these folds alone (default: all)")
     parser.add_argument("--workers", type=int, default=2, help="processes and threads (%(default)s)")
     parser.add_argument("--only", nargs="*", choices=[row.name for row in ROWS], help="some of the rows")
     return parser
