@@ -195,7 +195,8 @@ def lines(
         if options.against is not None:
             other = evaluated(way, recipe, options.against, "bundle", clips, tensors, options)
             yield _line(f"{title}, {options.against}", way, other)
-            yield f"{way.title}: {comparison_line(compare(other, found), f'{options.against}/bundle', f'{folder}/{member}')}"
+            names = f"{options.against}/bundle", f"{folder}/{member}"
+            yield f"{way.title}: {comparison_line(compare(other, found), *names)}"
 
 
 def evaluated(

@@ -72,7 +72,7 @@ class Quantiser(nn.Module):
         """From now on it rounds, with the range of least squared error on what it saw."""
         assert self._seen
         values = torch.cat(self._seen)
-        self._seen = None
+        self._seen, self._reach = None, []
         low, high = values.min().clamp(max=0.0), values.max().clamp(min=SMALLEST)
         tried = []
         for share in SHARES:
