@@ -32,6 +32,10 @@ TRAINING = {
 }
 
 
+START_HELP = {
+    "train": "weights to begin from, such as `distill pretrain` wrote",
+    "folds": "the same, or a folder of earlier folds: each goes on from its own",
+}
 PROTOCOLS = ("ellar-table3", "ellar-table4", "ellar-table5")
 
 
@@ -162,7 +166,7 @@ def _training_options(command: argparse.ArgumentParser, name: str) -> None:
     command.add_argument("--cache", type=Path, default=Path(".cache/tensors"), help="prepared clips (%(default)s)")
     command.add_argument("--teacher", type=Path, metavar="DIR", help="a teacher's training, for a recipe that distils")
     if name != "pretrain":
-        command.add_argument("--start", type=Path, help="weights to begin from, such as `distill pretrain` wrote")
+        command.add_argument("--start", type=Path, help=START_HELP[name])
     command.add_argument(
         "--with", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="change the recipe: a.b=1"
     )

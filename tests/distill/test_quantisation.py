@@ -23,6 +23,7 @@ from edge.bundle import Bundle
 from edge.engines.onnxruntime import Student as Runner
 from edge.manifest import StateSpec
 from quantize.as_trained import as_trained
+from quantize.check import is_quantised
 from quantize.cli import main as quantize
 from quantize.execution import executed
 from tests.clips import write_square_folder
@@ -202,7 +203,7 @@ def test_it_resumes_bit_for_bit_and_quantize_takes_it(tmp_path: Path, monkeypatc
     for name in ("student", "quantised", "gate"):
         assert_same_weights(whole / f"{name}.safetensors", killed / f"{name}.safetensors")
     assert without_clock(whole) == without_clock(killed)
-    first, again = (read_tensors(whole / "quantised.safetensors")[0], tmp_path / "again")
+    first, again = read_tensors(whole / "quantised.safetensors")[0], tmp_path / "again"
     assert any("change" in name and value.any() for name, value in first.items())  # scales were learned
     assert main(["export", str(killed), "--out", str(again)]) == 0
     files = [(folder / "student.onnx").read_bytes() for folder in (again, whole / "bundle", killed / "bundle")]
@@ -214,6 +215,18 @@ def test_it_resumes_bit_for_bit_and_quantize_takes_it(tmp_path: Path, monkeypatc
     taken = Bundle.load(tmp_path / "int8")
     assert {state.dtype for state in taken.manifest.states} == {"uint8"}
     assert not executed(taken, "onnxruntime").floats
+
+
+def test_folds_go_on_from_earlier_folds(tmp_path: Path) -> None:
+    clips = f"folder:{write_square_folder(tmp_path / 'squares')}"
+    changes = (*STUDENT[:-1], "folds={source: 0, actors: [[nobody]]}")
+    begun, quantised = tmp_path / "begun", tmp_path / "quantised"
+    first = "schedule={pretrain_steps: 0, steps: 4, batch: 6, ticks: 12}"
+    assert train("student", begun, clips, *changes, first, command="folds") == 0
+    more = (first, "schedule.steps=0", "quantisation={steps: 2, batches: 1}")
+    assert train("student", quantised, clips, *changes, *more, options=("--start", begun), command="folds") == 0
+    assert_same_weights(begun / "0" / "student.safetensors", quantised / "0" / "student.safetensors")
+    assert is_quantised(onnx.load(quantised / "0" / "bundle" / "student.onnx"))
 
 
 @pytest.mark.parametrize(
