@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from calibration.clips import Clip, ClipSet
@@ -18,6 +18,7 @@ from calibration.synthetic.splits import SPLITS as SYNTHETIC_SPLITS
 from edge.errors import UsageError
 
 __all__ = ["Clip", "ClipSet", "NamedSet", "named_sets", "open_set", "public_name"]
+JOIN = "+"
 
 
 @dataclass(frozen=True)
@@ -86,28 +87,56 @@ def named_sets() -> tuple[NamedSet, ...]:
 
 
 def open_set(name: str, data_root: Path | None = None, limit: int | None = None, seed: int = 0) -> ClipSet:
-    """A set by its name; with `limit`, a seeded subset of it, spread over class x camera x light.
+    """A set by its name, or several as one, `A+B`; with `limit`, a seeded subset, spread over class x camera x light.
 
     Raises UsageError for a name or a limit that makes no sense, DataError for data that is missing or damaged.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"limit is {limit}; it must be 1 or more clips")
-    clips = _find(name).open(name, data_root)
+    parts = [_find(part).open(part, data_root) for part in _parts(name)]
+    clips = parts[0] if len(parts) == 1 else _joined(name, parts)
     return clips if limit is None else clips.subset(limit, seed)
 
 
 def public_name(name: str) -> str:
     """A set's name without the directories of this machine: for manifests, which others read."""
-    kind, colon, folder = name.partition(":")
-    return kind + colon + folder.rstrip("/").rpartition("/")[2]
+    parts = (part.partition(":") for part in _parts(name))
+    return JOIN.join(kind + colon + folder.rstrip("/").rpartition("/")[2] for kind, colon, folder in parts)
+
+
+def _parts(name: str) -> list[str]:
+    """The names of the sets in a name. A folder's name may have a + in it: what follows must be a set, too."""
+    parts: list[str] = []
+    for piece in name.split(JOIN):
+        if parts and _known(piece) is None and ":" in parts[-1]:
+            parts[-1] += JOIN + piece
+        else:
+            parts.append(piece)
+    return parts
+
+
+def _joined(name: str, parts: Sequence[ClipSet]) -> ClipSet:
+    """Several sets as one: labels by name, in the order in which they are first met; clips named by their set, too."""
+    labels = tuple(dict.fromkeys(label for part in parts for label in part.labels))
+    clips = [
+        replace(clip, name=f"{public_name(part.name)}/{clip.name}", label=labels.index(part.labels[clip.label]))
+        for part in parts
+        for clip in part.clips
+    ]
+    return ClipSet(name, labels, clips)
+
+
+def _known(name: str) -> NamedSet | None:
+    prefix, colon, rest = name.partition(":")
+    return next(
+        (one for one in named_sets() if one.name == name or (colon and rest and one.name == f"{prefix}:DIR")), None
+    )
 
 
 def _find(name: str) -> NamedSet:
-    prefix, colon, rest = name.partition(":")
-    known = {one.name: one for one in named_sets()}
-    for key, one in known.items():
-        if key == name or (colon and rest and key == f"{prefix}:DIR"):
-            return one
+    if (found := _known(name)) is not None:
+        return found
+    known = [one.name for one in named_sets()]
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
     raise UsageError(f"no data set is called {name!r}{hint}\nThere are: {', '.join(known)}")

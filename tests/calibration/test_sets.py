@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from calibration import video
-from calibration.sets import named_sets, open_set
+from calibration.sets import named_sets, open_set, public_name
 from edge.errors import DataError, UsageError
 
 ARID = Path(__file__).parents[2].parent / "shared" / "data" / "arid_dark"
@@ -40,6 +40,25 @@ def test_an_unknown_name_lists_the_sets_and_the_nearest() -> None:
 def test_a_limit_below_one_is_refused(limit: int) -> None:
     with pytest.raises(UsageError, match="1 or more"):
         open_set("synthetic_val", limit=limit)
+
+
+def test_sets_are_joined_by_label(tmp_path: Path) -> None:
+    folder = tmp_path / "a+b"  # the + of a folder's name joins nothing
+    for file in ("walk/0.avi", "hop/0.avi"):
+        write_video(folder / file)
+    name = f"folder:{folder}+synthetic_val"
+    first, second, joined = open_set(f"folder:{folder}"), open_set("synthetic_val"), open_set(name)
+    assert [len(one.clips) for one in (first, second, joined)] == [2, 240, 242]
+    assert joined.labels[:2] == first.labels and sorted(joined.labels) == sorted({*first.labels, *second.labels})
+    assert [joined.labels[clip.label] for clip in joined.clips] == [
+        one.labels[clip.label] for one in (first, second) for clip in one.clips
+    ]
+    assert [clip.identity for clip in joined.clips[:2]] == [clip.identity for clip in first.clips]
+    assert len({clip.name for clip in joined.clips}) == 242
+    assert public_name(name) == "folder:a+b+synthetic_val"
+    assert len(open_set(name, limit=14).clips) == 14
+    with pytest.raises(UsageError, match="did you mean 'synthetic_val'"):
+        open_set("synthetic_test+synthetic_vall")
 
 
 def test_ellar_without_a_data_root_says_exactly_what_to_put_where() -> None:
