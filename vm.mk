@@ -2,6 +2,12 @@
 VM_CACHE := .cache/vm
 ARM_CPUS ?= cortex-a72 cortex-a76
 ARM_TESTS ?= tests/edge
+# A selection as for pytest -k; the first test (waits) installs the service and belongs to every one.
+VM_TESTS ?=
+RING := -m pytest tests/vm/ring -v -rP --durations=8 $(if $(VM_TESTS),-k "$(VM_TESTS)")
+
+# So that every run of the tests has the C core on both processors (tests/arm/test_core.py).
+DEBIAN += gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user-static
 
 .PHONY: vm-image vm-image-arm vm-test vm-test-arm test-arm
 
@@ -12,10 +18,10 @@ vm-image-arm: $(VM_CACHE)/tools $(DEV)/.installed ## the same for arm64 (minutes
 	$(BIN)/python -m tests.vm.image arm64
 
 vm-test: vm-image ## the service on a robot: a real kernel, systemd, udev, and a virtual Arducam
-	VM_ARCH=amd64 $(BIN)/python -m pytest tests/vm/ring -v -rP --durations=8
+	VM_ARCH=amd64 $(BIN)/python $(RING)
 
 vm-test-arm: vm-image-arm ## the same on arm64 with a Cortex-A72 (long)
-	VM_ARCH=arm64 $(BIN)/python -m pytest tests/vm/ring -v -rP --durations=8
+	VM_ARCH=arm64 $(BIN)/python $(RING)
 
 test-arm: vm-image-arm ## build for aarch64, run ARM_TESTS under qemu-user as each of ARM_CPUS
 	$(BIN)/python -m tests.arm.run $(ARM_CPUS) -- $(ARM_TESTS)

@@ -20,7 +20,7 @@ from tests.vm.binfmt import under_binfmt
 from tests.vm.image import image
 from tests.vm.payload import build_wheel, copy_tree, requirements_of, site
 
-TEST_TOOLS = ["pytest>=8", "hypothesis>=6"]
+TEST_TOOLS = ["pytest>=8", "hypothesis>=6", "onnx>=1.16"]
 NATIVE = "edge/_native.abi3.so"
 # What libraries look at to choose their kernels must be the emulated processor, not this machine's: /proc/cpuinfo is
 # ours, /sys stays out.

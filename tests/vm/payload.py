@@ -52,7 +52,7 @@ def site(arch: Arch, requirements: Sequence[str]) -> Path:
         unfinished = folder.with_suffix(".unfinished")
         shutil.rmtree(unfinished, ignore_errors=True)
         platforms = [f"--platform={tag}" for tag in arch.wheel_platforms]
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--only-binary=:all:"]
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-warn-conflicts", "--only-binary=:all:"]
         run(*pip, f"--python-version={GUEST_PYTHON}", *platforms, f"--target={unfinished}", *requirements)
         unfinished.rename(folder)
     return folder
