@@ -16,14 +16,11 @@ from distill.wiid import Consistency, RegionErasing, target_map
 
 
 class Learner(nn.Module):
-    """Modules that only training needs stand beside the student. lesson_width: of the teacher's features, or None.
+    """Modules that only training needs stand beside the student. lesson_width: of the teacher's features, or None."""
 
-    exact: in float32; bfloat16 rounds as coarsely as int8 does, which a student that learns to be rounded must not see.
-    """
-
-    def __init__(self, student: Student, recipe: Recipe, lesson_width: int | None = None, exact: bool = False) -> None:
+    def __init__(self, student: Student, recipe: Recipe, lesson_width: int | None = None) -> None:
         super().__init__()
-        self.student, self._recipe, self._exact = student, recipe, exact
+        self.student, self._recipe = student, recipe
         width, wiid, distillation = 2 * student.config.embedding, recipe.wiid, recipe.distillation
         self.erase = RegionErasing(wiid) if wiid and (wiid.background_share or wiid.target_share) else None
         self.consistency = Consistency(Encoder(student), width, wiid) if wiid and wiid.consistency_weight else None
@@ -33,7 +30,7 @@ class Learner(nn.Module):
     def losses(self, batch: Batch) -> Losses:
         """The losses that the recipe asks for, by name, weighted."""
         schedule, wiid = self._recipe.schedule, self._recipe.wiid
-        with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=not self._exact):
+        with torch.autocast(batch.x.device.type, torch.bfloat16):
             seen = batch.x if self.erase is None else self.erase(batch.x, targets_of(batch.x))
             features = self.student.features(seen)
             logits = self.student.score(features)
@@ -43,7 +40,7 @@ class Learner(nn.Module):
         pooled = features[:, schedule.warm_up :].float().mean(1)
         losses |= self._taught(scored.mean(1), pooled, batch)
         if self.consistency is not None and wiid is not None:
-            with torch.autocast(batch.x.device.type, torch.bfloat16, enabled=not self._exact):
+            with torch.autocast(batch.x.device.type, torch.bfloat16):
                 losses["consistency"] = wiid.consistency_weight * self.consistency(batch.x, seen)
         if wiid is not None and wiid.mmd_weight:
             first = batch.sources == batch.sources.min()

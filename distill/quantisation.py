@@ -14,11 +14,10 @@ from torch import Tensor, nn
 
 from distill.augment import PLAIN
 from distill.checkpoint import Trainee, load_model, read_tensors, write_tensors
-from distill.learner import Learner
 from distill.loop import Losses, Run, fit
 from distill.losses import distillation_loss
 from distill.quantisers import QuantisedStudent
-from distill.recipe import QuantisationConfig, Recipe
+from distill.recipe import Recipe
 from distill.sources import Batch, Batches, Source
 from distill.student import Student
 from distill.train import new_student
@@ -27,7 +26,7 @@ STAGE = "quantisation"
 
 
 def quantisation_aware(student: Student, recipe: Recipe, sources: Sequence[Source], run: Run) -> QuantisedStudent:
-    """A copy of a trained student that has learnt to be rounded."""
+    """A copy of a trained student that has learnt to be rounded. The recipe has `quantisation`."""
     config = recipe.quantisation
     assert config is not None
     torch.manual_seed(recipe.seed)
@@ -37,10 +36,9 @@ def quantisation_aware(student: Student, recipe: Recipe, sources: Sequence[Sourc
     quantised = QuantisedStudent(student.eval())
     quantised.observe([batch.x for batch in islice(batches, config.batches)])
     share, device = run.team.share(recipe.schedule.batch), run.team.device
-    follower = Follower(quantised, student, recipe, config).to(device)
+    follower = Follower(quantised, student, recipe.schedule.warm_up).to(device)
     scales = quantised.scales()
-    own = set(scales)
-    rest = [one for one in follower.parameters() if one.requires_grad and one not in own]
+    rest = [one for one in quantised.parameters() if one.requires_grad and one not in set(scales)]
     rates = [config.rate, config.scale_rate]
     optimizer = torch.optim.AdamW([{"params": rest}, {"params": scales}], weight_decay=0.0)
     cycle = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, config.steps, pct_start=0.15)
@@ -49,7 +47,7 @@ def quantisation_aware(student: Student, recipe: Recipe, sources: Sequence[Sourc
         yield follower.losses(next(batches).part(share, device))
 
     trainee = Trainee(follower, optimizer, cycle, batches.rng)
-    fit(run, STAGE, trainee, config.steps, losses_of, after_step=follower.learner.follow)
+    fit(run, STAGE, trainee, config.steps, losses_of)
     quantised.cpu()
     return quantised.eval()
 
@@ -67,31 +65,23 @@ def load_quantised(recipe: Recipe, path: Path) -> QuantisedStudent:
 
 
 class Follower(nn.Module):
-    """A quantised student that answers as the float one does, tick by tick, and learns what else the recipe asks."""
+    """A quantised student that learns to answer as the float one does, which stands beside it, unchanged.
 
-    def __init__(
-        self, quantised: QuantisedStudent, student: Student, recipe: Recipe, config: QuantisationConfig
-    ) -> None:
+    It needs no labels: those have been learnt, and what is to be kept are the decisions. All of it computes in float32,
+    because bfloat16 rounds as coarsely as the levels that it is to get used to.
+    """
+
+    def __init__(self, student: QuantisedStudent, leader: Student, warm_up: int) -> None:
         super().__init__()
-        self.learner = Learner(quantised, recipe, exact=True)
-        self.leader = copy.deepcopy(student).requires_grad_(False)
-        self._config, self._warm_up = config, recipe.schedule.warm_up
+        self.student, self.leader = student, copy.deepcopy(leader).requires_grad_(False)
+        self._warm_up = warm_up
 
     def losses(self, batch: Batch) -> Losses:
-        """By name, weighted; `float`: the divergence of the answers from the float student's, nats a tick."""
-        losses: Losses = {}
-        if self._config.float_weight:
-            losses["float"] = self._config.float_weight * self._divergence(batch)
-        if self._config.label_weight:
-            asked = self.learner.losses(batch)
-            losses |= {name: self._config.label_weight * loss for name, loss in asked.items()}
-        return losses
-
-    def _divergence(self, batch: Batch) -> Tensor:
+        """The divergence of the answers from the float student's, nats a tick."""
         self.leader.eval()  # whatever mode the loop put all of this into
         with torch.no_grad():
             wanted = self._answers(self.leader, batch)
-        return distillation_loss(self._answers(self.learner.student, batch), wanted, temperature=1.0)
+        return {"divergence": distillation_loss(self._answers(self.student, batch), wanted, temperature=1.0)}
 
     def _answers(self, student: Student, batch: Batch) -> Tensor:
         """Logits [B * T, classes], each tick by the head of the expert that looks."""

@@ -110,28 +110,23 @@ class QuantisationConfig:
     """Fine-tuning with the device's rounding, after `train` and before the gate (distill/quantisation.py).
 
     rate: of AdamW, one cycle; scale_rate: of the scales, as a share of them. batches: from which the ranges are taken
-    before it begins. float_weight: of the float student's word, tick by tick; label_weight: of what else the recipe
-    asks for.
+    before it begins.
     """
 
-    steps: int = 150
+    steps: int = 100
     rate: float = 1e-4
     scale_rate: float = 5e-3
     batches: int = 8
-    float_weight: float = 1.0
-    label_weight: float = 0.0
 
     def check(self, where: str) -> None:
         """Raises ConfigError for a value that cannot be trained with."""
-        for name, least in (("steps", 1), ("batches", 1), ("float_weight", 0), ("label_weight", 0)):
-            if getattr(self, name) < least:
-                raise ConfigError(f"{where}: {name}: expected {least} or more, found {getattr(self, name)}")
+        for name in ("steps", "batches"):
+            if getattr(self, name) < 1:
+                raise ConfigError(f"{where}: {name}: expected 1 or more, found {getattr(self, name)}")
         for name in ("rate", "scale_rate"):
             if not 0 < getattr(self, name) < 1:
                 found = f"{getattr(self, name):g}"
                 raise ConfigError(f"{where}: {name}: expected more than 0 and less than 1, found {found}")
-        if not self.float_weight + self.label_weight:
-            raise ConfigError(f"{where}: float_weight and label_weight are 0: there is nothing to learn from")
 
 
 @dataclass(frozen=True)

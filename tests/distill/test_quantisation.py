@@ -235,7 +235,7 @@ def test_folds_go_on_from_earlier_folds(tmp_path: Path) -> None:
         ("quantisation.steps=0", "steps: expected 1 or more, found 0"),
         ("quantisation.rate=0", "rate: expected more than 0 and less than 1, found 0"),
         ("quantisation.scale_rate=2", "scale_rate: expected more than 0 and less than 1, found 2"),
-        ("quantisation.float_weight=0", "there is nothing to learn from"),
+        ("quantisation.batches=0", "batches: expected 1 or more, found 0"),
         ("quantisation.bits=4", "unknown key 'bits'"),
     ],
 )
