@@ -68,7 +68,7 @@ def noise_db(
     integer = onnx.load_from_string(student)
     outputs = _outputs(model, integer)
     wanted = Activations(model, states[0], list({real for real, _ in outputs.values()}))
-    exposed = _with_float_values(integer, [found for _, found in outputs.values()])
+    exposed = with_float_values(integer, [found for _, found in outputs.values()])
     got = Activations(exposed, states[1], [found for _, found in outputs.values()])
     rows = []
     for place, clip in zip(seen.places, seen.tensors, strict=True):
@@ -109,7 +109,7 @@ def _float_name(tensor: str) -> str:
     return tensor.removesuffix("_QuantizeLinear_Input")
 
 
-def _with_float_values(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
+def with_float_values(model: onnx.ModelProto, names: Sequence[str]) -> onnx.ModelProto:
     """The model with these tensors declared, so that they can be shown."""
     described = onnx.ModelProto()
     described.CopyFrom(model)

@@ -26,7 +26,7 @@ from quantize.parts import Seen
 F32 = npt.NDArray[np.float32]
 # One stream in a thousand may be clipped, so that the range of a large set is not that of its strangest clip.
 STREAMS_INSIDE = 0.999
-COUNTED_TICKS = 8000  # about so many are enough for histograms
+COUNTED_TICKS = 2000  # about so many are enough for histograms
 Reduce = Callable[[Sequence[float]], float]
 
 
@@ -107,6 +107,25 @@ def observe(
     means = _mean([stream for streams in seen.gather(sums) for stream in streams])
     usual = {name: _over(streams, name, _low_quantile, _high_quantile) for name in extremes}
     return Observed(ticks, extremes, usual, _histograms(extremes, counted), means)
+
+
+def reach(model: onnx.ModelProto, states: Sequence[StateSpec], seen: Seen) -> dict[str, npt.NDArray[np.float64]]:
+    """float64 [C]: the largest magnitude in every channel of each tensor [1,C,...] that a convolution reads.
+
+    Every clip is streamed under one gamma, in turn.
+    """
+    names = sorted({str(node.input[0]) for node in model.graph.node if node.op_type == "Conv"})
+    activations = Activations(model, states, names)
+    rows = []
+    for place, clip in zip(seen.places, seen.tensors, strict=True):
+        largest = dict.fromkeys(names, np.float32(0))
+        for tick in activations.stream(clip.x[place % len(clip.x)]):
+            for name in names:
+                value = tick[name]
+                largest[name] = np.maximum(largest[name], np.abs(value).max((0, *range(2, value.ndim))))
+        rows.append({name: np.asarray(value).tolist() for name, value in largest.items()})
+    everybody = seen.gather(rows)
+    return {name: np.max([row[name] for row in everybody], axis=0, initial=0.0) for name in names if everybody}
 
 
 class _Counts:

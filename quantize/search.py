@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from edge.bundle import STUDENT_FILE, Bundle, StateSpec
 from quantize.balance import Balanced, balanced
 from quantize.bias import bias_corrected
+from quantize.drift import mean_outputs, undrifted
+from quantize.equalise import equalised
 from quantize.estimators import ESTIMATORS, estimated
 from quantize.fidelity import HeldOut
 from quantize.layers import by_sensitivity, noise_db, weighted_layers
 from quantize.parts import Seen
 from quantize.qdq import Form, alone, prepared, quantized
-from quantize.ranges import Observed, observe
+from quantize.ranges import Observed, observe, reach
 from quantize.result import Fidelity, Layer, Trial
 
 AUTO = "auto"
@@ -46,8 +48,11 @@ class Maker:
     def __init__(self, source: Bundle, seen: Seen, held_out: HeldOut, progress: Progress | None) -> None:
         self.source, self._held_out = source, held_out
         self._states = source.manifest.states
-        self.model = prepared(source.student_bytes())
+        self._seen = seen
+        model = prepared(source.student_bytes())
+        self.model = equalised(model, self._states, reach(model, self._states, seen))
         self.observed: Observed = observe(self.model, self._states, seen, progress)
+        self._means = mean_outputs(self.model, self._states, seen)
 
     def best(self, form: Form, search: Search) -> Made:
         """Try what the search allows, and keep what answers the held-out clips most like the float student."""
@@ -77,6 +82,7 @@ class Maker:
     def _made(self, form: Form, estimator: str, float_layers: Sequence[str]) -> Bundle:
         ready = self.corrected(estimator, float_layers)
         student, states = quantized(ready.model, ready.ranges, self._states, form, float_layers)
+        student = undrifted(student, states, self._means, self._seen)
         return integer_bundle(self.source, student, states)
 
     def _alone(self, form: Form, estimator: str) -> dict[str, Fidelity]:
@@ -86,6 +92,7 @@ class Maker:
         for name in names:
             ready = self.corrected(estimator, [other for other in names if other != name])
             student = alone(ready.model, ready.ranges, form, name)
+            student = undrifted(student, self._states, {name: self._means[name]}, self._seen)
             costs[name] = self._held_out.judge(integer_bundle(self.source, student, self._states), one_gamma=True)
         return costs
 
