@@ -15,6 +15,7 @@ from edge.bundle import StateSpec
 from quantize.graph import Affine, Graph, folded, with_float_picture
 from quantize.qdq import finished, with_level_states
 
+Scale = tuple[Affine, str]  # and the name of its integers
 # What comes out are values that went in.
 MOVING = frozenset(
     (
@@ -39,19 +40,20 @@ def as_trained(student: bytes, states: Sequence[StateSpec]) -> tuple[bytes, tupl
 
 
 def spread(graph: Graph, states: Sequence[StateSpec]) -> None:
-    """Put quantisers behind every operator that moves levels of one scale, and behind states that join them."""
-    entering = {graph.after_transpose(state.input) for state in states}
+    """Put quantisers behind every operator that moves levels of one scale, and behind states that join and are such."""
+    entering = {graph.after_transpose(state.input): state for state in states}
     outputs = {value.name for value in graph.model.graph.output}
     for node in list(graph.model.graph.node):
-        if node.op_type not in MOVING:
-            continue
-        moved = node.input if node.op_type == "Concat" else node.input[:1]
+        moved = _moved(node)
         levels = {name: made for name in moved if (made := _dequantiser(graph, name)) is not None}
+        scales = {_scale(graph, made) for made in levels.values()}
         others = set(moved) - set(levels)
-        if len({_scale(graph, made) for made in levels.values()}) != 1 or not others <= entering:
+        if len(scales) != 1 or not all(
+            name in entering and _returns(graph, entering[name], *scales) for name in others
+        ):
             continue
         like = next(iter(levels.values()))
-        for name in others:
+        for name in sorted(others):
             _round(graph, name, like)
         for name in node.output:
             readers = graph.consumers(name)
@@ -70,6 +72,27 @@ def shorten(graph: Graph) -> None:
                 graph.remove(before)
 
 
+def _moved(node: onnx.NodeProto) -> list[str]:
+    """The tensors whose values an operator moves; none where it computes."""
+    if node.op_type not in MOVING:
+        return []
+    return list(node.input if node.op_type == "Concat" else node.input[:1])
+
+
+def _returns(graph: Graph, state: StateSpec, scale: Scale) -> bool:
+    """What leaves as this state are levels of this scale, only moved, or what entered as it."""
+    waiting = [state.output]
+    while waiting:
+        name = waiting.pop()
+        made, node = _dequantiser(graph, name), graph.producer(name)
+        if (made is not None and _scale(graph, made) == scale) or name == state.input:
+            continue
+        if made is not None or node is None or not _moved(node):
+            return False
+        waiting += _moved(node)
+    return True
+
+
 def _dequantiser(graph: Graph, tensor: str) -> onnx.NodeProto | None:
     """What makes a tensor from levels of one scale, or None."""
     node = graph.producer(tensor)
@@ -77,7 +100,7 @@ def _dequantiser(graph: Graph, tensor: str) -> onnx.NodeProto | None:
     return node if scale is not None and scale.size == 1 else None
 
 
-def _scale(graph: Graph, node: onnx.NodeProto) -> tuple[Affine, str]:
+def _scale(graph: Graph, node: onnx.NodeProto) -> Scale:
     return graph.affine(node), graph.levels(node).__name__
 
 

@@ -183,6 +183,20 @@ def test_integer_kernels_answer_as_the_trained_student(quantised: QuantisedStude
         assert max(int(np.abs(weight).max()) for weight in weights if weight.dtype == np.int8) == 127
 
 
+def test_a_state_that_is_no_level_stays_as_it_is(quantised: QuantisedStudent) -> None:
+    model, states = to_onnx(quantised, HEIGHT, WIDTH)
+    graph = onnx.load_from_string(model)
+    maker = next(node for node in graph.graph.node if "t0" in node.output)
+    maker.output[0] = "t0_inside"
+    graph.graph.node.append(onnx.helper.make_node("Sin", ["t0_inside"], ["t0"], "sin"))
+    changed = graph.SerializeToString()
+    taken, levels = as_trained(changed, states)
+    assert [state.dtype for state in levels] == ["float32", "uint8", "uint8"]
+    pictures = clip(7)[0].permute(0, 2, 3, 1).numpy().astype(np.uint8)
+    before, after = (streamed(file, specs, pictures) for file, specs in ((changed, states), (taken, levels)))
+    np.testing.assert_allclose(after, before, rtol=0, atol=1.01 * logits_scale(quantised))
+
+
 QUANTISED = (
     *STUDENT,
     "schedule={pretrain_steps: 0, steps: 30, batch: 6, ticks: 12}",
