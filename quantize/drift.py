@@ -54,14 +54,15 @@ def _means(activations: Activations, tensors: Mapping[str, str], seen: Seen) -> 
 
 def _sums(activations: Activations, tensors: Mapping[str, str], seen: Seen) -> Iterator[dict[str, Any] | None]:
     """Per clip the ticks and the sums of the channels' means, as JSON carries them; None for one that is left out."""
-    every = max(1, len(seen.gather(seen.places)) // CLIPS)
+    places = seen.gather(seen.places)
+    turns = {place: turn for turn, place in enumerate(places[:: max(1, len(places) // CLIPS)])}
     for index, place in enumerate(seen.places):
-        if place % every:
+        if place not in turns:
             yield None
             continue
         clip = seen.tensors[index]
         ticks, sums = 0, dict.fromkeys(tensors, np.float64(0))
-        for tick in activations.stream(clip.x[place // every % len(clip.x)]):
+        for tick in activations.stream(clip.x[turns[place] % len(clip.x)]):
             ticks += 1
             for name, tensor in tensors.items():
                 value = tick[tensor]
@@ -72,7 +73,7 @@ def _sums(activations: Activations, tensors: Mapping[str, str], seen: Seen) -> I
 def _shift(graph: Graph, node: onnx.NodeProto, shift: F64) -> None:
     """Add to a bias, which is float, or int32 levels with a scale per channel."""
     maker, owner, place = graph.producer(node.input[2]), node, 2
-    scale = np.float64(1)
+    scale: F64 = np.ones(1)
     if maker is not None and maker.op_type == "DequantizeLinear":
         step = graph.constant(maker.input[1])
         assert step is not None

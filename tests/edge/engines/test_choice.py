@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from edge.engines.catalogue import ENGINES, Engine, Say
 from edge.engines.choice import Choice, choose, open_student
 from edge.engines.onnxruntime import Student
 from edge.errors import BundleError, ConfigError
-from tests.students import tiny_files, tiny_manifest, tiny_student
+from tests.students import TinyStudent, tiny_files, tiny_manifest, tiny_student
 
 TINY = tiny_student()
 
@@ -140,6 +141,42 @@ def test_the_board_decides_between_forms(two_forms: Bundle, tmp_path: Path) -> N
     x = np.random.default_rng(0).integers(0, 256, (1, 24, 32, 3), np.uint8)
     student = open_student(two_forms, "onnxruntime", say=said.append, cache=Cache(tmp_path / "cache"))
     np.testing.assert_allclose(student.step(x), TINY.clip_logits(x)[0], rtol=1e-5, atol=1e-5)
+
+
+def with_ir(folder: Path, other: TinyStudent = TINY) -> Bundle:
+    """As made for `openvino`: `student.onnx`, and another student's IR beside it, which OpenVINO alone reads."""
+    openvino = pytest.importorskip("openvino")
+    model = openvino.Core().read_model(io.BytesIO(other.streaming_onnx()))
+    openvino.save_model(model, folder / "student.xml", compress_to_fp16=False)
+    names = ("student.xml", "student.bin")
+    alternative = ModelSpec("NNCF", "openvino", names, TINY.states())
+    manifest = dataclasses.replace(tiny_manifest(TINY), alternatives=(alternative,))
+    files = {**tiny_files(TINY), **{name: (folder / name).read_bytes() for name in names}}
+    write_bundle(folder / "ir", manifest, files)
+    return Bundle.load(folder / "ir")
+
+
+def test_a_form_is_offered_to_the_engines_that_read_it(tmp_path: Path) -> None:
+    bundle = with_ir(tmp_path)
+    found, said = chosen(bundle, Cache(tmp_path / "cache"))
+    assert [(c.engine, c.form, c.note) for c in found.measured] == [
+        ("onnxruntime", 0, ""),
+        ("openvino", 0, ""),
+        ("openvino", 1, ""),
+    ]
+    assert "onnxruntime (default form), openvino (default form), openvino (NNCF)" in said[0]
+    assert chosen(bundle, Cache(tmp_path / "cache"), "onnxruntime")[0].why == "as configured"
+
+
+def test_what_was_remembered_is_the_form_that_runs(tmp_path: Path) -> None:
+    other = tiny_student(1)
+    bundle, cache = with_ir(tmp_path, other), Cache(tmp_path / "cache")
+    key = choice._key(bundle, choice._candidates(bundle, "openvino"), 1)
+    x = np.random.default_rng(0).integers(0, 256, (1, 24, 32, 3), np.uint8)
+    for form, tiny in enumerate((TINY, other)):
+        cache.put(key, choice._to_json(Choice(choice.Candidate("openvino", form), "as measured")))
+        student = open_student(bundle, "openvino", say=lambda line: None, cache=cache)
+        np.testing.assert_allclose(student.step(x), tiny.clip_logits(x)[0], rtol=1e-5, atol=1e-5)
 
 
 def test_without_a_choice_nothing_is_measured_or_written(bundle: Bundle, tmp_path: Path) -> None:
