@@ -1,6 +1,6 @@
 """What each step of `quantize` is worth for a float bundle, and what the whole costs in CPU time.
 
-python -m benchmarks.quantize [--float BUNDLE] [--clips 48]
+python -m benchmarks.quantize [--float BUNDLE] [--clips 24]
 python -m benchmarks.quantize --whole 512       # the command itself on so many clips; minutes
 """
 
@@ -22,13 +22,17 @@ from edge.bundle import Bundle
 from quantize.balance import balanced
 from quantize.bias import bias_corrected
 from quantize.cli import main as quantize
+from quantize.drift import mean_outputs, undrifted
+from quantize.equalise import equalised
 from quantize.estimators import ESTIMATORS, estimated
 from quantize.fidelity import HeldOut
 from quantize.parts import Labelled, Seen, look
-from quantize.qdq import FORMS, Form, quantized
-from quantize.ranges import Observed
-from quantize.search import Maker, integer_bundle
+from quantize.qdq import U8S8, prepared, quantized
+from quantize.ranges import observe, reach
+from quantize.search import integer_bundle
 
+WHOLE = ("biases", "branches", "drift")
+STEPS = ("plain", "+ biases expect rounding", "+ branches balanced", "+ channels equalised", "+ drift taken back")
 FLOAT_BUNDLE = Path(__file__).parents[1] / "bundles" / "ellar-edge-s-float32"
 
 
@@ -37,7 +41,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--float", type=Path, default=FLOAT_BUNDLE, dest="float_bundle", help="(%(default)s)")
     parser.add_argument("--calib", default="synthetic_val", metavar="SET", help="a third of it judges (%(default)s)")
-    parser.add_argument("--clips", type=int, default=48, help="of the set (%(default)s)")
+    parser.add_argument("--clips", type=int, default=24, help="of the set (%(default)s)")
     parser.add_argument("--whole", type=int, metavar="CLIPS", help="time `quantize --limit CLIPS` instead")
     parser.add_argument("--workers", type=int, default=2, help="processes that decode (%(default)s)")
     options = parser.parse_args()
@@ -48,25 +52,26 @@ def main() -> None:
 
 
 def steps(source: Bundle, set_name: str, count: int, workers: int) -> None:
-    """Divergence from float on held-out clips, for every form and estimator, with and without the corrections."""
+    """Divergence from float on held-out clips for every estimator, one correction after the other added."""
     clips = known_clips(open_set(set_name, limit=count), source.manifest.labels)[0]
     with tempfile.TemporaryDirectory() as scratch:
         seen, judges = (
             _look(source, part, Path(scratch), workers) for part in (clips[: -count // 3], clips[-count // 3 :])
         )
-        held_out = HeldOut(source, judges)
-        maker = Maker(source, seen, held_out, None)
-        print(f"{len(seen.places)} clips calibrate, {len(judges.places)} judge; nats a tick (logits, dB)")
-        for form in dict.fromkeys(form for forms in FORMS.values() for form in forms):
-            for estimator in ESTIMATORS:
-                found = [
-                    held_out.judge(_made(source, maker.model, maker.observed, form, estimator, *corrections))
-                    for corrections in ((False, False), (True, False), (True, True))
-                ]
-                figures = ", ".join(f"{one.divergence:.5f} ({one.logits_db:.1f})" for one in found)
-                print(
-                    f"{form.name} {estimator}: plain, biases corrected, branches balanced, too: {figures}", flush=True
-                )
+        held_out, states = HeldOut(source, judges), source.manifest.states
+        plain = prepared(source.student_bytes())
+        students = [
+            _Float(source, model, seen) for model in (plain, equalised(plain, states, reach(plain, states, seen)))
+        ]
+        print(f"{len(seen.places)} clips calibrate, {len(judges.places)} judge; {U8S8.name}; nats a tick (logits, dB)")
+        print(f"| ranges | {' | '.join(STEPS)} |\n|{'---|' * (len(STEPS) + 1)}")
+        for estimator in ESTIMATORS:
+            made = [students[0].made(estimator, *steps) for steps in ((), ("biases",), ("biases", "branches"))]
+            made += [students[1].made(estimator, *steps) for steps in (("biases", "branches"), WHOLE)]
+            found = [held_out.judge(bundle) for bundle in made]
+            print(
+                f"| {estimator} | {' | '.join(f'{f.divergence:.5f} ({f.logits_db:.1f})' for f in found)} |", flush=True
+            )
 
 
 def whole(source: Path, set_name: str, clips: int, workers: int) -> None:
@@ -87,23 +92,26 @@ def _look(source: Bundle, clips: list[Labelled], scratch: Path, workers: int) ->
     )
 
 
-def _made(
-    source: Bundle,
-    model: onnx.ModelProto,
-    observed: Observed,
-    form: Form,
-    estimator: str,
-    correct: bool,
-    balance: bool,
-) -> Bundle:
-    ranges, means = estimated(observed, estimator), observed.means
-    if balance:
-        ready = balanced(model, ranges, means)
-        model, ranges, means = ready.model, ready.ranges, ready.means
-    if correct:
-        model = bias_corrected(model, means, ())
-    student, states = quantized(model, ranges, source.manifest.states, form)
-    return integer_bundle(source, student, states)
+class _Float:
+    """A float student, equalised or not, and what calibration saw of it."""
+
+    def __init__(self, source: Bundle, model: onnx.ModelProto, seen: Seen) -> None:
+        self._source, self._model, self._seen = source, model, seen
+        self._observed = observe(model, source.manifest.states, seen)
+        self._means = mean_outputs(model, source.manifest.states, seen)
+
+    def made(self, estimator: str, *steps: str) -> Bundle:
+        """Its integer student with these of `WHOLE`."""
+        model, ranges, means = self._model, estimated(self._observed, estimator), self._observed.means
+        if "branches" in steps:
+            ready = balanced(model, ranges, means)
+            model, ranges, means = ready.model, ready.ranges, ready.means
+        if "biases" in steps:
+            model = bias_corrected(model, means, ())
+        student, states = quantized(model, ranges, self._source.manifest.states, U8S8)
+        if "drift" in steps:
+            student = undrifted(student, states, self._means, self._seen)
+        return integer_bundle(self._source, student, states)
 
 
 if __name__ == "__main__":
