@@ -36,6 +36,7 @@ bench: $(DEV)/.installed ## the README's ratios and times, on this machine
 	$(BIN)/python benchmarks/native.py
 	$(BIN)/python -m benchmarks.cameras
 	$(BIN)/python -m benchmarks.engines
+	$(BIN)/python -m benchmarks.quantize
 	$(BIN)/python -m benchmarks.calibration
 	$(BIN)/python -m benchmarks.training
 
