@@ -1,9 +1,9 @@
 # A robot in a virtual machine, and the package on emulated ARM processors (docs/testing.md). Included by Makefile.
 VM_CACHE := .cache/vm
 ARM_CPUS ?= cortex-a72 cortex-a76
-# What computes, or makes system calls of its own; the rest of tests/edge is the same Python everywhere.
+# What computes; the rest of tests/edge is the same Python everywhere.
 ARM_TESTS ?= $(addprefix tests/edge/,test_frontend.py test_jpeg.py inputs engines/test_students.py test_recogniser.py \
-	test_cadence.py test_smoothing.py test_pipeline.py cameras/test_videodev2.py)
+	test_cadence.py test_smoothing.py test_pipeline.py)
 # A selection as for pytest -k; the first test (waits) installs the service and belongs to every one.
 VM_TESTS ?=
 RING := -m pytest tests/vm/ring -v -rP --durations=8 $(if $(VM_TESTS),-k "$(VM_TESTS)")
