@@ -6,6 +6,7 @@ BIN := $(DEV)/bin
 DATA ?= ../shared/data
 RECIPE := distill/recipes/student.yaml
 START := runs/student/pretrained.safetensors
+CALIB := synthetic_val+relit:$(DATA)/utd_depth
 LEFT_OUT := --folds runs/folds --set folder:$(DATA)/arid_dark
 
 .DEFAULT_GOAL := help
@@ -51,14 +52,16 @@ bundle: $(DEV)/.installed ## remake the default bundle from DATA (an hour on two
 	$(BIN)/distill train $(RECIPE) --data-root $(DATA) --out runs/student --start $(START)
 	$(BIN)/distill folds $(RECIPE) --data-root $(DATA) --out runs/folds --start $(START)
 	for fold in runs/folds/*/; do \
-		$(BIN)/quantize --calib synthetic_val --limit 96 --force --model $$fold/bundle --out $$fold/int8 || exit 1; done
+		$(BIN)/quantize --calib $(CALIB) --limit 192 --force --model $$fold/bundle --out $$fold/int8 || exit 1; done
 	$(BIN)/edge-folds $(LEFT_OUT) --record runs/student/bundle
-	$(BIN)/quantize --calib synthetic_val --model runs/student/bundle --out edge/data/bundle
+	$(BIN)/quantize --calib $(CALIB) --limit 384 --model runs/student/bundle --out edge/data/bundle
 	$(BIN)/edge-folds $(LEFT_OUT) --member int8 --against bundle --record edge/data/bundle
 	rm -rf bundles/ellar-edge-s-float32 && cp -r runs/student/bundle bundles/ellar-edge-s-float32
 
 results: $(DEV)/.installed ## the tables of docs/results.md, on relit bodies from DATA (hours on two cores)
-	$(BIN)/distill folds distill/recipes/relit12.yaml --data-root $(DATA) --out runs/relit12 --start $(START)
+	$(BIN)/distill pretrain distill/recipes/student6.yaml --data-root $(DATA) --out runs/student6
+	$(BIN)/distill folds distill/recipes/relit12.yaml --data-root $(DATA) --out runs/relit12 \
+		--start runs/student6/pretrained.safetensors
 	$(BIN)/python -m benchmarks.results --data-root $(DATA) --folds runs/relit12 --member int8
 	$(BIN)/python -m benchmarks.results --data-root $(DATA)
 

@@ -16,6 +16,7 @@ from distill.train import new_student
 from distill.wiid import WiidConfig
 
 RECIPE = Path(__file__).parents[2] / "distill" / "recipes" / "student.yaml"
+CLASSES = len(load_recipe(RECIPE).labels)
 OFF = WiidConfig(background_share=0.0, target_share=0.0, consistency_weight=0.0, mmd_weight=0.0)
 WIDTH = 5
 
@@ -30,7 +31,7 @@ def batch() -> Batch:
     """Four clips of two sources; the teacher has seen the second and the last."""
     torch.manual_seed(1)
     x = torch.randint(0, 256, (4, 8, 3, 30, 40)).float()
-    lessons = Lesson(torch.randn(2, 6), torch.randn(2, WIDTH))
+    lessons = Lesson(torch.randn(2, CLASSES), torch.randn(2, WIDTH))
     sources = torch.tensor([0, 1, 0, 1])
     heads = torch.tensor([0, 1, 2, 2])[:, None].expand(-1, x.shape[1])
     return Batch(x, torch.tensor([0, 1, 2, 3]), heads, sources, torch.tensor([1, 3]), lessons)
