@@ -34,6 +34,10 @@ def open_unless_stopped(source: CameraSource, stop: threading.Event) -> Camera |
         with suppress(queue.Empty):
             result = results.get(timeout=POLL_S)
             if isinstance(result, Exception):
-                raise result
+                try:
+                    raise result
+                finally:
+                    # Or the error and this frame would hold each other, and with them the caller's last picture.
+                    del result
             return result
     return None
