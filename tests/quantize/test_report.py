@@ -67,7 +67,7 @@ WANTED = (
     "synthetic_val --limit 48 --seed 0",
     "quantize --calib synthetic_val --model FLOAT --target x86 --out DIR",
     "light ELL has 500 ticks only",
-    "INT8 lost 2.1 points, --max-drop allows 1",
+    "INT8 lost 2.4 points, --max-drop allows 1",  # of macro: one clip of three, in one of fourteen classes
     "train with fake quantisation",
 )
 
