@@ -164,16 +164,8 @@ def quantise(fold: Path, left_out: Sequence[str], options: argparse.Namespace) -
         "--limit",
         str(CALIBRATION_CLIPS),
     ]
-    options_ = [
-        "--workers",
-        str(options.workers),
-        "--force",
-        "--model",
-        str(fold / "bundle"),
-        "--out",
-        str(fold / "int8"),
-    ]
-    subprocess.run([*command, *options_], check=True)
+    command += ["--workers", str(options.workers), "--force", "--model", str(fold / "bundle")]
+    subprocess.run([*command, "--out", str(fold / "int8")], check=True)
 
 
 def judged(row: Row, options: argparse.Namespace, kind: str) -> Iterator[str]:

@@ -34,8 +34,7 @@ class Learner(nn.Module):
             seen = batch.x if self.erase is None else self.erase(batch.x, targets_of(batch.x))
             features = self.student.features(seen)
             logits = self.student.score(features)
-        own = batch.heads[..., None, None].expand(-1, -1, 1, logits.shape[-1])
-        scored = logits.gather(2, own).squeeze(2)[:, schedule.warm_up :].float()
+        scored = batch.own(logits)[:, schedule.warm_up :].float()
         losses = {"classification": classification_loss(scored, batch.labels, schedule)}
         pooled = features[:, schedule.warm_up :].float().mean(1)
         losses |= self._taught(scored.mean(1), pooled, batch)

@@ -85,6 +85,4 @@ class Follower(nn.Module):
 
     def _answers(self, student: Student, batch: Batch) -> Tensor:
         """Logits [B * T, classes], each tick by the head of the expert that looks."""
-        logits: Tensor = student(batch.x)[:, self._warm_up :]
-        own = batch.heads[:, self._warm_up :, None, None].expand(-1, -1, 1, logits.shape[-1])
-        return logits.gather(2, own).flatten(0, 2)
+        return batch.own(student(batch.x))[:, self._warm_up :].flatten(0, 1)

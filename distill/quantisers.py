@@ -11,6 +11,7 @@ import copy
 import dataclasses
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -94,13 +95,7 @@ class QuantisedConvolution(nn.Conv2d):
     """A convolution whose weights are int8, symmetric, with a scale per output channel: its largest is level 127."""
 
     def __init__(self, source: nn.Conv2d) -> None:
-        super().__init__(
-            source.in_channels,
-            source.out_channels,
-            source.kernel_size,  # type: ignore[arg-type]
-            source.stride,  # type: ignore[arg-type]
-            source.padding,  # type: ignore[arg-type]
-        )
+        super().__init__(*_shape(source))
         self.load_state_dict(source.state_dict())
         self._seen: list[Tensor] | None = None
 
@@ -284,13 +279,7 @@ class FrozenConvolution(nn.Conv2d):
     zero_point: Tensor
 
     def __init__(self, source: QuantisedConvolution) -> None:
-        super().__init__(
-            source.in_channels,
-            source.out_channels,
-            source.kernel_size,  # type: ignore[arg-type]
-            source.stride,  # type: ignore[arg-type]
-            source.padding,  # type: ignore[arg-type]
-        )
+        super().__init__(*_shape(source))
         self.bias = source.bias
         levels, scale = source.levels()
         self.register_parameter("weight", None)
@@ -302,6 +291,11 @@ class FrozenConvolution(nn.Conv2d):
         """As nn.Conv2d."""
         weight = _operator("DequantizeLinear", (self.levels, self.scale, self.zero_point), torch.float32)
         return _convolved(self, x, weight)
+
+
+def _shape(source: nn.Conv2d) -> tuple[Any, ...]:
+    """What nn.Conv2d is made from, for another one of the same shape; it takes tuples, but says that it takes pairs."""
+    return source.in_channels, source.out_channels, source.kernel_size, source.stride, source.padding
 
 
 def _convolved(layer: nn.Conv2d, x: Tensor, weight: Tensor) -> Tensor:

@@ -126,6 +126,10 @@ class Batch:
     taught: Tensor
     lessons: Lesson | None = None
 
+    def own(self, logits: Tensor) -> Tensor:
+        """Of logits [B,T,heads,classes] those of the expert that looks, tick by tick: [B,T,classes]."""
+        return logits.gather(2, self.heads[..., None, None].expand(-1, -1, 1, logits.shape[-1])).squeeze(2)
+
     def part(self, share: slice, device: torch.device) -> Batch:
         """Some of the clips, on a device."""
         chosen = torch.arange(len(self.x))[share]
