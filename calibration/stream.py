@@ -29,6 +29,7 @@ from edge.pipeline import Pipeline
 ACTIONS_PER_STREAM = 8
 NOBODY_AFTER = 4  # actions between two stretches of an empty room
 NOISE_S, NOISE_FPS, NOISE_SIZE = 4.0, 15.0, (240, 320)
+EMPTY_ROOM_S = 6.0
 CARRIED_OVER_S = 1.0  # an empty room is judged from here on: what was seen before is still in the mean
 SETTLING_S = 0.5  # a label that changes so soon after the gate did counts as changed by it
 EMPTY, NOISE = "empty room", "noise alone"
@@ -81,7 +82,8 @@ class StreamScore:
         for stretch in stretches:
             mine = [one for one in said if stretch.start_s <= one.time_s < stretch.end_s]
             if stretch.label is None:
-                self._add_nobody(stretch, mine)
+                past = [one.label for one in said if one.time_s < stretch.start_s]
+                self._add_nobody(stretch, mine, past[-1] if past else None)
             else:
                 self._add_action(stretch, stretch.label, mine)
         for before, now in pairwise(range(len(said))):
@@ -126,7 +128,7 @@ class StreamScore:
         false = values["false_labels_per_minute"]
         assert isinstance(false, dict)
         lines += [
-            f"{kind}: {rate} false labels a minute ({self.nobody_s[kind] / 60:.1f} minutes)"
+            f"{kind}: {rate} false labels a minute ({self.onsets[kind]} in {self.nobody_s[kind] / 60:.1f} minutes)"
             for kind, rate in false.items()
         ]
         lines.append(f"the gate switched {self.switches} times; {self.unsettled} times another label followed at once")
@@ -147,10 +149,11 @@ class StreamScore:
         # One change is the action's own: from the label before it.
         self.flickers += max(0, sum(a != b for a, b in pairwise(spoken)) - 1)
 
-    def _add_nobody(self, stretch: Stretch, said: Sequence[Said]) -> None:
+    def _add_nobody(self, stretch: Stretch, said: Sequence[Said], before: str | None) -> None:
         judged = [one.label for one in said if one.time_s >= stretch.start_s + CARRIED_OVER_S]
         self.nobody_s[stretch.kind] += max(0.0, stretch.end_s - stretch.start_s - CARRIED_OVER_S)
-        self.onsets[stretch.kind] += sum(now not in (None, before) for before, now in pairwise([None, *judged]))
+        # A label that only dies away later than that came up before.
+        self.onsets[stretch.kind] += sum(now not in (None, last) for last, now in pairwise([before, *judged]))
 
 
 def score_streams(
@@ -176,12 +179,16 @@ class _Part:
 
 
 def _streams(clips: ClipSet, labels: Sequence[str], seed: int) -> Iterator[list[_Part]]:
-    """Clips of one camera and light in a random order, now and then an empty room and noise."""
+    """Clips of one camera and light in a random order, now and then an empty room and noise.
+
+    The rooms of a set to choose by (`..._val`) are not those of the others, which one reports.
+    """
     rng = np.random.default_rng([5, seed])
     known = [clip for clip in clips.clips if clips.labels[clip.label] in labels]
     if not known:
         raise DataError(f"{clips.name}: none of its classes {list(clips.labels)} is among the bundle's {list(labels)}")
-    empty = open_nobody("synthetic_nobody_test", "test").clips
+    split = "val" if clips.name.endswith("_val") else "test"
+    empty = open_nobody(f"synthetic_nobody_{split}", split, EMPTY_ROOM_S).clips
     groups: dict[tuple[str | None, str | None], list[Clip]] = defaultdict(list)
     for i in rng.permutation(len(known)):
         groups[known[i].camera, known[i].light].append(known[i])

@@ -16,10 +16,11 @@ from edge.frame import Frame
 Rng = np.random.Generator
 
 
-def render(seed: Sequence[int], camera: str, light: str) -> Iterator[Frame]:
-    """Frames of a clip: 320x240, 15 or 30 fps, 1.8 to 3.2 s; seed, camera, light: see `clip.render`."""
+def render(seed: Sequence[int], camera: str, light: str, duration_s: float | None = None) -> Iterator[Frame]:
+    """Frames of a clip: 320x240, 15 or 30 fps, 1.8 to 3.2 s or as told; seed, camera, light: see `clip.render`."""
     rng = np.random.default_rng(list(seed))
-    timing = Timing.draw(rng, rng.uniform(1.8, 3.2))
+    drawn_s = rng.uniform(1.8, 3.2)
+    timing = Timing.draw(rng, duration_s or drawn_s)
     times = np.arange(timing.frames) / timing.fps
     return record(rng, _lights(rng, times), timing.fps, camera, light, live=bool(rng.random() < 0.5))
 

@@ -44,20 +44,24 @@ def _clip(name: str, split: str, labels: tuple[str, ...], index: int) -> Clip:
     )
 
 
-def open_nobody(name: str, split: str) -> ClipSet:
-    """Clips without a person, under the one label `nobody`."""
-    return ClipSet(name, (NOBODY,), [_empty_clip(name, split, i) for i in range(NOBODY_SPLITS[split])])
+def open_nobody(name: str, split: str, duration_s: float | None = None) -> ClipSet:
+    """Clips without a person, under the one label `nobody`; as short as clips of actions unless a duration is given."""
+    return ClipSet(name, (NOBODY,), [_empty_clip(name, split, i, duration_s) for i in range(NOBODY_SPLITS[split])])
 
 
-def _empty_clip(name: str, split: str, index: int) -> Clip:
+def _empty_clip(name: str, split: str, index: int, duration_s: float | None) -> Clip:
     seed = (4, tuple(NOBODY_SPLITS).index(split), index)
     rng = np.random.default_rng(seed)
     camera, light = str(rng.choice(CAMERAS)), str(rng.choice(LIGHTS))
     return Clip(
         name=f"{name}/{index:05d}",
         label=0,
-        source=partial(nobody.render, seed, camera, light),
-        made_by=f"nobody {NOBODY_REVISION} {seed} {identity_of(camera)} {light}",
+        source=partial(nobody.render, seed, camera, light, duration_s),
+        made_by=f"nobody {NOBODY_REVISION} {seed} {identity_of(camera)} {light}{_lasting(duration_s)}",
         camera=camera,
         light=light,
     )
+
+
+def _lasting(duration_s: float | None) -> str:
+    return "" if duration_s is None else f" {duration_s} s"

@@ -52,6 +52,14 @@ def test_false_labels_are_counted_where_they_begin_and_not_while_the_past_is_in_
     assert score.as_dict()["false_labels_per_minute"] == {EMPTY: 90}
 
 
+def test_a_label_that_dies_away_slowly_is_no_false_label() -> None:
+    stretches = [Stretch(0.0, 1.0, "a", "action"), Stretch(1.0, 4.0, None, EMPTY)]
+    dying, new = StreamScore(), StreamScore()
+    dying.add(stretches, said("-----aaaaa" + "a" * 14 + "-" * 16))
+    new.add(stretches, said("-----aaaaa" + "b" * 14 + "-" * 16))
+    assert (dying.onsets[EMPTY], new.onsets[EMPTY]) == (0, 1)
+
+
 def test_a_label_that_changes_with_the_gate_is_told() -> None:
     score = StreamScore()
     score.add([Stretch(0.0, 2.0, "a", "action")], said("a" * 10 + "aab" + "b" * 7, "1" * 10 + "2" * 10))
