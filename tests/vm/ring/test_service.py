@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import pytest
 
@@ -215,14 +216,6 @@ def test_a_service_that_hangs_is_replaced(robot: Robot) -> None:
     robot.journal.until("a prediction", is_prediction)
 
 
-@pytest.fixture
-def little_memory(robot: Robot) -> Iterator[None]:
-    usual = robot.check("systemctl", "show", SLICE, "--property", "MemoryMax", "--value").strip()
-    robot.check("systemctl", "set-property", "--runtime", SLICE, f"MemoryMax={TOO_LITTLE_MEMORY}")
-    yield
-    robot.check("systemctl", "set-property", "--runtime", SLICE, f"MemoryMax={usual}")
-
-
 def memory_kills(robot: Robot) -> int:
     """The kernel's own count, in the slice, which outlives the service's runs.
 
@@ -233,10 +226,31 @@ def memory_kills(robot: Robot) -> int:
     return int(dict(line.split() for line in events.splitlines())["oom_kill"])
 
 
-def test_too_much_memory_kills_it_and_it_comes_again(robot: Robot, little_memory: None) -> None:
-    restarts, kills = int(robot.properties("NRestarts")["NRestarts"]), memory_kills(robot)
-    robot.wait_for("two restarts", lambda now: int(now["NRestarts"]) >= restarts + 2, "NRestarts")
-    assert memory_kills(robot) >= kills + 2
+def restarts(robot: Robot) -> int:
+    return int(robot.properties("NRestarts")["NRestarts"])
+
+
+@dataclass(frozen=True)
+class Before:
+    """Counts of the time before the limit: the service is too large for it and is killed the moment it is set."""
+
+    restarts: int
+    kills: int
+
+
+@pytest.fixture
+def little_memory(robot: Robot) -> Iterator[Before]:
+    before = Before(restarts(robot), memory_kills(robot))
+    usual = robot.check("systemctl", "show", SLICE, "--property", "MemoryMax", "--value").strip()
+    robot.check("systemctl", "set-property", "--runtime", SLICE, f"MemoryMax={TOO_LITTLE_MEMORY}")
+    yield before
+    robot.check("systemctl", "set-property", "--runtime", SLICE, f"MemoryMax={usual}")
+
+
+def test_too_much_memory_kills_it_and_it_comes_again(robot: Robot, little_memory: Before) -> None:
+    enough = little_memory.restarts + 2
+    robot.wait_for("two restarts", lambda now: int(now["NRestarts"]) >= enough, "NRestarts")
+    assert memory_kills(robot) >= little_memory.kills + 2
     assert any("Failed with result 'oom-kill'" in line for line in robot.journal.systemds())
 
 
