@@ -83,7 +83,9 @@ def _passes(name: str, tests: Sequence[str], trees: Mapping[str, Path], cpuinfo:
     mounts = [word for tree, path in trees.items() for word in (tree, str(path))]
     environment = ["env", "-i", "PATH=/usr/bin:/bin", "HOME=/tmp", "LANG=C.UTF-8", "OMP_NUM_THREADS=1"]
     environment += [f"QEMU_CPU={name}", "PYTHONPATH=/srv/source:/srv/site", "PYTHONDONTWRITEBYTECODE=1"]
-    pytest = ["sh", "-c", 'cd /srv/source && exec python3 -m pytest -p no:cacheprovider "$@"', "pytest", *tests]
+    # Hypothesis' profile for slow machines: it measures no time.
+    options = "-p no:cacheprovider --hypothesis-profile=ci"
+    pytest = ["sh", "-c", f'cd /srv/source && exec python3 -m pytest {options} "$@"', "pytest", *tests]
     root = str(image(ARM64) / "rootfs")
     try:
         under_binfmt(ARM64, ["sh", "-ec", ENTER, root, str(cpuinfo), *mounts, "--", *environment, *pytest])
