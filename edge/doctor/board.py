@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.board_state import FLAGS, SINCE_BOOT, BoardState, BoardWatch, Zone, text
-from edge.boards import BoardProfile, board_profile
+from edge.boards import AUTO, BoardProfile, board_profile
 from edge.device_tree import model
 from edge.doctor.findings import Finding, error, ok, warning
 
@@ -16,9 +16,9 @@ SUPPLY = "use the supply and the cable that the board asks for (docs/boards.md);
 COOLER = "give it air or a heat sink, or a lower power mode; edge-run works less meanwhile (docs/boards.md)"
 
 
-def check(root: Path = Path("/")) -> Iterator[Finding]:
-    """Everything that is known of this board. root: `/`, or a tree that looks like it."""
-    board = board_profile(root=root)
+def check(root: Path = Path("/"), name: str = AUTO) -> Iterator[Finding]:
+    """Everything that is known of this board. root: `/`, or a tree that looks like it. name: of its profile."""
+    board = board_profile(name, root)
     watch = BoardWatch(board, root)
     state = watch.read()
     yield ok(AREA, "board", f"{model(root) or board.title}; profile {board.name}. {' '.join(board.notes)}".strip())

@@ -56,7 +56,7 @@ def areas(config: Config) -> Mapping[str, Callable[[], Iterator[Finding]]]:
 
     return {
         "system": lambda: check("system", ROOT),
-        "board": lambda: check("board", ROOT),
+        "board": lambda: check("board", ROOT, config.board),
         "engine": lambda: check("engine"),
         "model": lambda: check("model", bundle(), threads(), config.engine),
         "camera": lambda: check("cameras", config.camera, ROOT, _interval_ms(bundle())),

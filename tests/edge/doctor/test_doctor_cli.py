@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.doctor.cli import examine, line_of, main, summary_of
+from edge.config import Config
+from edge.doctor.cli import areas, examine, line_of, main, summary_of
 from edge.doctor.findings import Finding, error, ok, warning
 from edge.errors import CameraError
 
@@ -68,3 +69,8 @@ def test_lines_for_people() -> None:
     assert lines == ["warning  board   power: weak", " " * 17 + "repair: buy another"]
     findings = [ok("a", "b", "c"), warning("a", "b", "c", "d"), error("a", "b", "c", "d")]
     assert summary_of(findings) == "3 findings; errors: 1, warnings: 1"
+
+
+def test_the_board_is_the_one_that_was_named() -> None:
+    first = next(iter(areas(Config(board="pi5"))["board"]()))
+    assert "profile pi5." in first.found
