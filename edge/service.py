@@ -93,4 +93,5 @@ class ServiceStatus(Output):
             staging = self._record_path.with_suffix(".new")
             with suppress(OSError):  # who updates then says that it got no answer; the robot goes on
                 staging.write_text(json.dumps(self._record))
+                staging.chmod(0o644)  # `edge-service status` needs no root; the unit's umask is 0077
                 staging.replace(self._record_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -104,6 +105,15 @@ def test_a_systemd_that_does_not_read_is_not_waited_for(systemd: socket.socket, 
     for _ in range(1000):  # more than its socket holds
         status.event(Event("camera_lost", "camera lost"))
     assert received(systemd) == ["STATUS=camera lost"]
+
+
+def test_what_runs_may_be_read_by_everybody(tmp_path: Path) -> None:
+    old = os.umask(0o077)  # the unit's
+    try:
+        ServiceStatus({"RUNTIME_DIRECTORY": str(tmp_path)}).event(Event("started", "", {"bundle": "a", "digest": "1"}))
+    finally:
+        os.umask(old)
+    assert (tmp_path / "bundle.json").stat().st_mode & 0o777 == 0o644
 
 
 def test_the_bundle_that_runs_is_on_record(tmp_path: Path) -> None:
