@@ -11,12 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge import __version__
-from edge.boards import AUTO, board_profile, board_profiles
+from edge.boards import AUTO, BoardProfile, board_profile, board_profiles
 from edge.deploy import systemd
 from edge.deploy.files import remove, write_changed
 from edge.deploy.layout import UNIT, Layout
 from edge.deploy.plan import MEMORY_MAX, Options, other_variants, plan, program_of
+from edge.deploy.settings import check_runs_the_store
 from edge.deploy.update import ask_service, roll_back, service_self_test, update
+from edge.device_tree import compatible
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError, UsageError
 from edge.store import BundleStore
 
@@ -27,6 +29,10 @@ EXIT_NOT_RUNNING = 3  # as `systemctl status`
 
 class PrivilegeError(EdgeError, PermissionError):
     """Only root may do this."""
+
+
+class ReadOnlyError(EdgeError, OSError):
+    """Not even root may."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -92,11 +98,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _install(arguments: argparse.Namespace, layout: Layout) -> int:
-    board = board_profile(arguments.board, layout.root)
+    board = _board(arguments.board, layout)
     options = Options(
         board=board,
         board_given=arguments.board != AUTO,
-        camera=_known_camera(arguments.camera),
+        camera=arguments.camera,
         variant=arguments.variant,
         user=arguments.user,
         program=arguments.program,
@@ -107,31 +113,39 @@ def _install(arguments: argparse.Namespace, layout: Layout) -> int:
         return EXIT_STOPPED
     _check_may_change(layout)
     layout.store.mkdir(parents=True, exist_ok=True)
-    changed = [*write_changed(entries), *remove(other_variants(entries, layout))]
-    for path in changed:
-        print(path)
-    if arguments.model:
-        _renew(arguments.model, layout)
-    if layout.live:
-        _start(bool(changed))
+    written, removed = write_changed(entries), remove(other_variants(entries, layout))
+    print("".join([*(f"{path}\n" for path in written), *(f"removed {path}\n" for path in removed)]), end="")
+    changed = bool(written or removed)
+    try:
+        if arguments.model:
+            _renew(arguments.model, layout)
+    finally:  # a bundle that is refused leaves the robot with the one before
+        if layout.live:
+            _start(changed or systemd.needs_reload())
     print(f"{UNIT} for {board.title}: {'installed' if changed else 'was installed already, nothing changed'}")
     return EXIT_STOPPED
 
 
-def _known_camera(spec: str | None) -> str | None:
-    """Raises UsageError now rather than at the first start."""
-    if spec is not None:
-        from edge.cameras import camera_source
-
-        camera_source(spec)
-    return spec
+def _board(name: str, layout: Layout) -> BoardProfile:
+    """An image does not run on this machine, whose processor says nothing of its board. Raises UsageError."""
+    if name == AUTO and not layout.live and not compatible(layout.root):
+        raise UsageError(
+            f"--root {layout.root}: an image does not say which board it is for; name it: "
+            f"--board {' | '.join(board_profiles())}"
+        )
+    return board_profile(name, layout.root)
 
 
 def _check_may_change(layout: Layout) -> None:
     if layout.live:
         systemd.check_running()
-    if not os.access(layout.at("/etc"), os.W_OK):
-        raise PrivilegeError(f"{layout.at('/etc')}: only root may write there; run this with sudo")
+    etc = layout.at("/etc")
+    if not os.access(etc, os.W_OK):
+        if os.geteuid() == 0:
+            raise ReadOnlyError(
+                f"{etc}: cannot be written; where it is read-only: sudo mount -o remount,rw {layout.root}"
+            )
+        raise PrivilegeError(f"{etc}: only root may write there; run this with sudo")
 
 
 def _start(changed: bool) -> None:
@@ -185,7 +199,7 @@ def _bundle_lines(layout: Layout) -> list[str]:
 
 
 def _logs(arguments: argparse.Namespace, layout: Layout) -> int:
-    command = ["journalctl", "--unit", UNIT, "--output", "cat", "--lines", str(arguments.lines)]
+    command = ["journalctl", "--unit", UNIT, "--output", "cat", f"--lines={arguments.lines}"]
     if not layout.live:
         command += ["--root", str(layout.root)]
     if arguments.follow:
@@ -203,6 +217,7 @@ def _update(arguments: argparse.Namespace, layout: Layout) -> int:
 
 
 def _renew(source: Path, layout: Layout) -> None:
+    check_runs_the_store(layout.config)
     check = service_self_test(layout, program_of(layout))
     bundle = update(BundleStore(layout.store), source, check, ask_service(layout))
     print(
@@ -212,6 +227,7 @@ def _renew(source: Path, layout: Layout) -> None:
 
 def _rollback(arguments: argparse.Namespace, layout: Layout) -> int:
     _check_may_change(layout)
+    check_runs_the_store(layout.config)
     previous = roll_back(BundleStore(layout.store), ask_service(layout))
     print(f"{'the bundle of the package' if previous is None else previous.name}: current again")
     return EXIT_STOPPED

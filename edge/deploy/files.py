@@ -30,7 +30,7 @@ class Entry:
     def write(self) -> None:
         """Through a name beside it and a rename; a file is readable for all, as everything in /etc."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        staging = self.path.with_name(f".{self.path.name}.{os.getpid()}")
+        staging = staging_of(self.path)
         staging.unlink(missing_ok=True)
         if self.link:
             staging.symlink_to(self.link)
@@ -38,6 +38,11 @@ class Entry:
             staging.write_text(self.text)
             staging.chmod(0o644)
         staging.replace(self.path)
+
+
+def staging_of(path: Path) -> Path:
+    """Where a file is written before it gets its name; a killed installation may leave it there."""
+    return path.with_name(f".{path.name}.new")
 
 
 def write_changed(entries: Iterable[Entry]) -> list[Path]:

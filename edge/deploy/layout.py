@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.deploy.files import staging_of
+
 UNIT = "edge-run.service"
 SLICE = "edge.slice"
 STORE = "/var/lib/ellar-edge/bundles"
@@ -78,4 +80,5 @@ class Layout:
             self.config.parent,
             self.store.parent,
             *(self.at(path) for path in made_by_systemd),
+            *map(staging_of, (self.wanted, self.unit, self.slice, self.udev_rule)),
         )

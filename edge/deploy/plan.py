@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 import sysconfig
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
 from edge.boards import AUTO, BoardProfile
+from edge.deploy import settings
+from edge.deploy.camera import check_camera
 from edge.deploy.files import Entry
 from edge.deploy.layout import CONFIG, SLICE, STORE, UNIT, Layout
+from edge.deploy.reach import can_reach
 from edge.errors import ConfigError, UsageError
 
 # Memory by variant: measured peak is 97 MB with onnxruntime on the processor; CUDA alone maps more than a gigabyte.
 MEMORY_MAX = {"generic": "300M", "pi": "300M", "jetson": "2G", "ros2": "400M"}
 DEFAULT_PROGRAM = "/opt/ellar-edge/bin/edge-run"
-# ProtectHome= hides these from the service.
-HIDDEN = ("/home/", "/root/", "/run/user/")
 REINSTALL = (
     "install it where every user may read: sudo python3 -m venv /opt/ellar-edge && "
     "sudo /opt/ellar-edge/bin/pip install WHEEL, then run /opt/ellar-edge/bin/edge-service"
@@ -58,7 +58,7 @@ def plan(options: Options, layout: Layout) -> list[Entry]:
         Entry(layout.unit, _filled(f"systemd/{UNIT}", values)),
         Entry(layout.slice, _filled(f"systemd/{SLICE}", values)),
         Entry(layout.udev_rule, _filled("udev/70-edge-run.rules", values)),
-        Entry(layout.config, _config(options, layout, values)),
+        Entry(layout.config, _config(options, variant, layout, values)),
         Entry(layout.wanted, link=f"/etc/systemd/system/{UNIT}"),
     ]
     if variant != "generic":
@@ -86,28 +86,16 @@ def _filled(name: str, values: dict[str, str]) -> str:
     return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], text)
 
 
-def _config(options: Options, layout: Layout, values: dict[str, str]) -> str:
+def _config(options: Options, variant: str, layout: Layout, values: dict[str, str]) -> str:
     """A new configuration, or the user's own with nothing but the given keys changed."""
-    given = {"camera": options.camera, "board": options.board.name if options.board_given else None}
+    board = options.board.name if options.board_given else None
     if not layout.config.exists():
-        camera, board = given["camera"] or options.board.camera, given["board"] or AUTO
-        return _filled("systemd/edge.yaml", {**values, "CAMERA": _quoted(camera), "BOARD": board})
-    text = layout.config.read_text(encoding="utf-8")
-    for key, value in given.items():
-        if value is not None:
-            text = _with_key(text, key, _quoted(value))
-    return text
-
-
-def _with_key(text: str, key: str, value: str) -> str:
-    line = f"{key}: {value}"
-    changed, count = re.subn(rf"(?m)^{key}:.*$", lambda _: line, text, count=1)
-    return changed if count else f"{text.rstrip()}\n{line}\n"
-
-
-def _quoted(text: str) -> str:
-    """As YAML: a camera named 2 is a text."""
-    return text if re.fullmatch(r"[A-Za-z/][\w/.@-]*", text) else "'" + text.replace("'", "''") + "'"
+        camera = options.camera or options.board.camera
+        check_camera(camera, variant, layout)
+        return _filled("systemd/edge.yaml", {**values, "CAMERA": settings.quoted(camera), "BOARD": board or AUTO})
+    check_camera(options.camera or settings.read(layout.config).camera, variant, layout)
+    given = {"camera": options.camera, "board": board}
+    return settings.with_keys(layout.config, {key: value for key, value in given.items() if value is not None})
 
 
 def _account(user: str | None, layout: Layout) -> str:
@@ -135,7 +123,7 @@ def _program(given: str | None, layout: Layout) -> str:
     if not os.access(here, os.X_OK) or not here.is_file():
         raise ConfigError(f"{here}: expected the program edge-run, found none; name it: --program PATH (in the target)")
     for place in (path, *_interpreter(here, layout)):
-        if place.startswith(HIDDEN) or not _open_to_all(place, layout):
+        if not can_reach(place, layout):
             raise ConfigError(f"{place}: the service's user cannot read it; {REINSTALL}")
     return path
 
@@ -157,9 +145,3 @@ def _interpreter(program: Path, layout: Layout) -> list[str]:
         return []
     named = line[2:].split()[0]
     return [named, str(Path(named).resolve())] if layout.live else [named]
-
-
-def _open_to_all(path: str, layout: Layout) -> bool:
-    """Every directory on the way may be entered by others."""
-    parents = (layout.at(str(parent)) for parent in Path(path).parents if str(parent) != "/")
-    return all(stat.S_IXOTH & parent.stat().st_mode for parent in parents if parent.exists())

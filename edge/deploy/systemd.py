@@ -37,6 +37,11 @@ def take_new_units() -> None:
         _run("udevadm", "control", "--reload")
 
 
+def needs_reload() -> bool:
+    """The files are newer than what systemd knows: an installation was interrupted."""
+    return properties("NeedDaemonReload").get("NeedDaemonReload") == "yes"
+
+
 def is_active() -> bool:
     """The service runs, or is about to."""
     return properties("ActiveState").get("ActiveState") in ("active", "activating", "reloading")

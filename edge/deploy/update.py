@@ -36,6 +36,8 @@ class RolledBackError(BundleError):
 def update(store: BundleStore, source: Path, check: Check, ask: Ask) -> Bundle | None:
     """Bring a bundle into the store and make it current; None where it is current already.
 
+    The service is asked then, too: an update that was killed may have left it with the old one.
+
     check: the self-test; raises BundleError. ask: has the running service take the bundle of a digest; raises
     BundleError where it does not, and the store goes back to what it was. Raises BundleError.
     """
@@ -43,6 +45,7 @@ def update(store: BundleStore, source: Path, check: Check, ask: Ask) -> Bundle |
     with store.changing():
         before = store.current()
         if before is not None and _digest(before) == bundle.digest:
+            _switch(store, before, store.previous(), bundle.digest, ask)
             return None
         version = store.add(source)
         try:
@@ -132,6 +135,8 @@ def ask_service(layout: Layout) -> Ask:
 
 def _ask(record: Path, reload: Callable[[], object], digest: str) -> None:
     """record: where the service names what it runs. digest: empty where any answer will do."""
+    if digest and _answer(record)[0].get("digest") == digest:
+        return
     asked_ns = time.time_ns()
     reload()
     end_s = time.monotonic() + ANSWER_S

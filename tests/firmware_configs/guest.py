@@ -101,6 +101,8 @@ def story(report: dict[str, Any]) -> None:
     report["running"] = found = wait_until(predicts)
     report["identity"] = identity(found["MainPID"])
     report["again"] = service("install")
+    report["bad_model"] = service("install", "--model", "/srv/bad")
+    report["after_bad_model"] = show()
     report["config"] = CONFIG.read_text()
     report["status"] = service("status")
 

@@ -59,6 +59,11 @@ def test_a_second_installation_changes_nothing_and_keeps_the_users_configuration
     assert report["config"].endswith("# mine\n")
 
 
+def test_an_installation_whose_bundle_is_refused_leaves_it_running(report: Report) -> None:
+    assert report["bad_model"]["code"] == 78 and "finite logits" in report["bad_model"]["err"]
+    assert report["after_bad_model"]["MainPID"] == report["running"]["MainPID"]
+
+
 def test_the_status_tells_what_it_sees_and_runs(report: Report) -> None:
     assert report["status"]["code"] == 0
     assert "active (running)" in report["status"]["out"] and "ticks/s" in report["status"]["out"]

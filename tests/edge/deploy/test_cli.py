@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from edge.config import load_settings
 from edge.deploy.cli import main
 from edge.deploy.layout import Layout
 from edge.store import BundleStore
+from tests.edge.test_store import run_until
 
 
 @pytest.fixture
@@ -114,6 +116,25 @@ def test_removal_leaves_nothing_even_of_what_came_later(root: Path) -> None:
     assert service(root, "uninstall") == 0
 
 
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+def test_killed_at_any_step_it_can_be_mended_or_removed(command: str, root: Path) -> None:
+    before = files(root)
+    service(root, "install")
+    expected = files(root) if command == "install" else before
+    service(root, "uninstall")
+    fork = multiprocessing.get_context("fork")
+    for step in range(1, 1000):
+        process = fork.Process(target=run_until, args=(step, lambda: service(root, "install")))
+        process.start()
+        process.join(60)
+        assert service(root, command) == 0
+        assert files(root) == expected, f"killed at step {step}"
+        service(root, "uninstall")
+        if process.exitcode == 0:
+            break
+    assert process.exitcode == 0 and step > 20
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
@@ -122,11 +143,19 @@ def test_removal_leaves_nothing_even_of_what_came_later(root: Path) -> None:
         (["--user", "nobody-here"], 2, "no such user"),
         (["--user", "a b"], 2, "expected the name of a user"),
         (["--camera", "arducm"], 2, "unknown camera 'arducm'"),
+        (["--camera", "own.yaml"], 2, "expected an absolute path"),
+        (["--camera", "file:clip.mp4"], 2, "expected an absolute path"),
+        (["--camera", "/etc/none.yaml"], 78, "etc/none.yaml: expected a file or folder, found nothing"),
+        (["--camera", "/home/pi/own.yaml@2"], 78, "home/pi/own.yaml: the service's user cannot read it"),
+        (["--camera", "/opt/closed.yaml"], 78, "opt/closed.yaml: the service's user cannot read it"),
+        (["--camera", "/etc/passwd.yaml"], 78, "etc/passwd.yaml: expected `key: value` lines"),
+        (["--camera", "rtsp://user:secret@robot/eye"], 2, "an address needs a network, and the service has none"),
         (["--board", "pi3"], 2, "unknown board 'pi3'"),
         (["--program", "edge-run"], 2, "expected an absolute path"),
         (["--program", "/opt/my robot/edge-run"], 2, "systemd cannot take blanks"),
         (["--program", "/opt/none"], 78, "expected the program edge-run, found none"),
         (["--program", "/home/pi/env/bin/edge-run"], 78, "the service's user cannot read it"),
+        (["--program", "/tmp/edge-run"], 78, "the service's user cannot read it"),
         (["--program", "/opt/closed/edge-run"], 78, "the service's user cannot read it"),
         (["--program", "/opt/homely/edge-run"], 78, "/home/pi/env/bin/python: the service's user cannot read it"),
     ],
@@ -137,6 +166,7 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
     for folder, python in (
         ("home/pi/env/bin", "/usr/bin"),
         ("opt/closed", "/usr/bin"),
+        ("tmp", "/usr/bin"),
         ("opt/homely", "/home/pi/env/bin"),
     ):
         program = root / folder / "edge-run"
@@ -144,10 +174,67 @@ def test_what_cannot_work_is_refused_before_anything_is_written(
         program.write_text(f"#!{python}/python\n")
         program.chmod(0o755)
     (root / "opt/closed").chmod(0o700)
+    for name, mode in (("home/pi/own.yaml", 0o644), ("opt/closed.yaml", 0o600), ("etc/passwd.yaml", 0o644)):
+        (root / name).write_text("no profile")
+        (root / name).chmod(mode)
     before = files(root)
     assert service(root, "install", *arguments) == code
-    assert message in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert message in error and "secret" not in error
     assert files(root) == before
+
+
+def test_a_camera_profile_of_the_users_own(root: Path) -> None:
+    own = root / "etc/ellar-edge/own.yaml"
+    own.parent.mkdir()
+    own.write_text((Path(__file__).parents[3] / "firmware_configs/cameras/brio_4k.yaml").read_text())
+    assert service(root, "install", "--camera", "/etc/ellar-edge/own.yaml@1-2") == 0
+    assert load_settings(Layout(root).config, {}).config.camera == "/etc/ellar-edge/own.yaml@1-2"
+
+
+def test_an_address_where_the_service_has_a_network(root: Path) -> None:
+    assert service(root, "install", "--variant", "ros2", "--camera", "rtsp://robot/eye") == 0
+
+
+def test_an_image_has_to_be_told_its_board(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "proc/device-tree/compatible").unlink()
+    assert service(root, "install") == 2
+    assert "--board " in capsys.readouterr().err
+    assert service(root, "install", "--board", "pi4") == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "code", "message"),
+    [
+        (b"camera: [", [], 78, "is not YAML"),
+        (b"\xff\xfe", [], 78, "cannot be read"),
+        (b"camra: demo", [], 78, "did you mean 'camera'?"),
+        (b"board: pi3", [], 2, "unknown board 'pi3'"),
+        (b"camera: own.yaml", [], 2, "expected an absolute path"),
+        (b"{camera: demo}", ["--camera", "brio"], 78, "set it yourself: `camera: brio`"),
+    ],
+)
+def test_a_wrong_configuration_of_the_users_is_told_and_kept(
+    text: bytes, arguments: list[str], code: int, message: str, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = Layout(root).config
+    config.parent.mkdir()
+    config.write_bytes(text)
+    assert service(root, "install", *arguments) == code
+    assert message in capsys.readouterr().err
+    assert config.read_bytes() == text and not Layout(root).unit.exists()
+    assert service(root, "uninstall") == 0
+
+
+@pytest.mark.parametrize("line", ["bundle: /srv/mine", "store: /srv/store", ""])
+def test_a_bundle_that_the_service_would_not_take_is_not_brought_in(
+    line: str, root: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service(root, "install")
+    Layout(root).config.write_text(f"camera: arducam\n{line}\n")
+    assert service(root, "update", tiny_bundle) == 78
+    assert str(Layout(root).config) in capsys.readouterr().err
+    assert BundleStore(Layout(root).store).current() is None
 
 
 def test_an_image_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,6 +90,22 @@ def test_a_service_that_refuses_it_gets_the_old_one_back(store: BundleStore, oth
     assert running(store) == "tiny" and len(list((store.root / "versions").iterdir())) == 1
 
 
+def test_after_an_update_that_was_killed_the_service_is_asked_again(
+    store: BundleStore, other: Path, tiny_bundle: Path
+) -> None:
+    asked: list[str] = []
+    assert update(store, tiny_bundle, nothing, asked.append) is None
+    assert asked == [Bundle.load(tiny_bundle).digest] and running(store) == "tiny"
+
+    def refuse(_: str) -> None:
+        raise BundleError("the model does not load")
+
+    update(store, other, nothing, nothing)
+    with pytest.raises(RolledBackError):
+        update(store, other, nothing, refuse)
+    assert running(store) == "tiny"
+
+
 def test_back_to_the_previous_one_and_to_the_packages(store: BundleStore, other: Path, tiny_bundle: Path) -> None:
     update(store, other, nothing, nothing)
     asked: list[str] = []
@@ -114,6 +130,7 @@ def test_the_services_answer_is_waited_for(tmp_path: Path) -> None:
     update_module._ask(record, answer_later(record, digest="new"), "new")
     with pytest.raises(BundleError, match="finite logits"):
         update_module._ask(record, answer_later(record, digest="new", rejected="bad", error="finite logits"), "bad")
+    update_module._ask(record, pytest.fail, "new")  # it runs already, and is not disturbed
     begin_s = time.monotonic()
     update_module._ask(record, answer_later(record, digest="any"), "")  # the package's: whatever it is
     assert time.monotonic() - begin_s >= 0.3

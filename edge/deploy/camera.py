@@ -1,0 +1,41 @@
+"""What `--camera` names, as the service will meet it: without the user's files, mostly without a network."""
+
+from __future__ import annotations
+
+from edge.cameras import ADDRESS, FILE_PREFIX, IMAGES_PREFIX, PROFILE_SUFFIX, camera_source
+from edge.deploy.layout import CONFIG, Layout
+from edge.deploy.reach import can_read
+from edge.errors import ConfigError, UsageError
+
+NETWORKED = "ros2"  # the one variant with a network
+
+
+def check_camera(spec: str, variant: str, layout: Layout) -> None:
+    """Refuse now what would fail at the first start. Raises UsageError, ConfigError."""
+    if ADDRESS.match(spec) and variant != NETWORKED:
+        camera_source(spec)
+        raise UsageError(
+            f"camera: an address needs a network, and the service has none; --variant {NETWORKED} opens the local one"
+        )
+    file = _file_of(spec)
+    if file is None:
+        camera_source(spec)
+        return
+    place = f"put it beside {CONFIG} and name its whole path there"
+    if not file.startswith("/"):
+        raise UsageError(f"camera {spec}: expected an absolute path, found {file}; {place}")
+    here = layout.at(file)
+    if not here.exists():
+        raise ConfigError(f"camera {spec}: {here}: expected a file or folder, found nothing; {place}")
+    if not can_read(file, layout):
+        raise ConfigError(f"camera {spec}: {here}: the service's user cannot read it; {place}")
+    camera_source(spec.replace(file, str(here), 1))
+
+
+def _file_of(spec: str) -> str | None:
+    """The file or folder of the user's own that a camera is made of; None where it is made of none."""
+    for prefix in (FILE_PREFIX, IMAGES_PREFIX):
+        if spec.startswith(prefix) and len(spec) > len(prefix):
+            return spec[len(prefix) :]
+    name = spec.partition("@")[0]
+    return name if name.endswith(PROFILE_SUFFIX) and ":" not in name else None
