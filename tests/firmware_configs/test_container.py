@@ -97,6 +97,15 @@ def test_a_bad_bundle_changes_nothing(report: Report) -> None:
     assert "previous  the bundle of the package" in report["updated"]["out"]
 
 
+def test_heat_lowers_its_work_and_is_told_by_status_and_journal(report: Report) -> None:
+    assert "working less (cpu-thermal 90 degrees)" in report["hot"]["StatusText"]
+    assert report["resting"]["StatusText"].startswith("resting for ")
+    assert report["resting"]["MainPID"] == report["running"]["MainPID"]  # the watchdog is fed at rest, too
+    told = {entry["EDGE_EVENT"]: entry for entry in report["entries"] if entry["EDGE_TYPE"] == "event"}
+    assert json.loads(told["throttled"]["MESSAGE"])["level"] == "bursts" and told["throttled"]["PRIORITY"] == "4"
+    assert "resting" in told
+
+
 def test_a_hang_is_ended_by_the_watchdog_and_it_predicts_again(report: Report) -> None:
     assert "Watchdog timeout" in report["watchdog"]
     assert report["after_hanging"]["NRestarts"] == "1" and "ticks/s" in report["after_hanging"]["StatusText"]
