@@ -72,6 +72,11 @@ class BoardWatch:
         )
 
     @property
+    def knows_supply(self) -> bool:
+        """Something here would tell of a weak one."""
+        return bool(self._flags or self._undervoltage)
+
+    @property
     def sources(self) -> int:
         """How many files answer; 0 means that nothing is known of this board's health."""
         return len(self.zones) + len(self._cooling) + len(self._flags) + len(self._undervoltage) + len(self._counters)

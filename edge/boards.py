@@ -8,7 +8,7 @@ from pathlib import Path
 
 from edge.device_tree import compatible
 from edge.errors import UsageError
-from edge.profiles import load_profiles
+from edge.profiles import load_profiles, shipped
 
 AUTO = "auto"
 
@@ -102,6 +102,11 @@ def board_profile(name: str = AUTO, root: Path = Path("/"), machine: str | None 
     if name != AUTO:
         raise UsageError(f"unknown board {name!r}; use auto or one of {', '.join(profiles)}")
     return _detect(profiles, compatible(root), machine or platform.machine())
+
+
+def boot_file(fragment: str) -> Path:
+    """Where a fragment of the boot configuration lies on this machine."""
+    return shipped("boot") / fragment
 
 
 def _detect(profiles: dict[str, BoardProfile], tree: list[str], machine: str) -> BoardProfile:

@@ -120,7 +120,7 @@ def camera_profiles() -> dict[str, CameraProfile]:
 
 def camera_profile_path(profile: CameraProfile) -> Path:
     """The file of a profile that is shipped."""
-    return _folder("cameras") / f"{profile.name}.yaml"
+    return shipped("cameras") / f"{profile.name}.yaml"
 
 
 def read_camera_profile(path: Path) -> CameraProfile:
@@ -143,7 +143,7 @@ def driver_of(profile: CameraProfile, root: Path = Path("/")) -> str:
 @cache
 def load_profiles(folder: str, cls: type[P]) -> dict[str, P]:
     """The profiles of a folder of firmware_configs, by name. Raises ConfigError."""
-    directory = _folder(folder)
+    directory = shipped(folder)
     profiles = [build(cls, read_yaml(path), str(path)) for path in sorted(directory.glob("*.yaml"))]
     if not profiles:
         raise ConfigError(
@@ -152,5 +152,6 @@ def load_profiles(folder: str, cls: type[P]) -> dict[str, P]:
     return {profile.name: profile for profile in profiles}
 
 
-def _folder(name: str) -> Path:
+def shipped(name: str) -> Path:
+    """A file or folder of firmware_configs on this machine."""
     return Path(str(resources.files("firmware_configs"))) / name

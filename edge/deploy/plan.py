@@ -6,7 +6,6 @@ import os
 import re
 import sysconfig
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 from edge.boards import AUTO, BoardProfile
@@ -16,6 +15,7 @@ from edge.deploy.files import Entry
 from edge.deploy.layout import CONFIG, SLICE, STORE, UNIT, Layout
 from edge.deploy.reach import can_reach
 from edge.errors import ConfigError, UsageError
+from edge.profiles import shipped
 
 # Memory by variant: measured peak is 97 MB with onnxruntime on the processor; CUDA alone maps more than a gigabyte.
 MEMORY_MAX = {"generic": "300M", "pi": "300M", "jetson": "2G", "ros2": "400M"}
@@ -82,8 +82,7 @@ def other_variants(entries: list[Entry], layout: Layout) -> list[Path]:
 
 
 def _filled(name: str, values: dict[str, str]) -> str:
-    text = Path(str(resources.files("firmware_configs"))).joinpath(name).read_text(encoding="utf-8")
-    return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], text)
+    return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], shipped(name).read_text(encoding="utf-8"))
 
 
 def _config(options: Options, variant: str, layout: Layout, values: dict[str, str]) -> str:

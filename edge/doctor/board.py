@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from edge.board_state import FLAGS, SINCE_BOOT, BoardState, BoardWatch, Zone, text
-from edge.boards import AUTO, BoardProfile, board_profile
+from edge.boards import AUTO, BoardProfile, board_profile, boot_file
 from edge.device_tree import model
 from edge.doctor.findings import Finding, error, ok, warning
 
@@ -24,7 +24,8 @@ def check(root: Path = Path("/"), name: str = AUTO) -> Iterator[Finding]:
     yield ok(AREA, "board", f"{model(root) or board.title}; profile {board.name}. {' '.join(board.notes)}".strip())
     yield from _processor(board, root)
     yield from _heat(watch, state)
-    yield from _supply(board, state, root)
+    yield from _supply(watch, state)
+    yield from _power(board, root)
     yield from _limits(board, root)
 
 
@@ -90,7 +91,7 @@ def _degrees(zone: Zone, now_c: float) -> str:
     return f"{zone.name} {now_c:.0f} degrees, {limit}"
 
 
-def _supply(board: BoardProfile, state: BoardState, root: Path) -> Iterator[Finding]:
+def _supply(watch: BoardWatch, state: BoardState) -> Iterator[Finding]:
     now = [name for bit, name in FLAGS.items() if state.flags & bit]
     once = [name for bit, name in FLAGS.items() if state.flags & bit << SINCE_BOOT and not state.flags & bit]
     if now:
@@ -101,8 +102,11 @@ def _supply(board: BoardProfile, state: BoardState, root: Path) -> Iterator[Find
         yield warning(AREA, "supply", "under-voltage alarm", SUPPLY)
     if state.events:
         yield warning(AREA, "supply", f"{state.events} over-current events since the boot", SUPPLY)
-    if (board.throttle.flags or board.throttle.undervoltage) and not (now or once or state.undervoltage):
+    if watch.knows_supply and not (now or once or state.undervoltage):
         yield ok(AREA, "supply", "no under-voltage and no throttling")
+
+
+def _power(board: BoardProfile, root: Path) -> Iterator[Finding]:
     modes = "; ".join(f"{mode}: {meaning}" for mode, meaning in board.power.modes.items())
     for advice in (*board.power.advice, *([modes] if modes else [])):
         yield ok(AREA, "power", advice)
@@ -122,7 +126,7 @@ def _limits(board: BoardProfile, root: Path) -> Iterator[Finding]:
         )
     fragments = [name for name in board.boot.fragments if "watchdog" in name]
     if fragments and not os.path.lexists(root / "dev/watchdog"):
-        repair = f"see firmware_configs/boot/{fragments[0]}"
+        repair = f"do what this file says: {boot_file(fragments[0])}"
         yield warning(AREA, "watchdog", "no /dev/watchdog: nothing resets a board whose kernel hangs", repair)
 
 

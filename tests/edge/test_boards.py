@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.boards import board_profile, board_profiles
+from edge.boards import board_profile, board_profiles, boot_file
 from edge.cameras import camera_source
 from edge.errors import UsageError
 
@@ -20,8 +20,11 @@ def test_all_profiles_are_there_and_complete() -> None:
     for profile in profiles.values():
         assert profile.thermal.zones
         assert bool(profile.compatible) != bool(profile.machine)
-        assert all((BOOT / name).is_file() for name in profile.boot.fragments)
+        assert all(boot_file(name).is_file() for name in profile.boot.fragments)
         assert camera_source(profile.camera).live
+        if profile.compatible:
+            assert profile.python and profile.power.advice
+            assert profile.thermal.cooling or profile.throttle.flags
         low, high = profile.thermal.slow_at_c, profile.thermal.rest_at_c
         assert (low is None) == (high is None) and (low is None or high is None or low < high)
 

@@ -69,7 +69,16 @@ def test_what_the_service_needs_and_does_not_get(tmp_path: Path, name: str, text
 def test_a_pi_without_its_watchdog(tmp_path: Path) -> None:
     (pi5(tmp_path) / "dev/watchdog").unlink()
     (finding,) = troubles(tmp_path)
-    assert (finding.what, finding.repair) == ("watchdog", "see firmware_configs/boot/pi-watchdog.txt")
+    assert finding.what == "watchdog"
+    assert Path(finding.repair.rpartition(" ")[2]).read_text().startswith("# /boot/firmware/config.txt: the hardware")
+
+
+def test_what_nothing_here_tells_is_not_called_good(tmp_path: Path) -> None:
+    root = pi5(tmp_path)
+    assert [finding for finding in check(root) if finding.what == "supply"]
+    for path in (*root.glob("sys/**/get_throttled"), *root.glob("sys/**/in0_lcrit_alarm")):
+        path.unlink()
+    assert not [finding for finding in check(root) if finding.what == "supply"]
 
 
 def test_this_machine_can_be_examined() -> None:
