@@ -49,9 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except EdgeError as error:
         print(f"edge-service: {error}", file=sys.stderr)
         return error.exit_code
-    except (
-        OSError
-    ) as error:  # a full disk, a read-only root: what was written before is whole, and can be written again
+    except OSError as error:  # a full disk: what was written before is whole, and can be written again
         print(f"edge-service: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
         return EXIT_FAILURE
 

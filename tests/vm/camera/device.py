@@ -16,9 +16,8 @@ from tests.vm.camera.model import EXPOSURE_MODE, EXPOSURE_PRIORITY, EXPOSURE_TIM
 from tests.vm.camera.usbip import EPIPE, Link, Unlink, Urb
 
 PAYLOAD_BYTES = 16384  # uvcvideo's largest bulk transfer: one payload each, every one with a header of its own
-DARK_INTERVAL = (
-    2_000_000  # 100 ns: what automatic exposure with priority over the rate falls to in the dark, 5 frames/s
-)
+# In 100 ns: what automatic exposure with priority over the rate falls to in the dark, 5 frames a second.
+DARK_INTERVAL = 2_000_000
 POLL_S = 0.05
 
 GET_STATUS, CLEAR_FEATURE, GET_DESCRIPTOR = 0x00, 0x01, 0x06
