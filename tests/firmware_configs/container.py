@@ -22,8 +22,8 @@ NEEDED = ("systemd-nspawn", "systemd-analyze", "journalctl")
 
 # With a machine id this is no first boot, which would ask questions and enable every unit that this machine has.
 ETC = {
-    "passwd": "root:x:0:0::/root:/bin/sh\nnobody:x:65534:65534::/:/usr/sbin/nologin\n",
-    "group": "root:x:0:\nvideo:x:44:\nrender:x:105:\nnogroup:x:65534:\n",
+    "passwd": "root:x:0:0::/root:/bin/sh\nrobot:x:1000:1000::/:/bin/sh\nnobody:x:65534:65534::/:/usr/sbin/nologin\n",
+    "group": "root:x:0:\nvideo:x:44:\nrender:x:105:\nrobot:x:1000:\nnogroup:x:65534:\n",
     "nsswitch.conf": "passwd: files systemd\ngroup: files systemd\n",
     "machine-id": "0123456789abcdef0123456789abcdef\n",
     "os-release": 'ID=test\nNAME="test"\nPRETTY_NAME="test"\n',

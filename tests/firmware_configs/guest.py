@@ -156,6 +156,11 @@ def story(report: dict[str, Any]) -> None:
     run("systemctl", "start", UNIT)
     report["restart_limit"] = wait_until(lambda found: found["ActiveState"] == "failed")
 
+    run("systemctl", "reset-failed", UNIT)
+    CONFIG.write_text("camera: file:/srv/clip\nrealtime: true\n")
+    report["own_user"] = service("install", "--user", "robot")
+    report["as_own_user"] = identity(wait_until(predicts)["MainPID"])
+
     quick.unlink()
     report["uninstall"] = service("uninstall")
     report["after"] = files()

@@ -136,6 +136,12 @@ def test_restarts_have_a_limit(report: Report) -> None:
     assert (limited["ActiveState"], limited["NRestarts"]) == ("failed", "4")
 
 
+def test_it_runs_as_a_user_that_is_there_already(report: Report) -> None:
+    assert report["own_user"]["code"] == 0, report["own_user"]
+    identity = report["as_own_user"]
+    assert set(identity["uids"]) == {"1000"} and int(identity["capabilities"], 16) == 0
+
+
 def test_removal_leaves_no_file(report: Report) -> None:
     assert report["uninstall"]["code"] == 0, report["uninstall"]
     left = [
