@@ -11,6 +11,7 @@ from calibration.clips import ClipSet
 from calibration.sets import open_set
 from calibration.tensors import Geometry
 from distill.augment import AugmentConfig
+from distill.student import SIZES
 from distill.wiid import WiidConfig
 from edge.errors import ConfigError
 from edge.fields import build, read_yaml
@@ -65,13 +66,24 @@ class ScheduleConfig:
 
 @dataclass(frozen=True)
 class StudentShape:
-    """The student's layers (distill/student.py)."""
+    """The student's layers (distill/student.py). size: its channels, `s` or `m`; stages: or other ones."""
 
-    stages: tuple[tuple[int, int], ...] = ((32, 48), (64, 96), (128, 128))
+    size: str = "s"
+    stages: tuple[tuple[int, int], ...] = ()
     embedding: int = 96
     history: int = 12
     dropout: float = 0.3
     shared_head: bool = False
+
+    @property
+    def channels(self) -> tuple[tuple[int, int], ...]:
+        """Of the two convolutions of each stage."""
+        return self.stages or SIZES[self.size]
+
+    def check(self, where: str) -> None:
+        """Raises ConfigError for a size that there is not."""
+        if self.size not in SIZES:
+            raise ConfigError(f"{where}: size: expected one of {', '.join(SIZES)}, found {self.size}")
 
 
 @dataclass(frozen=True)
@@ -171,6 +183,7 @@ def recipe_of(document: dict[str, Any], where: str) -> Recipe:
     if not 0 <= recipe.folds.source < len(recipe.sources):
         last = len(recipe.sources) - 1
         raise ConfigError(f"{where}: folds: source: expected 0 to {last}, found {recipe.folds.source}")
+    recipe.student.check(f"{where}: student")
     if recipe.quantisation is not None:
         recipe.quantisation.check(f"{where}: quantisation")
     return recipe

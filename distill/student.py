@@ -13,6 +13,9 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+# Channels of the convolutions, by size: `m` has twice the work of `s`.
+SIZES = {"s": ((32, 48), (64, 96), (128, 128)), "m": ((48, 64), (96, 128), (192, 192))}
+
 
 @dataclass(frozen=True)
 class StudentConfig:
@@ -27,7 +30,7 @@ class StudentConfig:
     classes: int
     heads: int = 5
     shared_head: bool = False
-    stages: tuple[tuple[int, int], ...] = ((32, 64), (96, 128), (160, 192))
+    stages: tuple[tuple[int, int], ...] = SIZES["s"]
     input_zero: float = 128.0
     input_scale: float = 1.0 / 32.0
     shift_fraction: float = 0.25

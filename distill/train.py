@@ -31,7 +31,7 @@ def new_student(recipe: Recipe) -> Student:
             classes=len(recipe.labels),
             heads=len(recipe.geometry.gammas),
             shared_head=shape.shared_head,
-            stages=shape.stages,
+            stages=shape.channels,
             embedding=shape.embedding,
             history=shape.history,
             dropout=shape.dropout,

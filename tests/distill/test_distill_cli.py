@@ -78,6 +78,7 @@ def test_folds_leave_the_actor_out(tmp_path: Path, cache: Path, capsys: pytest.C
         (("stand: sit}", "stand: fly}"), "fly not among the labels"),
         (("set: synthetic_train", "set: 'folder:{data}/none'"), "--data-root"),
         (("limit: 12", "limit: many"), "expected a whole number"),
+        (("student: {", "student: {size: l, "), "student: size: expected one of s, m, found l"),
     ],
 )
 def test_a_wrong_recipe_says_what_is_wrong(

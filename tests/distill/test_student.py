@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -10,8 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.export import to_onnx
-from distill.student import Student, StudentConfig
+from distill.recipe import load_recipe
+from distill.student import SIZES, Student, StudentConfig
+from distill.train import new_student
 
+RECIPE = Path(__file__).parents[2] / "distill" / "recipes" / "student.yaml"
 HEIGHT, WIDTH = 30, 40
 
 
@@ -40,6 +46,14 @@ def test_stream_equals_clip(student: Student, ticks: int, seed: int) -> None:
         for tick in range(ticks):
             logits, states = student.step(x[:, tick], states)
             torch.testing.assert_close(logits[0], whole[tick], atol=1e-5, rtol=0)
+
+
+def test_m_is_larger_than_s() -> None:
+    recipe = load_recipe(RECIPE)
+    sizes = {size: replace(recipe, student=replace(recipe.student, size=size)) for size in SIZES}
+    weights = {size: sum(p.numel() for p in new_student(one).parameters()) for size, one in sizes.items()}
+    assert weights["m"] > 1.5 * weights["s"] > 0
+    assert replace(recipe.student, size="m", stages=((8, 8),)).channels == ((8, 8),)
 
 
 def test_a_tick_does_not_see_the_future(student: Student) -> None:
