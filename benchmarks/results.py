@@ -46,7 +46,7 @@ PAPER = (
     "geometry.experts=[]",
 )
 RGB = (*PAPER, "geometry.form=rgb", "geometry.height=60", "geometry.width=80", "geometry.input_height=60")
-WIDE = ("student.stages=[[48, 64], [96, 128], [192, 192]]",)
+WIDE = ("student.stages=[[48, 64], [96, 128], [192, 192]]",)  # size m
 SHARED = ("student.shared_head=true",)
 MOVING_CLIPS, CALIBRATION_CLIPS = 480, 144
 HEADER = "| trained | answered by | LL | ELL | both |\n|---|---|---|---|---|"
@@ -92,6 +92,9 @@ class Way:
     average: bool = False
 
 
+GATED, AVERAGED = Way("the gate's choice"), Way("all experts, averaged", average=True)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Train what is missing, judge every row, print the tables as Markdown."""
     options = _parser().parse_args(arguments)
@@ -101,14 +104,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = [row for row in ROWS if not options.only or row.name in options.only]
     for row in rows:
         train(row, options)
+    notes: list[str] = []
     print(HEADER)
     for row in rows:
-        for line in judged(row, options, "relit"):
+        for line in judged(row, options, "relit", notes):
             print(line, flush=True)
     print(f"\nA camera that turns and shakes:\n\n{HEADER}")
     for row in (row for row in rows if row.name == "noise_aware"):
-        for line in judged(row, options, "relit_moving"):
+        for line in judged(row, options, "relit_moving", notes):
             print(line, flush=True)
+    print("", *notes, sep="\n")
 
 
 def train(row: Row, options: argparse.Namespace) -> None:
@@ -132,12 +137,14 @@ def folds(options: argparse.Namespace) -> None:
     if options.member == "int8":
         for number in _chosen(recipe, options):
             quantise(options.folds / str(number), recipe.folds.actors[number], options)
+    notes: list[str] = []
     print(HEADER)
     for kind, limit in (("relit", None), ("relit_moving", MOVING_CLIPS)):
         clips = open_set(f"{kind}:{options.data_root}/utd_depth", None, limit)
         title = "still camera" if kind == "relit" else "moving camera"
-        for line in lines(title, recipe, options.folds, options.member, clips, options):
+        for line in lines(title, recipe, options.folds, options.member, clips, options, notes):
             print(line, flush=True)
+    print("", *notes, sep="\n")
 
 
 def quantise(fold: Path, left_out: Sequence[str], options: argparse.Namespace) -> None:
@@ -168,27 +175,40 @@ def quantise(fold: Path, left_out: Sequence[str], options: argparse.Namespace) -
     subprocess.run([*command, "--out", str(fold / "int8")], check=True)
 
 
-def judged(row: Row, options: argparse.Namespace, kind: str) -> Iterator[str]:
+def judged(row: Row, options: argparse.Namespace, kind: str, notes: list[str]) -> Iterator[str]:
     """A line of the table for every way to run this row's bundles."""
     recipe = recipe_of(read_document(RECIPE, row.changes), row.name)
     clips = open_set(f"{kind}:{options.data_root}/utd_depth", None, 720 if kind == "relit" else MOVING_CLIPS)
-    yield from lines(row.title, recipe, options.out / row.name, "bundle", clips, options)
+    yield from lines(row.title, recipe, options.out / row.name, "bundle", clips, options, notes)
 
 
 def lines(
-    title: str, recipe: Recipe, folder: Path, member: str, clips: ClipSet, options: argparse.Namespace
+    title: str,
+    recipe: Recipe,
+    folder: Path,
+    member: str,
+    clips: ClipSet,
+    options: argparse.Namespace,
+    notes: list[str],
 ) -> Iterator[str]:
-    """A line of the table for every way to run the folds' bundles; one more where others are to compare with."""
+    """A line of the table for every way to run the folds' bundles; one more where others are to compare with.
+
+    notes: takes what pairs of them come to, clip by clip.
+    """
     progress = show_progress(title)
     tensors = store_tensors(clips.clips, recipe.geometry, options.cache, options.workers, progress)
+    of_way = {}
     for way in _ways(recipe):
-        found = evaluated(way, recipe, folder, member, clips, tensors, options)
+        found = of_way[way] = evaluated(way, recipe, folder, member, clips, tensors, options)
         yield _line(title, way, found)
         if options.against is not None:
             other = evaluated(way, recipe, options.against, "bundle", clips, tensors, options)
             yield _line(f"{title}, {options.against}", way, other)
             names = f"{options.against}/bundle", f"{folder}/{member}"
-            yield f"{way.title}: {comparison_line(compare(other, found), *names)}"
+            notes.append(f"{title}, {way.title}: {comparison_line(compare(other, found), *names)}")
+    if AVERAGED in of_way:
+        pair = compare(of_way[GATED], of_way[AVERAGED])
+        notes.append(f"{title}: {comparison_line(pair, GATED.title, AVERAGED.title)}")
 
 
 def evaluated(
@@ -219,9 +239,9 @@ def _ways(recipe: Recipe) -> Iterator[Way]:
     for head, gamma in enumerate(recipe.geometry.gammas):
         averaged = f", {experts[head].binning}^2 pixels x {experts[head].accumulation} frames" if experts else ""
         yield Way("no correction" if gamma == 1 else f"gamma {gamma:g}{averaged}", head)
-    yield Way("the gate's choice")
+    yield GATED
     if experts:
-        yield Way("all experts, averaged", average=True)
+        yield AVERAGED
 
 
 class _Run:
