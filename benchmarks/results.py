@@ -46,7 +46,7 @@ PAPER = (
     "geometry.experts=[]",
 )
 RGB = (*PAPER, "geometry.form=rgb", "geometry.height=60", "geometry.width=80", "geometry.input_height=60")
-WIDE = ("student.stages=[[48, 64], [96, 128], [192, 192]]",)  # size m
+WIDE = ("student.size=m", "student.stages=[]")
 SHARED = ("student.shared_head=true",)
 MOVING_CLIPS, CALIBRATION_CLIPS = 480, 144
 HEADER = "| trained | answered by | LL | ELL | both |\n|---|---|---|---|---|"
