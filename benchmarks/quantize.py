@@ -10,6 +10,7 @@ import argparse
 import resource
 import tempfile
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnx
@@ -24,8 +25,9 @@ from quantize.bias import bias_corrected
 from quantize.cli import main as quantize
 from quantize.drift import mean_outputs, undrifted
 from quantize.equalise import equalised
-from quantize.estimators import ESTIMATORS, estimated
+from quantize.estimators import ESTIMATORS, Range, estimated
 from quantize.fidelity import HeldOut
+from quantize.levels import on_levels, tied
 from quantize.parts import Labelled, Seen, look
 from quantize.qdq import U8S8, prepared, quantized
 from quantize.ranges import observe, reach
@@ -102,16 +104,18 @@ class _Float:
 
     def made(self, estimator: str, *steps: str) -> Bundle:
         """Its integer student with these of `WHOLE`."""
-        model, ranges, means = self._model, estimated(self._observed, estimator), self._observed.means
+        states = self._source.manifest.states
+        model, means = self._model, self._observed.means
+        ranges: Mapping[str, Range] = tied(model, states, estimated(self._observed, estimator))
         if "branches" in steps:
             ready = balanced(model, ranges, means)
             model, ranges, means = ready.model, ready.ranges, ready.means
         if "biases" in steps:
             model = bias_corrected(model, means, ())
-        student, states = quantized(model, ranges, self._source.manifest.states, U8S8)
+        student, levels = quantized(model, ranges, states, U8S8)
         if "drift" in steps:
-            student = undrifted(student, states, self._means, self._seen)
-        return integer_bundle(self._source, student, states)
+            student = undrifted(student, levels, self._means, self._seen)
+        return integer_bundle(self._source, on_levels(student), levels)
 
 
 if __name__ == "__main__":

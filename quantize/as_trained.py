@@ -12,17 +12,9 @@ import onnx
 from onnx import helper
 
 from edge.bundle import StateSpec
-from quantize.graph import Affine, Graph, folded, with_float_picture
+from quantize.graph import Graph, folded, with_float_picture
+from quantize.levels import Scale, dequantiser, moves, scale_of
 from quantize.qdq import finished, with_level_states
-
-Scale = tuple[Affine, str]  # and the name of its integers
-# What comes out are values that went in.
-MOVING = frozenset(
-    (
-        *("Concat", "Expand", "Flatten", "Gather", "MaxPool", "ReduceMax", "Reshape"),
-        *("Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"),
-    )
-)
 
 
 def as_trained(student: bytes, states: Sequence[StateSpec]) -> tuple[bytes, tuple[StateSpec, ...]]:
@@ -44,9 +36,9 @@ def spread(graph: Graph, states: Sequence[StateSpec]) -> None:
     entering = {graph.after_transpose(state.input): state for state in states}
     outputs = {value.name for value in graph.model.graph.output}
     for node in list(graph.model.graph.node):
-        moved = _moved(node)
-        levels = {name: made for name in moved if (made := _dequantiser(graph, name)) is not None}
-        scales = {_scale(graph, made) for made in levels.values()}
+        moved = moves(node)
+        levels = {name: made for name in moved if (made := dequantiser(graph, name)) is not None}
+        scales = {scale_of(graph, made) for made in levels.values()}
         others = set(moved) - set(levels)
         if len(scales) != 1 or not all(
             name in entering and _returns(graph, entering[name], *scales) for name in others
@@ -64,19 +56,12 @@ def spread(graph: Graph, states: Sequence[StateSpec]) -> None:
 def shorten(graph: Graph) -> None:
     """Levels that are given back and rounded again, to the same levels, go straight on."""
     for node in [node for node in graph.model.graph.node if node.op_type == "QuantizeLinear"]:
-        before = _dequantiser(graph, node.input[0])
-        if before is not None and _scale(graph, before) == _scale(graph, node):
+        before = dequantiser(graph, node.input[0])
+        if before is not None and scale_of(graph, before) == scale_of(graph, node):
             graph.replace_input(node.output[0], before.input[0])
             graph.remove(node)
             if not graph.consumers(before.output[0]):
                 graph.remove(before)
-
-
-def _moved(node: onnx.NodeProto) -> list[str]:
-    """The tensors whose values an operator moves; none where it computes."""
-    if node.op_type not in MOVING:
-        return []
-    return list(node.input if node.op_type == "Concat" else node.input[:1])
 
 
 def _returns(graph: Graph, state: StateSpec, scale: Scale) -> bool:
@@ -84,24 +69,13 @@ def _returns(graph: Graph, state: StateSpec, scale: Scale) -> bool:
     waiting = [state.output]
     while waiting:
         name = waiting.pop()
-        made, node = _dequantiser(graph, name), graph.producer(name)
-        if (made is not None and _scale(graph, made) == scale) or name == state.input:
+        made, node = dequantiser(graph, name), graph.producer(name)
+        if (made is not None and scale_of(graph, made) == scale) or name == state.input:
             continue
-        if made is not None or node is None or not _moved(node):
+        if made is not None or node is None or not moves(node):
             return False
-        waiting += _moved(node)
+        waiting += moves(node)
     return True
-
-
-def _dequantiser(graph: Graph, tensor: str) -> onnx.NodeProto | None:
-    """What makes a tensor from levels of one scale, or None."""
-    node = graph.producer(tensor)
-    scale = graph.constant(node.input[1]) if node is not None and node.op_type == "DequantizeLinear" else None
-    return node if scale is not None and scale.size == 1 else None
-
-
-def _scale(graph: Graph, node: onnx.NodeProto) -> Scale:
-    return graph.affine(node), graph.levels(node).__name__
 
 
 def _round(graph: Graph, tensor: str, like: onnx.NodeProto) -> None:

@@ -61,8 +61,9 @@ def unbalanced(graph: Graph) -> None:
         graph.replace_input(after[0].output[0], before.input[0])
         graph.remove(after[0])
         graph.remove(mul)
-        if not graph.consumers(before.output[0]):
-            graph.remove(before)
+        for maker in (before, graph.producer(mul.input[1])):
+            if maker is not None and not graph.consumers(maker.output[0]):
+                graph.remove(maker)
 
 
 def _factors(ranges: Sequence[Range]) -> list[float]:

@@ -65,10 +65,10 @@ def noise_db(
     model: the float student, prepared. states: of the float and of the integer one. Each clip is streamed under one
     gamma, in turn.
     """
-    integer = onnx.load_from_string(student)
-    outputs = _outputs(model, integer)
+    graph = Graph(onnx.load_from_string(student))
+    outputs = _outputs(model, graph)
     wanted = Activations(model, states[0], list({real for real, _ in outputs.values()}))
-    exposed = with_float_values(integer, [found for _, found in outputs.values()])
+    exposed = with_float_values(graph.model, [found for _, found in outputs.values()])
     got = Activations(exposed, states[1], [found for _, found in outputs.values()])
     rows = []
     for place, clip in zip(seen.places, seen.tensors, strict=True):
@@ -84,12 +84,13 @@ def noise_db(
     return {name: decibels(float(signal), float(noise)) for name, (signal, noise) in sums.items()}
 
 
-def _outputs(model: onnx.ModelProto, integer: onnx.ModelProto) -> dict[str, tuple[str, str]]:
-    """Layer -> its output in the float model, and the same in the integer one: behind the rounding where it is rounded.
+def _outputs(model: onnx.ModelProto, graph: Graph) -> dict[str, tuple[str, str]]:
+    """Layer -> its output in the float model, and the same in the integer one: behind the rounding where it is rounded,
+    given back by a node of its own.
 
     An activation that quantisation has merged into the layer is in both.
     """
-    graph, named = Graph(integer), {node.name: node for node in integer.graph.node}
+    named = {node.name: node for node in graph.model.graph.node}
     known = {name for node in model.graph.node for name in node.output}
     found = {}
     for layer in weighted_layers(model):
@@ -98,9 +99,11 @@ def _outputs(model: onnx.ModelProto, integer: onnx.ModelProto) -> dict[str, tupl
         real = _float_name(tensor)
         if real not in known:
             continue
-        quantisers = [taker for taker in graph.consumers(tensor) if taker.op_type == "QuantizeLinear"]
-        rounded = [dq for q in quantisers for dq in graph.consumers(q.output[0]) if dq.op_type == "DequantizeLinear"]
-        found[layer.name] = (real, str(rounded[0].output[0]) if rounded else tensor)
+        rounded = next((taker for taker in graph.consumers(tensor) if taker.op_type == "QuantizeLinear"), None)
+        if rounded is not None:
+            levels, tensor = [rounded.output[0], *rounded.input[1:]], f"{real}_shown"
+            graph.model.graph.node.append(helper.make_node("DequantizeLinear", levels, [tensor], tensor))
+        found[layer.name] = (real, tensor)
     return found
 
 

@@ -14,6 +14,7 @@ from quantize.equalise import equalised
 from quantize.estimators import ESTIMATORS, estimated
 from quantize.fidelity import HeldOut
 from quantize.layers import by_sensitivity, noise_db, weighted_layers
+from quantize.levels import on_levels, tied
 from quantize.parts import Seen
 from quantize.qdq import Form, alone, prepared, quantized
 from quantize.ranges import Observed, observe, reach
@@ -71,7 +72,7 @@ class Maker:
 
     def corrected(self, estimator: str, float_layers: Sequence[str] = ()) -> Balanced:
         """The float student with branches balanced for these ranges, and biases that expect the weights' rounding."""
-        ranges = estimated(self.observed, estimator)
+        ranges = tied(self.model, self._states, estimated(self.observed, estimator))
         model = balanced(self.model, ranges, self.observed.means)
         return dataclasses.replace(model, model=bias_corrected(model.model, model.means, float_layers))
 
@@ -83,7 +84,7 @@ class Maker:
         ready = self.corrected(estimator, float_layers)
         student, states = quantized(ready.model, ready.ranges, self._states, form, float_layers)
         student = undrifted(student, states, self._means, self._seen)
-        return integer_bundle(self.source, student, states)
+        return integer_bundle(self.source, student if form.tensorrt else on_levels(student), states)
 
     def _alone(self, form: Form, estimator: str) -> dict[str, Fidelity]:
         """Every layer with weights as the only one quantised."""
