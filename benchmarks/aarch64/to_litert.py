@@ -86,7 +86,7 @@ class _Converter:
             converter(node)
         graph = self._s.SubGraphT()
         graph.tensors, graph.operators, graph.inputs = self._tensors, self._operators, inputs
-        graph.outputs = [self._values[value.name].index for value in self._graph.output]
+        graph.outputs = [self._leaving(value).index for value in self._graph.output]
         model = self._s.ModelT()
         model.version, model.subgraphs, model.buffers, model.operatorCodes = 3, [graph], self._buffers, []
         for code in self._codes:
@@ -96,6 +96,16 @@ class _Converter:
         builder = flatbuffers.Builder(1 << 20)
         builder.Finish(model.Pack(builder), b"TFL3")
         return bytes(builder.Output())
+
+    def _leaving(self, output: onnx.ValueInfoProto) -> Value:
+        """An output of the graph, given back in float where the ONNX file does so."""
+        value = self._values[output.name]
+        if value.scale is None or output.type.tensor_type.elem_type != onnx.TensorProto.FLOAT:
+            return value
+        self._tensors[value.index].name = f"{output.name}/levels".encode()
+        result = self._tensor(output.name, value.shape, "FLOAT32", value)
+        self._add("DEQUANTIZE", [value.index], result, self._s.DequantizeOptionsT())
+        return result
 
     # Operators, by their ONNX names.
 
@@ -113,16 +123,10 @@ class _Converter:
         if node.input[0] in self._constants:
             return  # weights: taken by their convolution
         value = self._values[node.input[0]]
-        tensor = self._tensors[value.index]
         if value.scale is None:  # a graph input, whose affinity stands here
-            value.scale, value.zero_point = self._affine(node)
-            tensor.quantization = self._quantization([value.scale], [value.zero_point])
+            self._set_affine(value, *self._affine(node))
         elif not np.isclose(value.scale, self._affine(node)[0]):
             value = self._reread(node, value)
-        if node.output[0] in {output.name for output in self._graph.output}:
-            result = self._tensor(node.output[0], value.shape, "FLOAT32", value)
-            self._add("DEQUANTIZE", [value.index], result, self._s.DequantizeOptionsT())
-            value = result
         self._values[node.output[0]] = value
 
     def _reread(self, node: onnx.NodeProto, value: Value) -> Value:
@@ -196,6 +200,10 @@ class _Converter:
 
     def _concat(self, node: onnx.NodeProto) -> None:
         values = [self._values[name] for name in node.input]
+        known = next((value for value in values if value.scale is not None), values[0])
+        for value in values:  # levels that are joined are of one scale; a graph input has not heard of it yet
+            if value.scale is None and known.scale is not None:
+                self._set_affine(value, known.scale, known.zero_point)
         axis = values[0].axis(helper.get_attribute_value(node.attribute[0]))
         shape = list(values[0].shape)
         shape[axis] = sum(value.shape[axis] for value in values)
@@ -237,14 +245,17 @@ class _Converter:
         self._add("SLICE", [value.index, *constants], result, self._s.SliceOptionsT())
 
     def _reducemean(self, node: onnx.NodeProto) -> None:
-        self._reduce(node, "MEAN")
+        self._reduce(node, "MEAN", self._constants[node.input[1]].tolist())
+
+    def _globalaveragepool(self, node: onnx.NodeProto) -> None:
+        self._reduce(node, "MEAN", [2, 3])
 
     def _reducemax(self, node: onnx.NodeProto) -> None:
-        self._reduce(node, "REDUCE_MAX")
+        self._reduce(node, "REDUCE_MAX", self._constants[node.input[1]].tolist())
 
-    def _reduce(self, node: onnx.NodeProto, code: str) -> None:
+    def _reduce(self, node: onnx.NodeProto, code: str, over: Sequence[int]) -> None:
         value = self._values[node.input[0]]
-        axes = np.array(sorted(value.axis(a) for a in self._constants[node.input[1]].tolist()), np.int32)
+        axes = np.array(sorted(value.axis(axis) for axis in over), np.int32)
         shape = tuple(1 if i in axes else n for i, n in enumerate(value.shape))
         options = self._s.ReducerOptionsT()
         options.keepDims = True
@@ -264,6 +275,19 @@ class _Converter:
         result = self._result(node, shape, Value(value.index, shape, False, value.scale, value.zero_point))
         constant = self._constant(f"{node.name}/shape", np.array(shape, np.int32))
         self._add("RESHAPE", [value.index, constant.index], result, self._s.ReshapeOptionsT())
+
+    def _expand(self, node: onnx.NodeProto) -> None:
+        """Exporters leave one that does nothing."""
+        if set(self._constants[node.input[1]].tolist()) != {1}:
+            raise ValueError(f"Expand {node.name}: this converter knows it where it repeats nothing only")
+        self._values[node.output[0]] = self._values[node.input[0]]
+
+    def _tile(self, node: onnx.NodeProto) -> None:
+        value = self._values[node.input[0]]
+        counts = self._constants[node.input[1]].astype(np.int32)
+        result = self._result(node, tuple((counts * value.shape).tolist()), value)
+        constant = self._constant(f"{node.name}/counts", counts)
+        self._add("TILE", [value.index, constant.index], result, self._s.TileOptionsT())
 
     # Tensors.
 
@@ -313,6 +337,10 @@ class _Converter:
         parameters = self._s.QuantizationParametersT()
         parameters.scale, parameters.zeroPoint, parameters.quantizedDimension = scales, zero_points, 0
         return parameters
+
+    def _set_affine(self, value: Value, scale: float, zero_point: int) -> None:
+        value.scale, value.zero_point = scale, zero_point
+        self._tensors[value.index].quantization = self._quantization([scale], [zero_point])
 
     def _affine(self, node: onnx.NodeProto) -> tuple[float, int]:
         scale, point = (self._constants[name] for name in node.input[1:3])

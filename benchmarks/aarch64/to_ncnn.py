@@ -178,6 +178,9 @@ class _Converter:
     def _reducemean(self, node: onnx.NodeProto) -> None:
         self._pool(node, 1)
 
+    def _globalaveragepool(self, node: onnx.NodeProto) -> None:
+        self._pool(node, 1)
+
     def _reducemax(self, node: onnx.NodeProto) -> None:
         self._pool(node, 0)
 
@@ -186,6 +189,19 @@ class _Converter:
         flat = f"{node.output[0]}_flat"
         self._add("Pooling", [node.input[0]], flat, f"0={kind} 4=1")
         self._add("Reshape", [flat], node.output[0], "0=1 1=1 2=-1")
+
+    def _expand(self, node: onnx.NodeProto) -> None:
+        """Exporters leave one that does nothing."""
+        if set(self._constants[node.input[1]].tolist()) != {1}:
+            raise ValueError(f"Expand {node.name}: this converter knows it where it repeats nothing only")
+        self._alias(node)
+
+    def _tile(self, node: onnx.NodeProto) -> None:
+        """The heads' logits, which ncnn still holds as channels: its axis 0."""
+        counts = self._constants[node.input[1]].tolist()
+        if [*counts[:1], *counts[2:]] != [1] * (len(counts) - 1):
+            raise ValueError(f"Tile {node.name}: this converter knows it for heads only, found {counts}")
+        self._add("Tile", [node.input[0]], node.output[0], f"0=0 1={counts[1]}")
 
     def _add(self, kind: str, inputs: list[str], output: str, parameters: str) -> None:
         self._layers.append((kind, [self._blobs[name] for name in inputs], [output], parameters))
