@@ -7,6 +7,7 @@ DATA ?= ../shared/data
 RECIPE := distill/recipes/student.yaml
 START := runs/student/pretrained.safetensors
 CALIB := synthetic_val+relit:$(DATA)/utd_depth
+RELIT12 = $(BIN)/distill folds distill/recipes/relit12.yaml --data-root $(DATA) --start runs/student6/pretrained.safetensors
 LEFT_OUT := --folds runs/folds --set folder:$(DATA)/arid_dark
 
 .DEFAULT_GOAL := help
@@ -60,9 +61,11 @@ bundle: $(DEV)/.installed ## remake the default bundle from DATA (an hour on two
 
 results: $(DEV)/.installed ## the tables of docs/results.md, on relit bodies from DATA (hours on two cores)
 	$(BIN)/distill pretrain distill/recipes/student6.yaml --data-root $(DATA) --out runs/student6
-	$(BIN)/distill folds distill/recipes/relit12.yaml --data-root $(DATA) --out runs/relit12 \
-		--start runs/student6/pretrained.safetensors
+	$(RELIT12) --out runs/relit12
 	$(BIN)/python -m benchmarks.results --data-root $(DATA) --folds runs/relit12 --member int8
+	for light in LL ELL; do \
+		$(RELIT12) --with sources.0.light=$$light --with sources.1.light=$$light --out runs/relit12-$$light && \
+		$(BIN)/python -m benchmarks.results --data-root $(DATA) --folds runs/relit12-$$light || exit 1; done
 	$(BIN)/python -m benchmarks.results --data-root $(DATA)
 
 clean: ## remove environments, builds and caches
