@@ -56,7 +56,9 @@ def load_source(path: Path, like: Path | None = None) -> Bundle:
     text = json.dumps({**document, "files": digests})
     manifest = parse_manifest(text.encode(), f"{path.with_suffix('.json')}, completed")
     _check_labels(path, model, manifest)
-    return Bundle(str(path), "", manifest, {STUDENT_FILE: student, GATE_FILE: gate})
+    source = Bundle(str(path), "", manifest, {STUDENT_FILE: student, GATE_FILE: gate})
+    _check_gate(path, source)
+    return source
 
 
 def _document(path: Path, model: onnx.ModelProto, template: Bundle | None) -> dict[str, Any]:
@@ -153,3 +155,16 @@ def _check_labels(path: Path, model: onnx.ModelProto, manifest: Manifest) -> Non
             f"{path}: logits: expected one row per gamma and one column per label, {len(manifest.gate.gammas)} x "
             f"{len(manifest.labels)}, found {heads} x {classes}; correct labels or gammas in {path.stem}.json"
         )
+
+
+def _check_gate(path: Path, source: Bundle) -> None:
+    """The gate fits what the manifest says of it. Raises BundleError."""
+    gate = source.manifest.gate
+    try:
+        source.gate_weights()
+    except BundleError as error:
+        wrong = str(error).partition(f"{GATE_FILE}: ")[2].partition(";")[0]
+        raise BundleError(
+            f"{path.with_suffix('.npz')}: expected a gate with a window of {gate.window} ticks for {len(gate.gammas)} "
+            f'gammas, found another: {wrong}; correct "gate" in {path.stem}.json, or the file'
+        ) from error

@@ -92,6 +92,14 @@ def test_wrong_gammas_are_told(student: Path) -> None:
         load_source(student)
 
 
+def test_a_gate_of_another_window_is_told(student: Path) -> None:
+    rewrite(student, gate={"gammas": list(GAMMAS), "window": 16})
+    with pytest.raises(
+        BundleError, match=r'mine\.npz: expected a gate with a window of 16 ticks .* w1: .* "gate" in mine'
+    ):
+        load_source(student)
+
+
 def test_several_gammas_need_a_gate(student: Path) -> None:
     student.with_suffix(".npz").unlink()
     with pytest.raises(UsageError, match=r"with 3 gammas expected a gate, mine\.npz beside it"):
