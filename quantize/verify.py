@@ -24,6 +24,8 @@ from quantize.result import Candidate, QuantizeResult, TargetResult
 from quantize.unroll import clip_form
 
 CLIP_TICKS = 8
+NEARLY = 0.9  # times as fast as float: an idle machine may show a gain
+NAMED = 4  # layers in a reason; the report has all
 STREAM_TOLERANCE = 0.01  # of the logits' spread: the last bit of a level may fall differently in a fused graph
 MACHINES = {"x86": ("x86_64", "AMD64"), "arm": ("aarch64", "arm64"), "jetson": ("aarch64",)}  # openvino: all
 MEMORY_PROBE = """
@@ -164,18 +166,22 @@ def refusals(
     # Only TensorRT runs a Jetson's form in integers; edge-run --prepare shows it there.
     told = target.target != "jetson" or proof.execution.engine.startswith("tensorrt")
     if told and 2 * proof.execution.integer < len(kernels):
-        listed = ", ".join(kernel.name for kernel in proof.execution.floats[:4])
-        reason = f"runs in float: {len(proof.execution.floats)} of {len(kernels)} layers with weights ({listed}, ...)"
+        floats = [kernel.name for kernel in proof.execution.floats]
+        reason = f"runs in float: {len(floats)} of {len(kernels)} layers with weights ({_some(floats)})"
         found.append((reason, _against_float(proof)))
     if proof.streaming is not None and proof.streaming > STREAM_TOLERANCE:
         reason = f"the stream differs from its clip form by {proof.streaming:.1%} of the logits' spread"
         found.append((reason, AGAINST_DRIFT))
     uneven = offsets(candidate.bundle.student_bytes()) if target.target == "jetson" else ()
     if uneven:
-        found.append(
-            (f"TensorRT takes no zero point but 0; {len(uneven)} have one ({uneven[0]}, ...)", AGAINST_OFFSETS)
-        )
+        reason = f"TensorRT takes no zero point but 0; {len(uneven)} have another ({_some(uneven)})"
+        found.append((reason, AGAINST_OFFSETS))
     return [Refusal(target.target, f"{name}: {reason}", steps) for reason, steps in found]
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first of them, and whether there are more."""
+    return ", ".join((*names[:NAMED], *(["..."] if len(names) > NAMED else [])))
 
 
 AGAINST_DRIFT = (
@@ -217,13 +223,18 @@ def _against_loss(result: QuantizeResult, candidate: Candidate) -> tuple[str, st
 
 def _against_slowness(proof: Proof) -> tuple[str, str, str]:
     islands = "; ".join(proof.execution.islands[:2])
-    return (
-        f"remove what runs in float between integer layers: {islands}"
-        if islands
-        else "measure on an idle machine: the load of others hides a small gain",
-        "give layers channels in multiples of 16, and plain convolutions where depthwise ones are small",
-        "run the float bundle on this target: it is the faster one",
-    )
+    remove = [f"remove what runs in float between integer layers: {islands}"] if islands else []
+    idle = "measure on an idle machine: the load of others hides a small gain"
+    give_up = "run the float bundle on this target: it is the faster one"
+    channels = "give layers channels in multiples of 16, and plain convolutions where depthwise or 3-D ones are small"
+    near = proof.speed_up > NEARLY
+    ordered = [
+        *remove,
+        idle if near else give_up,
+        channels,
+        give_up if near else "compare the engines of this machine: --target x86,openvino",
+    ]
+    return ordered[0], ordered[1], ordered[2]
 
 
 def _against_float(proof: Proof) -> tuple[str, str, str]:
