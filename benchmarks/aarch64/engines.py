@@ -1,6 +1,7 @@
 """The work of one step of the same student in every engine, on a Cortex-A76 model, in instructions.
 
-python -m benchmarks.aarch64.engines [BUNDLE ...]      (default: the package's INT8 bundle and its float origin)
+python -m benchmarks.aarch64.engines [BUNDLE ...]      (default: the package's INT8 bundle, its float origin, and the
+                                                        S8S8 form that `quantize --target arm` makes of that)
 
 Each engine runs N and 2 N steps under qemu; the difference, over N, is a step, and what start-up costs cancels out.
 Instructions are no time. The bound beside them is the least number of cycles that a core can need which starts four
@@ -11,6 +12,9 @@ Optimization Guide: four decoded a cycle, two vector pipelines, two load/store p
 from __future__ import annotations
 
 import argparse
+import contextlib
+import io
+import shutil
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -26,6 +30,7 @@ from benchmarks.pipeline import FLOAT_BUNDLE
 from edge.bundle import Bundle, default_bundle_path
 from edge.engines.catalogue import ENGINES
 from edge.engines.choice import alike_db
+from quantize.cli import main as quantize
 
 STEPS = 50
 LIBRARIES = ("onnxruntime", "openvino", "ai_edge_litert", "ncnn")
@@ -64,23 +69,38 @@ class Work:
 def main() -> None:
     """Print the table of docs/results.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundles", nargs="*", type=Path, default=[default_bundle_path(), FLOAT_BUNDLE])
+    parser.add_argument("bundles", nargs="*", type=Path)
     options = parser.parse_args()
     board = guest()
     print("| student | engine | instructions a step | vector | loads, stores | least cycles | in the engine | answer |")
     print("|---|---|---|---|---|---|---|---|")
-    for path in options.bundles:
-        reference: Work | None = None  # the first: onnxruntime with the default form
-        for subject in subjects(path):
-            try:
-                work = counted(board, subject)
-            except RuntimeError as error:
-                print(
-                    f"| {subject.label} | {subject.engine} | does not run: {str(error).splitlines()[-1]} |", flush=True
-                )
-                continue
-            reference = reference or work
-            print(row(subject, work, reference), flush=True)
+    for path in options.bundles or (default_bundle_path(), FLOAT_BUNDLE):
+        compare(board, subjects(path))
+    if not options.bundles:
+        compare(board, [signed(FLOAT_BUNDLE)])
+
+
+def compare(board: Guest, students: Iterable[Subject]) -> None:
+    """A row each; answers against the first one's, which is onnxruntime with the default form."""
+    reference: Work | None = None
+    for subject in students:
+        try:
+            work = counted(board, subject)
+        except RuntimeError as error:
+            print(f"| {subject.label} | {subject.engine} | does not run: {str(error).splitlines()[-1]} |", flush=True)
+            continue
+        reference = reference or work
+        print(row(subject, work, reference), flush=True)
+
+
+def signed(source: Path) -> Subject:
+    """S8S8 in onnxruntime, of a few clips: what they are changes the answers, not the work."""
+    path = FOLDER / "arm"
+    shutil.rmtree(path, ignore_errors=True)
+    options = ["--calib", "synthetic_val", "--limit", "8", "--estimator", "minmax", "--target", "arm", "--force"]
+    with contextlib.redirect_stdout(io.StringIO()):
+        quantize([*options, "--model", str(source), "--out", str(path)])
+    return Subject("INT8, S8S8", "onnxruntime", path, 1)
 
 
 def subjects(path: Path) -> Iterable[Subject]:
