@@ -22,6 +22,8 @@ PATIENCE_S = 90.0
 QUICK = "[Unit]\nStartLimitBurst=4\n[Service]\nTimeoutStopSec=30\nRestartSec=100ms\nLogLevelMax=debug\n"
 # By the state that they bring about; the second one opens, and no picture ever comes.
 CAMERAS = {"missing": "arducam", "stalled": "'gst:videotestsrc is-live=true ! valve drop=true'"}
+VARIANTS = ("pi", "jetson", "ros2")  # the rest of the story has the generic one
+ROS_SETUP = Path("/opt/ros/test/setup.bash")
 THERMAL = Path("/srv/thermal")  # in the place of this machine's own zones
 ZONE = {"type": "cpu-thermal", "trip_point_0_type": "passive", "trip_point_0_temp": "80000", "temp": "50000"}
 PROPERTIES = (
@@ -104,6 +106,17 @@ def heat(celsius: float) -> None:
     (THERMAL / "thermal_zone0" / "temp").write_text(f"{celsius * 1e3:.0f}")
 
 
+def variant(name: str) -> dict[str, Any]:
+    """Install it, wait until it predicts; ROS is what its setup puts into the environment."""
+    ROS_SETUP.parent.mkdir(parents=True, exist_ok=True)
+    ROS_SETUP.write_text("export ROS_DISTRO=test\n")
+    before = show()["MainPID"]
+    installed = service("install", "--variant", name)
+    found = wait_until(lambda found: predicts(found) and found["MainPID"] != before)
+    environment = Path(f"/proc/{found['MainPID']}/environ").read_text().split("\0")
+    return {**found, "install": installed, "ros": "ROS_DISTRO=test" in environment, "before": before}
+
+
 def story(report: dict[str, Any]) -> None:
     thermal_zone()
     report["before"] = files()
@@ -160,6 +173,7 @@ def story(report: dict[str, Any]) -> None:
     CONFIG.write_text("camera: file:/srv/clip\nrealtime: true\n")
     report["own_user"] = service("install", "--user", "robot")
     report["as_own_user"] = identity(wait_until(predicts)["MainPID"])
+    report["variants"] = {name: variant(name) for name in VARIANTS}
 
     quick.unlink()
     report["uninstall"] = service("uninstall")

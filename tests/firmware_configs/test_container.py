@@ -15,6 +15,7 @@ from edge.bundle import Bundle, default_bundle_path, write_bundle
 from tests.edge.conftest import square
 from tests.edge.test_renewal import with_student
 from tests.firmware_configs import container
+from tests.firmware_configs.guest import VARIANTS
 
 pytestmark = pytest.mark.skipif(bool(container.why_not()), reason=f"no container: {container.why_not()}")
 
@@ -140,6 +141,14 @@ def test_it_runs_as_a_user_that_is_there_already(report: Report) -> None:
     assert report["own_user"]["code"] == 0, report["own_user"]
     identity = report["as_own_user"]
     assert set(identity["uids"]) == {"1000"} and int(identity["capabilities"], 16) == 0
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_every_variant_starts_and_predicts(report: Report, variant: str) -> None:
+    found = report["variants"][variant]
+    assert found["install"]["code"] == 0, found["install"]
+    assert "ticks/s" in found["StatusText"] and found["MainPID"] != found["before"] and found["NRestarts"] == "0"
+    assert found["ros"] == (variant == "ros2")
 
 
 def test_removal_leaves_no_file(report: Report) -> None:
