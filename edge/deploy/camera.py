@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from edge.cameras import ADDRESS, FILE_PREFIX, IMAGES_PREFIX, PROFILE_SUFFIX, camera_source
 from edge.deploy.layout import CONFIG, Layout
 from edge.deploy.reach import can_read
@@ -21,7 +23,7 @@ def check_camera(spec: str, variant: str, layout: Layout) -> None:
     if file is None:
         camera_source(spec)
         return
-    place = f"put it beside {CONFIG} and name its whole path there"
+    place = f"put it into {Path(CONFIG).parent} and give its whole path"
     if not file.startswith("/"):
         raise UsageError(f"camera {spec}: expected an absolute path, found {file}; {place}")
     here = layout.at(file)
