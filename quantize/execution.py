@@ -74,6 +74,7 @@ def _in_onnxruntime(bundle: Bundle, threads: int) -> Execution:
         path = Path(scratch) / "optimised.onnx"
         options = session_options(threads)
         options.optimized_model_filepath = str(path)
+        options.add_session_config_entry("session.qdqisint8allowed", "1")  # ARM's default: S8S8 as the board runs it
         ort.InferenceSession(bundle.student_bytes(), options, ["CPUExecutionProvider"])
         model = onnx.load(path)
     kernels = tuple(

@@ -52,6 +52,13 @@ class Form:
     tensorrt: bool = False
     operators: tuple[str, ...] = OPERATORS
 
+    @property
+    def on_levels(self) -> bool:
+        """Whether what moves levels may do without quantisers. TensorRT moves them itself; on x86 onnxruntime makes
+        int8 activations uint8 where they have some, and has no fast kernels for others.
+        """
+        return self.activations == QuantType.QUInt8
+
 
 U8S8 = Form("U8S8", QuantType.QUInt8)
 S8S8 = Form("S8S8", QuantType.QInt8)

@@ -84,7 +84,7 @@ class Maker:
         ready = self.corrected(estimator, float_layers)
         student, states = quantized(ready.model, ready.ranges, self._states, form, float_layers)
         student = undrifted(student, states, self._means, self._seen)
-        return integer_bundle(self.source, student if form.tensorrt else on_levels(student), states)
+        return integer_bundle(self.source, on_levels(student) if form.on_levels else student, states)
 
     def _alone(self, form: Form, estimator: str) -> dict[str, Fidelity]:
         """Every layer with weights as the only one quantised."""

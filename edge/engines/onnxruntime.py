@@ -43,16 +43,13 @@ class Student(base.Student):
 
 
 def session_options(threads: int = 1) -> ort.SessionOptions:
-    """Options of every session here: `threads` threads that sleep, not spin, between ticks; only errors are logged;
-    int8 activations are integers on every processor, as they are on ARM by default.
-    """
+    """Options of every session here: `threads` threads that sleep, not spin, between ticks; only errors are logged."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.add_session_config_entry("session.qdqisint8allowed", "1")
     return options
 
 

@@ -41,7 +41,7 @@ def test_other_forms(name: str) -> None:
     for form in (S8S8, SYMMETRIC):
         found = made(source, form)
         assert found.trials[0].fidelity.logits_db > 20, form.name
-        if form is S8S8:  # on this machine as on ARM
+        if form is S8S8:  # as on ARM, or the target would be refused on other machines
             assert not executed(found.bundle, "onnxruntime").floats
         assert streaming_difference(found.bundle) < STREAM_TOLERANCE
     assert offsets(found.bundle.student_bytes()) == ()
