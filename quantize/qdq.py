@@ -57,7 +57,7 @@ class Form:
         """Whether what moves levels may do without quantisers. TensorRT moves them itself; on x86 onnxruntime makes
         int8 activations uint8 where they have some, and has no fast kernels for others.
         """
-        return self.activations == QuantType.QUInt8
+        return bool(self.activations == QuantType.QUInt8)
 
 
 U8S8 = Form("U8S8", QuantType.QUInt8)
