@@ -54,8 +54,8 @@ class Form:
 
     @property
     def on_levels(self) -> bool:
-        """Whether what moves levels may do without quantisers. TensorRT moves them itself; on x86 onnxruntime makes
-        int8 activations uint8 where they have some, and has no fast kernels for others.
+        """Whether a maximum may take the largest level. Not for TensorRT, and not of int8 ones: onnxruntime on x86
+        makes those uint8 where all that they meet are quantisers.
         """
         return bool(self.activations == QuantType.QUInt8)
 
