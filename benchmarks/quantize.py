@@ -106,7 +106,7 @@ class _Float:
         """Its integer student with these of `WHOLE`."""
         states = self._source.manifest.states
         model, means = self._model, self._observed.means
-        ranges: Mapping[str, Range] = tied(model, states, estimated(self._observed, estimator))
+        ranges: Mapping[str, Range] = tied(model, estimated(self._observed, estimator))
         if "branches" in steps:
             ready = balanced(model, ranges, means)
             model, ranges, means = ready.model, ready.ranges, ready.means

@@ -13,8 +13,16 @@ from onnx import helper
 
 from edge.bundle import StateSpec
 from quantize.graph import Graph, folded, with_float_picture
-from quantize.levels import Scale, dequantiser, moves, scale_of
+from quantize.levels import Scale, dequantiser, scale_of
 from quantize.qdq import finished, with_level_states
+
+# What comes out are values that went in.
+MOVING = frozenset(
+    (
+        *("Concat", "Expand", "Flatten", "Gather", "MaxPool", "ReduceMax", "Reshape"),
+        *("Slice", "Split", "Squeeze", "Tile", "Transpose", "Unsqueeze"),
+    )
+)
 
 
 def as_trained(student: bytes, states: Sequence[StateSpec]) -> tuple[bytes, tuple[StateSpec, ...]]:
@@ -92,3 +100,10 @@ def _round(graph: Graph, tensor: str, like: onnx.NodeProto) -> None:
     kind, levels = like.input[1:], f"{tensor}_spread_levels"
     nodes.insert(place, helper.make_node("DequantizeLinear", [levels, *kind], [after], f"{tensor}_spread_dq"))
     nodes.insert(place, helper.make_node("QuantizeLinear", [before, *kind], [levels], f"{tensor}_spread_q"))
+
+
+def moves(node: onnx.NodeProto) -> list[str]:
+    """The tensors whose values an operator moves; none where it computes."""
+    if node.op_type not in MOVING:
+        return []
+    return list(node.input if node.op_type == "Concat" else node.input[:1])

@@ -72,7 +72,7 @@ class Maker:
 
     def corrected(self, estimator: str, float_layers: Sequence[str] = ()) -> Balanced:
         """The float student with branches balanced for these ranges, and biases that expect the weights' rounding."""
-        ranges = tied(self.model, self._states, estimated(self.observed, estimator))
+        ranges = tied(self.model, estimated(self.observed, estimator))
         model = balanced(self.model, ranges, self.observed.means)
         return dataclasses.replace(model, model=bias_corrected(model.model, model.means, float_layers))
 

@@ -1,8 +1,7 @@
-"""Mean and maximum over the picture as integers, with the same answers; one scale for what is only moved."""
+"""Mean and maximum over the picture as integers, with the same answers."""
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 
 import numpy as np
@@ -20,7 +19,6 @@ from quantize.qdq import U8S8, prepared, quantized
 from quantize.ranges import observe
 from quantize.search import Maker, Search, integer_bundle
 from tests.quantize.networks import mean_and_maximum, smooth_seen
-from tests.students import tiny_student
 
 Pairs = list[tuple[str, list[str], dict[str, object], float]]  # operator, more inputs, attributes, scale behind it
 
@@ -89,24 +87,13 @@ def test_levels_stay_what_they_are(chain: Pairs, left: dict[str, int]) -> None:
     np.testing.assert_array_equal(answer(after), answer(before))
 
 
-def test_what_is_moved_has_the_range_of_what_it_comes_from() -> None:
-    tiny = tiny_student()
-    model = prepared(tiny.streaming_onnx())
-    ranges = estimated(observe(model, tiny.states(), smooth_seen(3)), "mse")
-    found = tied(model, tiny.states(), ranges)
-    concat = next(node for node in model.graph.node if node.op_type == "Concat")
-    origin = next(node for node in model.graph.node if node.op_type == "Relu")
-    assert ranges[concat.output[0]] != ranges[origin.output[0]]
-    # From this tick and, as a state, from the one before: the same layer's levels.
-    assert found[concat.output[0]] == found["s0"] == found["t0"] == found[origin.output[0]] == ranges[origin.output[0]]
-    assert {name: found[name] for name in ("x", "logits")} == {name: ranges[name] for name in ("x", "logits")}
-
-
-def test_a_state_that_only_goes_round_keeps_its_own_range() -> None:
-    model = onnx.load_from_string(between_quantisers((*MAXIMUM, 0.5)))
-    model.graph.node.append(helper.make_node("Transpose", ["s9"], ["t9"], "round"))
-    state = dataclasses.replace(tiny_student().states()[0], input="s9", output="t9")
-    assert tied(model, [state], {"s9": (0.0, 3.0), "t9": (0.0, 2.0)}) == {"s9": (0.0, 3.0), "t9": (0.0, 2.0)}
+def test_a_maximum_has_the_range_of_the_picture_and_nothing_else_is_tied() -> None:
+    model = prepared(mean_and_maximum().student_bytes())
+    ranges = estimated(observe(model, (), smooth_seen(3)), "mse")
+    maximum = next(node for node in model.graph.node if node.op_type == "ReduceMax")
+    ranges[maximum.output[0]] = (0.0, 99.0)
+    found = tied(model, ranges)
+    assert found == ranges | {maximum.output[0]: ranges[maximum.input[0]]}
 
 
 def test_mean_and_maximum_are_no_float_islands() -> None:
@@ -121,7 +108,7 @@ def test_mean_and_maximum_are_no_float_islands() -> None:
 def test_the_answers_are_those_between_quantisers() -> None:
     source = mean_and_maximum()
     model = prepared(source.student_bytes())
-    ranges = tied(model, (), estimated(observe(model, (), smooth_seen(3)), "minmax"))
+    ranges = tied(model, estimated(observe(model, (), smooth_seen(3)), "minmax"))
     student, states = quantized(model, ranges, (), U8S8)
     before, after = (integer_bundle(source, one, states) for one in (student, on_levels(student)))
     assert executed(before, "onnxruntime").islands
