@@ -44,7 +44,7 @@ def spread(graph: Graph, states: Sequence[StateSpec]) -> None:
     entering = {graph.after_transpose(state.input): state for state in states}
     outputs = {value.name for value in graph.model.graph.output}
     for node in list(graph.model.graph.node):
-        moved = moves(node)
+        moved = _moved(node)
         levels = {name: made for name in moved if (made := dequantiser(graph, name)) is not None}
         scales = {scale_of(graph, made) for made in levels.values()}
         others = set(moved) - set(levels)
@@ -72,6 +72,13 @@ def shorten(graph: Graph) -> None:
                 graph.remove(before)
 
 
+def _moved(node: onnx.NodeProto) -> list[str]:
+    """The tensors whose values an operator moves; none where it computes."""
+    if node.op_type not in MOVING:
+        return []
+    return list(node.input if node.op_type == "Concat" else node.input[:1])
+
+
 def _returns(graph: Graph, state: StateSpec, scale: Scale) -> bool:
     """What leaves as this state are levels of this scale, only moved, or what entered as it."""
     waiting = [state.output]
@@ -80,9 +87,9 @@ def _returns(graph: Graph, state: StateSpec, scale: Scale) -> bool:
         made, node = dequantiser(graph, name), graph.producer(name)
         if (made is not None and scale_of(graph, made) == scale) or name == state.input:
             continue
-        if made is not None or node is None or not moves(node):
+        if made is not None or node is None or not _moved(node):
             return False
-        waiting += moves(node)
+        waiting += _moved(node)
     return True
 
 
@@ -100,10 +107,3 @@ def _round(graph: Graph, tensor: str, like: onnx.NodeProto) -> None:
     kind, levels = like.input[1:], f"{tensor}_spread_levels"
     nodes.insert(place, helper.make_node("DequantizeLinear", [levels, *kind], [after], f"{tensor}_spread_dq"))
     nodes.insert(place, helper.make_node("QuantizeLinear", [before, *kind], [levels], f"{tensor}_spread_q"))
-
-
-def moves(node: onnx.NodeProto) -> list[str]:
-    """The tensors whose values an operator moves; none where it computes."""
-    if node.op_type not in MOVING:
-        return []
-    return list(node.input if node.op_type == "Concat" else node.input[:1])

@@ -225,16 +225,12 @@ def _against_slowness(proof: Proof) -> tuple[str, str, str]:
     islands = "; ".join(proof.execution.islands[:2])
     remove = [f"remove what runs in float between integer layers: {islands}"] if islands else []
     idle = "measure on an idle machine: the load of others hides a small gain"
-    give_up = "run the float bundle on this target: it is the faster one"
     channels = "give layers channels in multiples of 16, and plain convolutions where depthwise or 3-D ones are small"
+    give_up = "run the float bundle on this target: it is the faster one"
+    engines = "compare the engines of this machine: --target x86,openvino"
     near = proof.speed_up > NEARLY
-    ordered = [
-        *remove,
-        idle if near else give_up,
-        channels,
-        give_up if near else "compare the engines of this machine: --target x86,openvino",
-    ]
-    return ordered[0], ordered[1], ordered[2]
+    first, second, third, *_ = [*remove, *((idle, channels, give_up) if near else (give_up, channels, engines))]
+    return first, second, third
 
 
 def _against_float(proof: Proof) -> tuple[str, str, str]:
