@@ -13,7 +13,7 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
-# Channels of the convolutions, by size: `m` has twice the work of `s`.
+# Channels of the convolutions, by size: `m` has about twice the work of `s`.
 SIZES = {"s": ((32, 48), (64, 96), (128, 128)), "m": ((48, 64), (96, 128), (192, 192))}
 
 
