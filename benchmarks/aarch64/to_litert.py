@@ -63,10 +63,7 @@ class _Converter:
         self._s = _schema()
         self._graph = model.graph
         self._constants = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
-        self._quantisers, self._dequantisers = (
-            {n.input[0]: n for n in model.graph.node if n.op_type == kind}
-            for kind in ("QuantizeLinear", "DequantizeLinear")
-        )
+        self._quantisers = {n.input[0]: n for n in model.graph.node if n.op_type == "QuantizeLinear"}
         self._values: dict[str, Value] = {}
         self._tensors: list[Any] = []
         self._operators: list[Any] = []
@@ -126,25 +123,20 @@ class _Converter:
         if node.input[0] in self._constants:
             return  # weights: taken by their convolution
         value = self._values[node.input[0]]
-        self._values[node.output[0]] = self._in_scale(node, value, *self._affine(node))
+        if value.scale is None:  # a graph input, whose affinity stands here
+            value.scale, value.zero_point = self._affine(node)
+            self._tensors[value.index].quantization = self._quantization([value.scale], [value.zero_point])
+        elif not np.isclose(value.scale, self._affine(node)[0]):
+            value = self._reread(node, value)
+        self._values[node.output[0]] = value
 
-    def _given_back(self, levels: str) -> onnx.NodeProto | None:
-        """The DequantizeLinear behind these levels, which may be transposed before; None for what are no levels."""
-        turned = next((n for n in self._graph.node if n.op_type == "Transpose" and levels in n.input), None)
-        return self._dequantisers.get(levels) or (None if turned is None else self._given_back(turned.output[0]))
-
-    def _in_scale(self, node: onnx.NodeProto, value: Value, scale: float, zero_point: int) -> Value:
-        """The same levels, of this scale: a graph input's, which is told here, or a balanced branch's."""
-        if value.scale is None:
-            self._set_affine(value, scale, zero_point)
-        return value if np.isclose(value.scale or scale, scale) else self._reread(node, value, scale, zero_point)
-
-    def _reread(self, node: onnx.NodeProto, value: Value, scale: float, zero_point: int) -> Value:
+    def _reread(self, node: onnx.NodeProto, value: Value) -> Value:
         """The same levels in another scale, as a balanced branch has it: a multiplication that changes no level."""
         assert value.scale is not None
-        name = f"{node.name}/{value.index}"
-        constant = self._constant(f"{name}/factor", np.array([127], np.int8), np.array([scale / value.scale / 127]))
-        result = self._tensor(name, value.shape, "INT8", value, (scale, zero_point))
+        affine = self._affine(node)
+        factor = np.array([affine[0] / value.scale / 127])
+        constant = self._constant(f"{node.name}/factor", np.array([127], np.int8), factor)
+        result = self._tensor(node.output[0], value.shape, "INT8", value, affine)
         self._add("MUL", [value.index, constant.index], result, self._s.MulOptionsT())
         return result
 
@@ -209,9 +201,6 @@ class _Converter:
 
     def _concat(self, node: onnx.NodeProto) -> None:
         values = [self._values[name] for name in node.input]
-        behind = self._given_back(node.output[0])
-        if behind is not None:  # it joins levels as they are: all are of the scale in which they are given back
-            values = [self._in_scale(node, value, *self._affine(behind)) for value in values]
         axis = values[0].axis(helper.get_attribute_value(node.attribute[0]))
         shape = list(values[0].shape)
         shape[axis] = sum(value.shape[axis] for value in values)
@@ -345,10 +334,6 @@ class _Converter:
         parameters = self._s.QuantizationParametersT()
         parameters.scale, parameters.zeroPoint, parameters.quantizedDimension = scales, zero_points, 0
         return parameters
-
-    def _set_affine(self, value: Value, scale: float, zero_point: int) -> None:
-        value.scale, value.zero_point = scale, zero_point
-        self._tensors[value.index].quantization = self._quantization([scale], [zero_point])
 
     def _affine(self, node: onnx.NodeProto) -> tuple[float, int]:
         scale, point = (self._constants[name] for name in node.input[1:3])

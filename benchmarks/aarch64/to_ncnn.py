@@ -96,20 +96,13 @@ class _Converter:
         variable = next((name for name in node.input if name in self._blobs), None)
         if variable is None:
             return
-        read = self._reread(variable, node) if node.op_type == "DequantizeLinear" else variable
-        self._blobs[node.output[0]] = self._blobs[read]
-
-    def _reread(self, name: str, dequantiser: onnx.NodeProto) -> str:
-        """Levels in the scale in which they are given back: another one where a branch was balanced."""
-        maker = self._makers.get(name)
-        if maker is None or maker.op_type != "QuantizeLinear":
-            return name
-        factor = float(self._constants[dequantiser.input[1]]) / float(self._constants[maker.input[1]])
-        if np.isclose(factor, 1):
-            return name
-        result = f"{name}_{dequantiser.name}"
-        self._add("BinaryOp", [name], result, f"0=2 1=1 2={factor:.9g}")
-        return result
+        maker = self._makers.get(variable)
+        if node.op_type == "DequantizeLinear" and maker is not None and maker.op_type == "QuantizeLinear":
+            factor = float(self._constants[node.input[1]]) / float(self._constants[maker.input[1]])
+            if not np.isclose(factor, 1):  # a balanced branch: the same levels in another scale
+                self._add("BinaryOp", [variable], node.output[0], f"0=2 1=1 2={factor:.9g}")
+                return
+        self._blobs[node.output[0]] = self._blobs[variable]
 
     def _conv(self, node: onnx.NodeProto) -> None:
         attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
@@ -157,9 +150,7 @@ class _Converter:
     def _concat(self, node: onnx.NodeProto) -> None:
         axis = helper.get_attribute_value(node.attribute[0])
         states = [name for name in node.input if self._channels_last(name)]
-        behind = [n for n in self._takers.get(node.output[0], []) if n.op_type == "DequantizeLinear"]
-        joined = [self._reread(name, behind[0]) if behind else name for name in node.input]  # where it joins levels
-        self._add("Concat", joined, node.output[0], f"0={AXES[{1: 2, 2: 3, 3: 1}[axis] if states else axis]}")
+        self._add("Concat", list(node.input), node.output[0], f"0={AXES[{1: 2, 2: 3, 3: 1}[axis] if states else axis]}")
 
     def _channels_last(self, name: str) -> bool:
         """Whether this tensor is still, or again, in the layout of the states."""
