@@ -33,8 +33,8 @@ def scale_of(graph: Graph, node: onnx.NodeProto) -> Scale:
 def tied(model: onnx.ModelProto, ranges: Mapping[str, Range]) -> dict[str, Range]:
     """Ranges in which a maximum over the picture has that of the picture: its levels are some of the picture's.
 
-    Nothing else that moves or joins values is tied: one range for a Concat, its parts and the state behind them cost
-    the default student 2 dB of its logits.
+    Nothing else that moves or joins values is tied: with one range for a Concat, its parts and the state behind them
+    the default student answered less like the float one.
     """
     found = dict(ranges)
     for node in model.graph.node:
