@@ -4,10 +4,10 @@ RUN := .venv/run
 DEV := .venv/dev
 BIN := $(DEV)/bin
 DATA ?= ../shared/data
-RECIPE := distill/recipes/student.yaml
+RECIPE := distill/recipes/students/student.yaml
 START := runs/student/pretrained.safetensors
 CALIB := synthetic_val+relit:$(DATA)/utd_depth
-RELIT12 = $(BIN)/distill folds distill/recipes/relit12.yaml --data-root $(DATA) --start runs/student6/pretrained.safetensors
+RELIT12 = $(BIN)/distill folds distill/recipes/students/relit12.yaml --data-root $(DATA) --start runs/student6/pretrained.safetensors
 LEFT_OUT := --folds runs/folds --set folder:$(DATA)/arid_dark
 
 .DEFAULT_GOAL := help
@@ -60,7 +60,7 @@ bundle: $(DEV)/.installed ## remake the default bundle from DATA (an hour on two
 	rm -rf bundles/ellar-edge-s-float32 && cp -r runs/student/bundle bundles/ellar-edge-s-float32
 
 results: $(DEV)/.installed ## the tables of docs/results.md, on relit bodies from DATA (hours on two cores)
-	$(BIN)/distill pretrain distill/recipes/student6.yaml --data-root $(DATA) --out runs/student6
+	$(BIN)/distill pretrain distill/recipes/students/student6.yaml --data-root $(DATA) --out runs/student6
 	$(RELIT12) --out runs/relit12
 	$(BIN)/python -m benchmarks.results --data-root $(DATA) --folds runs/relit12 --member int8
 	for light in LL ELL; do \
@@ -81,7 +81,7 @@ $(DEV)/.installed: setup.py pyproject.toml $(wildcard edge/native/*)
 	$(BIN)/pip install --quiet --editable '.[quantize,distill,dev]'
 	touch $@
 
--include native.mk
--include cameras.mk
--include vm.mk
--include service.mk
+-include make/native.mk
+-include make/cameras.mk
+-include make/vm.mk
+-include make/service.mk

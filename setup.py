@@ -56,7 +56,7 @@ setup(
     packages=find_packages(include=["edge*", "calibration*", "quantize*", "distill*", "firmware_configs*"]),
     package_data={
         "edge": ["py.typed", "*.pyi", "data/*", "data/*/*"],
-        "distill": ["recipes/*.yaml"],
+        "distill": ["recipes/*/*.yaml"],
         "firmware_configs": ["*/*"],
     },
     ext_modules=[NATIVE],
@@ -81,13 +81,13 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "edge-run = edge.cli:main",
+            "edge-run = edge.run.cli:main",
             "edge-doctor = edge.doctor.cli:main",
             "edge-service = edge.deploy.cli:main",
             "quantize = quantize.cli:main",
             "calibration = calibration.cli:main",
-            "edge-eval = calibration.evaluate:main",
-            "edge-folds = calibration.folds:main",
+            "edge-eval = calibration.evaluation.evaluate:main",
+            "edge-folds = calibration.evaluation.folds:main",
             "distill = distill.cli:main",
         ]
     },

@@ -18,10 +18,10 @@ from statistics import median
 import cv2
 import numpy as np
 
-from calibration.clips import Clip
+from calibration.clip_sets.clips import Clip
 from calibration.sets import open_set
 from calibration.tensors import Geometry, clip_tensors, stream_tensors
-from edge import reference
+from edge.picture import reference
 
 ROOT = Path(__file__).parents[1]
 CLIPS, FRAMES = 16, 30

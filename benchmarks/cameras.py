@@ -19,11 +19,11 @@ from tempfile import TemporaryDirectory
 import cv2
 import numpy as np
 
-from edge import jpeg, kernels
-from edge.frame import Frame, Image
-from edge.inputs.rgb import Rgb
-from edge.manifest import FrontEndSpec, GateSpec, InputSpec
-from tests.edge.cameras.fake_v4l2 import ARDUCAM, FakeMachine, FakeMode, encode, player_library, small
+from edge.bundles.manifest import FrontEndSpec, GateSpec, InputSpec
+from edge.picture import jpeg, kernels
+from edge.picture.frame import Frame, Image
+from edge.recognition.inputs.rgb import Rgb
+from tests.edge.cameras.v4l2.fake_v4l2 import ARDUCAM, FakeMachine, FakeMode, encode, player_library, small
 
 ROUNDS = 400
 REPEATS = 5
@@ -99,9 +99,10 @@ def full(buffers: list[Image], i: int) -> None:
 
 LATENCY = """
 import json, select, time
-from edge.cameras import open_camera, videodev2 as v4l2
-from edge.cameras.v4l2_device import V4l2Device
-from edge.cameras.v4l2_stream import V4l2Stream
+from edge.cameras.source import open_camera
+from edge.cameras.v4l2 import videodev2 as v4l2
+from edge.cameras.v4l2.device import V4l2Device
+from edge.cameras.v4l2.stream import V4l2Stream
 from edge.cameras.base import DropCounts
 bare = V4l2Device("/dev/video1")
 stream = V4l2Stream(bare, 1, 1 / 30, DropCounts())  # only its set-up
@@ -138,8 +139,8 @@ def added_latency(machine: FakeMachine) -> None:
 
 HELD = """
 import json, sys, threading, time
-from edge.cameras import camera_source
-from edge.cameras.held import HeldCamera
+from edge.cameras.source import camera_source
+from edge.cameras.holding.held import HeldCamera
 stop = threading.Event()
 def tell(event):
     print(json.dumps([event.name, last_s, time.monotonic()]), flush=True)
@@ -184,8 +185,8 @@ def _lose(events: Iterator[list[float]], lose: Callable[[], None], regain: Calla
 
 WAITING = """
 import json, sys, threading, time
-from edge.cameras import camera_source
-from edge.cameras.held import HeldCamera
+from edge.cameras.source import camera_source
+from edge.cameras.holding.held import HeldCamera
 stop = threading.Event()
 threading.Timer(5.0, stop.set).start()
 before_s, cpu_s = time.monotonic(), time.process_time()

@@ -14,18 +14,18 @@ from pathlib import Path
 
 import quantize  # noqa: F401  before the engines: see there
 from benchmarks.pipeline import FLOAT_BUNDLE
-from edge.bundle import Bundle, default_bundle_path
+from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.engines.cache import Cache
 from edge.engines.catalogue import ENGINES
 from edge.engines.choice import choose
-from quantize.execution import executed
-from quantize.verify import peak_mb
+from quantize.judging.execution import executed
+from quantize.judging.verify import peak_mb
 
 START = """
 import sys, time
 started_s = time.perf_counter()
 from pathlib import Path
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 from edge.engines.catalogue import open_with
 open_with(sys.argv[2], Bundle.load(Path(sys.argv[1])), 1, print)
 print((time.perf_counter() - started_s) * 1e3)

@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from edge import _native, kernels, reference
+from edge import _native
+from edge.picture import kernels, reference
 
 U8 = npt.NDArray[np.uint8]
 GAMMA = 2.0

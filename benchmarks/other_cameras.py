@@ -17,11 +17,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from calibration.clips import Clip, ClipSet
-from calibration.folds import evaluate_folds
-from calibration.scores import Evaluation
+from calibration.clip_sets.clips import Clip, ClipSet
+from calibration.evaluation.folds import evaluate_folds
+from calibration.evaluation.scores import Evaluation
 from calibration.sets import open_set
-from edge.frame import Frame, Image
+from edge.picture.frame import Frame, Image
 
 Rng = np.random.Generator
 Frames = Iterator[Frame]

@@ -19,10 +19,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.bundle import Bundle, default_bundle_path
+from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.engines.onnxruntime import Student
-from edge.frame import Frame
-from edge.recogniser import Recogniser
+from edge.picture.frame import Frame
+from edge.recognition.recogniser import Recogniser
 
 ROUNDS = 300
 FLOAT_BUNDLE = Path(__file__).parents[1] / "bundles" / "ellar-edge-s-float32"
@@ -71,7 +71,7 @@ def integer_against_float(int8: Bundle, float32: Bundle) -> None:
 
 def first_prediction() -> None:
     """A fresh process, from exec to its first prediction, and its memory when it ends."""
-    entry = "from edge.cli import main; main(); print(open('/proc/self/status').read())"
+    entry = "from edge.run.cli import main; main(); print(open('/proc/self/status').read())"
     command = [sys.executable, "-c", entry, "--camera", "demo", "--quiet"]
     times_s, peaks_mb = [], []
     for _ in range(5):

@@ -15,22 +15,23 @@ from pathlib import Path
 
 import onnx
 
-from calibration.evaluate import known_clips
+from calibration.evaluation.evaluate import known_clips
 from calibration.sets import open_set
 from calibration.shards import Team
 from calibration.tensors import Geometry
-from edge.bundle import Bundle
-from quantize.balance import balanced
-from quantize.bias import bias_corrected
+from edge.bundles.bundle import Bundle
 from quantize.cli import main as quantize
-from quantize.drift import mean_outputs, undrifted
-from quantize.equalise import equalised
-from quantize.estimators import ESTIMATORS, Range, estimated
-from quantize.fidelity import HeldOut
-from quantize.levels import on_levels, tied
-from quantize.parts import Labelled, Seen, look
-from quantize.qdq import U8S8, prepared, quantized
-from quantize.ranges import observe, reach
+from quantize.judging.fidelity import HeldOut
+from quantize.observing.estimators import ESTIMATORS, estimated
+from quantize.observing.observed import Range
+from quantize.observing.parts import Labelled, Seen, look
+from quantize.observing.ranges import observe, reach
+from quantize.rewriting.balance import balanced
+from quantize.rewriting.bias import bias_corrected
+from quantize.rewriting.drift import mean_outputs, undrifted
+from quantize.rewriting.equalise import equalised
+from quantize.rewriting.levels import on_levels, tied
+from quantize.rewriting.qdq import U8S8, prepared, quantized
 from quantize.search import integer_bundle
 
 WHOLE = ("biases", "branches", "drift")

@@ -4,10 +4,10 @@ python -m benchmarks.results --data-root DATA [--out runs/results] [--only ROW .
 python -m benchmarks.results --data-root DATA --folds runs/relit12 --member int8
 python -m benchmarks.results --data-root DATA --folds FOLDS --member int8 --against runs/relit12 [--of 0 2]
 
-With --folds: what `distill folds distill/recipes/relit12.yaml` left there, on all relit clips; INT8 bundles are made
-first, calibrated on the actors that the fold was trained on. Otherwise
-the ablation: every row is one change of distill/recipes/ablation.yaml, trained by folds that leave actors out (a
-finished training is not repeated). All are judged on the left-out actors: the chain of input stage, gate and student,
+With --folds: what `distill folds distill/recipes/students/relit12.yaml` left there, on all relit clips; INT8 bundles
+are made first, calibrated on the actors that the fold was trained on. Otherwise the ablation: every row is one change
+of distill/recipes/students/ablation.yaml, trained by folds that leave actors out (a finished training is not
+repeated). All are judged on the left-out actors: the chain of input stage, gate and student,
 tick by tick, with the input stage's results taken from the cache that training filled.
 """
 
@@ -24,20 +24,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from calibration.clips import Clip, ClipSet
-from calibration.report import comparison_line, show_progress
-from calibration.scores import ClipResult, Estimate, Evaluation, compare
+from calibration.clip_sets.clips import Clip, ClipSet
+from calibration.evaluation.report import comparison_line, show_progress
+from calibration.evaluation.scores import ClipResult, Estimate, Evaluation, compare
 from calibration.sets import open_set
 from calibration.tensors import ClipTensors, store_tensors
-from distill.job import read_document
-from distill.recipe import Recipe, recipe_of
-from edge.bundle import Bundle
+from distill.students.recipe import Recipe, recipe_of
+from distill.training.job import read_document
+from edge.bundles.bundle import Bundle
 from edge.engines.onnxruntime import Student
-from edge.frontend import FrameStatistics
-from edge.gate import Gate
-from edge.smoothing import softmax
+from edge.picture.front_end import FrameStatistics
+from edge.recognition.gate import Gate
+from edge.recognition.smoothing import softmax
 
-RECIPE = Path(__file__).parents[1] / "distill" / "recipes" / "ablation.yaml"
+RECIPE = Path(__file__).parents[1] / "distill" / "recipes" / "students" / "ablation.yaml"
 FULL_RECIPE = RECIPE.with_name("relit12.yaml")
 PAPER = (
     "geometry.form=luma_flow",

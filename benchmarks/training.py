@@ -12,13 +12,13 @@ import numpy as np
 import torch
 
 from calibration.tensors import ClipTensors
-from distill.loop import Run
-from distill.recipe import Recipe, load_recipe
-from distill.sources import Source
-from distill.train import fine_tune, new_student
+from distill.students.recipe import Recipe, load_recipe
+from distill.students.sources import Source
+from distill.students.training import fine_tune, new_student
+from distill.training.loop import Run
 
 CLIPS, TICKS = 150, 45  # three seconds each
-RECIPE = Path(__file__).parents[1] / "distill" / "recipes" / "student.yaml"
+RECIPE = Path(__file__).parents[1] / "distill" / "recipes" / "students" / "student.yaml"
 
 
 def clips_of_noise(recipe: Recipe) -> Source:

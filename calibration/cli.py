@@ -8,11 +8,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from calibration import clip_statistics, demo, measure_camera
-from calibration.check import check
-from calibration.evaluate import show_progress
-from calibration.roots import data_root
+from calibration.clip_sets.check import check
+from calibration.clip_sets.roots import data_root
+from calibration.evaluation.evaluate import show_progress
+from calibration.measurement import camera as measure_camera
+from calibration.measurement import clip_statistics
 from calibration.sets import named_sets
+from calibration.synthetic import demo
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError, UsageError
 
 

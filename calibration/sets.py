@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from calibration.clips import Clip, ClipSet
-from calibration.folder import open_folder
-from calibration.published import LIGHTS, PUBLISHED, Published, open_published
-from calibration.roots import data_root as find_data_root
+from calibration.clip_sets.clips import Clip, ClipSet
+from calibration.clip_sets.folder import open_folder
+from calibration.clip_sets.published import LIGHTS, PUBLISHED, Published, open_published
+from calibration.clip_sets.roots import data_root as find_data_root
 from calibration.synthetic.motions import SIX, TWELVE
 from calibration.synthetic.relight import open_relit
 from calibration.synthetic.splits import NOBODY_SPLITS, open_nobody, open_synthetic

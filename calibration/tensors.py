@@ -17,13 +17,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calibration.clips import Clip
+from calibration.clip_sets.clips import Clip
 from calibration.parallel import WorkerError, in_order
-from edge.cadence import Cadence, at_cadence
+from edge.bundles.manifest import CadenceSpec, ExpertSpec, FrontEndSpec, GateSpec, InputSpec, Manifest
 from edge.errors import DataError, EdgeError
-from edge.frame import Frame, Image
-from edge.inputs import network_input
-from edge.manifest import CadenceSpec, ExpertSpec, FrontEndSpec, GateSpec, InputSpec, Manifest
+from edge.picture.frame import Frame, Image
+from edge.recognition.cadence import Cadence, at_cadence
+from edge.recognition.inputs import network_input
 
 # Part of every cache key: raise it when the front end or an input form changes what it computes.
 REVISION = 2

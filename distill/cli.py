@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EXIT_USAGE, EdgeError, UsageError
 
 if TYPE_CHECKING:
-    from distill.job import Job
-    from distill.parallel import Team
+    from distill.training.job import Job
+    from distill.training.parallel import Team
 
 TRAINING = {
     "pretrain": "learn from the sources marked `pretrain`",
@@ -60,8 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> None:
-    from distill.job import Job, read_document, read_job
-    from distill.parallel import team
+    from distill.training.job import Job, read_document, read_job
+    from distill.training.parallel import team
 
     with team(options.device) as processes:
         if options.command in TRAINING:
@@ -87,36 +87,36 @@ def _run(options: argparse.Namespace) -> None:
 
 def _train(job: Job, folder: Path, processes: Team, resume: bool) -> None:
     if job.kind == "student":
-        from distill.student_job import run_student
+        from distill.students.job import run_student
 
         run_student(job, folder, processes, resume)
         return
     if job.command != "train":
         raise UsageError(f"distill {job.command} is for students; {job.recipe_name} describes a {job.kind}: use train")
     if job.kind == "teacher":
-        from distill.teacher_train import run_teacher
+        from distill.teachers.training import run_teacher
 
         run_teacher(job, folder, processes, resume)
     else:
-        from distill.enhancer_train import run_enhancer
+        from distill.teachers.enhancer_training import run_enhancer
 
         run_enhancer(job, folder, processes, resume)
 
 
 def _evaluate(options: argparse.Namespace, processes: Team) -> None:
-    from calibration.evaluate import evaluate, show_progress
+    from calibration.evaluation.evaluate import evaluate, show_progress
     from calibration.sets import open_set
-    from distill.job import read_job
     from distill.scores import record, tell
+    from distill.training.job import read_job
 
     job = read_job(options.run)
     clips = open_set(options.set, options.data_root or job.data_root, options.limit, options.seed)
     if job.kind == "teacher":
-        from distill.teacher_eval import evaluate_teacher
+        from distill.teachers.evaluation import evaluate_teacher
 
         evaluation = evaluate_teacher(job, options.run, clips, processes)
     elif job.kind == "student":
-        from distill.student_job import bundle_of
+        from distill.students.job import bundle_of
 
         progress = show_progress("evaluating") if processes.first else None
         [evaluation] = evaluate([bundle_of(options.run)], clips, threads=options.workers, progress=progress)
@@ -128,8 +128,8 @@ def _evaluate(options: argparse.Namespace, processes: Team) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from distill.job import read_job
-    from distill.student_job import export_student
+    from distill.students.job import export_student
+    from distill.training.job import read_job
 
     job = read_job(options.run)
     if job.kind != "student" or job.command != "train":
@@ -160,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _training_options(command: argparse.ArgumentParser, name: str) -> None:
-    command.add_argument("recipe", type=Path, help="a YAML file, such as distill/recipes/student.yaml")
+    command.add_argument("recipe", type=Path, help="a YAML file, such as distill/recipes/students/student.yaml")
     command.add_argument("--out", type=Path, required=True, help="directory for checkpoints, metrics and results")
     command.add_argument("--data-root", type=Path, help="directory of the data sets that the recipe names")
     command.add_argument("--cache", type=Path, default=Path(".cache/tensors"), help="prepared clips (%(default)s)")

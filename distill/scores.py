@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from calibration.protocols import PROTOCOLS, groups
-from calibration.report import percent, report, table
-from calibration.scores import GROUPS, Evaluation
+from calibration.evaluation.protocols import PROTOCOLS, groups
+from calibration.evaluation.report import percent, report, table
+from calibration.evaluation.scores import GROUPS, Evaluation
 
 EVALUATIONS = "evaluations.jsonl"
 

@@ -1,4 +1,4 @@
-"""Types of the C core; edge/reference.py says what every function means.
+"""Types of the C core; edge/picture/reference.py says what every function means.
 
 All raise TypeError for a wrong type or dtype and ValueError for a wrong shape, stride or value or a read-only target,
 naming the argument; RuntimeError if one FrontEnd is used by two threads at once. All but the tables release the GIL.

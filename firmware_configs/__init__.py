@@ -1,1 +1,1 @@
-"""Boards, cameras, systemd units and udev rules, as data; edge/profiles.py reads them."""
+"""Boards, cameras, systemd units and udev rules, as data; edge/cameras/profile.py reads them."""

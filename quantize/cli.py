@@ -18,18 +18,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calibration.report import show_progress
+from calibration.evaluation.report import show_progress
 from calibration.sets import open_set
 from calibration.shards import Team, team
-from edge.bundle import Bundle, check_target, write_bundle
+from edge.bundles.bundle import Bundle, check_target, write_bundle
+from edge.bundles.manifest import TARGETS
 from edge.errors import EXIT_FAILURE, EdgeError, UsageError
-from edge.manifest import TARGETS
-from quantize.estimators import ESTIMATORS
+from quantize.observing.estimators import ESTIMATORS
 
 if TYPE_CHECKING:
     from quantize.job import Request
-    from quantize.report import Report
     from quantize.result import QuantizeResult
+    from quantize.telling.report import Report
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,8 +100,8 @@ def _quantized(options: argparse.Namespace, source: Bundle, request: Request, pr
 def _judged(options: argparse.Namespace, result: QuantizeResult) -> int:
     """Prove what was made, say what it is worth, and write the targets that nothing stands against."""
     from quantize.job import with_notes
-    from quantize.report import Report, text
-    from quantize.verify import float_peak_mb, verify
+    from quantize.judging.verify import float_peak_mb, verify
+    from quantize.telling.report import Report, text
 
     for warning in result.coverage.warnings:
         print(f"quantize: warning: {warning}", file=sys.stderr)
@@ -124,8 +124,8 @@ def _judged(options: argparse.Namespace, result: QuantizeResult) -> int:
 
 
 def _write_reports(options: argparse.Namespace, report: Report) -> None:
-    from quantize.report import as_dict
-    from quantize.report_html import page
+    from quantize.telling.report import as_dict
+    from quantize.telling.report_html import page
 
     if options.html is not None:
         options.html.write_text(page(report), encoding="utf-8")

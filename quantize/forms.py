@@ -6,15 +6,15 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from edge.bundle import STUDENT_FILE, Bundle, ModelSpec
-from quantize.as_trained import as_trained
-from quantize.fidelity import HeldOut
+from edge.bundles.bundle import STUDENT_FILE, Bundle, ModelSpec
 from quantize.graph import Graph, with_uint8_picture
-from quantize.openvino_ir import FILES as IR_FILES
-from quantize.openvino_ir import ir, samples
-from quantize.parts import Seen
-from quantize.qdq import FORMS, SYMMETRIC, U8S8
+from quantize.judging.fidelity import HeldOut
+from quantize.observing.parts import Seen
 from quantize.result import Fidelity, Trial
+from quantize.rewriting.as_trained import as_trained
+from quantize.rewriting.openvino_ir import FILES as IR_FILES
+from quantize.rewriting.openvino_ir import ir, samples
+from quantize.rewriting.qdq import FORMS, SYMMETRIC, U8S8
 from quantize.search import Made, Maker, Search, integer_bundle
 
 AS_TRAINED = "as trained"

@@ -10,21 +10,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from calibration.clips import ClipSet
-from calibration.evaluate import Evaluation, contend
-from calibration.report import comparison_line, summary_line
-from calibration.scores import compare
+from calibration.clip_sets.clips import ClipSet
+from calibration.evaluation.evaluate import Evaluation, contend
+from calibration.evaluation.report import comparison_line, summary_line
+from calibration.evaluation.scores import compare
+from calibration.evaluation.variants import Variant, form_alone
 from calibration.sets import public_name
 from calibration.shards import Team
 from calibration.tensors import Geometry
-from calibration.variants import Variant, form_alone
-from edge.bundle import STUDENT_FILE, Accuracy, Bundle, write_bundle
+from edge.bundles.bundle import STUDENT_FILE, Accuracy, Bundle, write_bundle
 from edge.engines.onnxruntime import Student
 from edge.errors import DataError, UsageError
-from quantize.check import checked, is_quantised
-from quantize.fidelity import HeldOut
 from quantize.forms import AS_TRAINED, Chosen, Draft, made_forms, target_bundle, trained_forms
-from quantize.parts import Labelled, Parts, Seen, coverage, divided, look
+from quantize.judging.check import checked, is_quantised
+from quantize.judging.fidelity import HeldOut
+from quantize.observing.parts import Labelled, Parts, Seen, coverage, divided, look
 from quantize.result import Candidate, Coverage, QuantizeResult, TargetResult
 from quantize.search import Maker, Search
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from calibration.scores import Comparison, Evaluation, compare
-from edge.bundle import Bundle
+from calibration.evaluation.scores import Comparison, Evaluation, compare
+from edge.bundles.bundle import Bundle
 
 
 @dataclass(frozen=True)

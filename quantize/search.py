@@ -6,19 +6,20 @@ import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from edge.bundle import STUDENT_FILE, Bundle, StateSpec
-from quantize.balance import Balanced, balanced
-from quantize.bias import bias_corrected
-from quantize.drift import mean_outputs, undrifted
-from quantize.equalise import equalised
-from quantize.estimators import ESTIMATORS, estimated
-from quantize.fidelity import HeldOut
-from quantize.layers import by_sensitivity, noise_db, weighted_layers
-from quantize.levels import on_levels, tied
-from quantize.parts import Seen
-from quantize.qdq import Form, alone, prepared, quantized
-from quantize.ranges import Observed, observe, reach
+from edge.bundles.bundle import STUDENT_FILE, Bundle, StateSpec
+from quantize.judging.fidelity import HeldOut
+from quantize.judging.layers import by_sensitivity, noise_db, weighted_layers
+from quantize.observing.estimators import ESTIMATORS, estimated
+from quantize.observing.observed import Observed
+from quantize.observing.parts import Seen
+from quantize.observing.ranges import observe, reach
 from quantize.result import Fidelity, Layer, Trial
+from quantize.rewriting.balance import Balanced, balanced
+from quantize.rewriting.bias import bias_corrected
+from quantize.rewriting.drift import mean_outputs, undrifted
+from quantize.rewriting.equalise import equalised
+from quantize.rewriting.levels import on_levels, tied
+from quantize.rewriting.qdq import Form, alone, prepared, quantized
 
 AUTO = "auto"
 Progress = Callable[[int, int], None]

@@ -19,10 +19,10 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from edge.bundle import GATE_FILE, STUDENT_FILE, Bundle, Manifest, gate_bytes
+from edge.bundles.bundle import GATE_FILE, STUDENT_FILE, Bundle, Manifest, gate_bytes
+from edge.bundles.manifest import FORMAT, parse_manifest
 from edge.errors import BundleError, UsageError
-from edge.manifest import FORMAT, parse_manifest
-from quantize.check import CONTRACT, checked
+from quantize.judging.check import CONTRACT, checked
 
 DEFAULTS: Mapping[str, Any] = {
     "input": {"form": "rgb", "levels_per_pixel": 8.0},

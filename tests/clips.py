@@ -9,8 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from calibration.clips import Clip, ClipSet
-from edge.frame import Frame
+from calibration.clip_sets.clips import Clip, ClipSet
+from edge.picture.frame import Frame
 
 LABELS = ("left", "right", "still")
 STEPS = {"left": -3, "right": 3, "still": 0}

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.bundle import (
+from edge.bundles.bundle import (
     CadenceSpec,
     DataSource,
     ExpertSpec,

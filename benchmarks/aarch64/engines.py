@@ -27,7 +27,7 @@ from benchmarks.aarch64.guest import FOLDER, Guest, guest
 from benchmarks.aarch64.to_litert import litert_file
 from benchmarks.aarch64.to_ncnn import ncnn_files
 from benchmarks.pipeline import FLOAT_BUNDLE
-from edge.bundle import Bundle, default_bundle_path
+from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.engines.catalogue import ENGINES
 from edge.engines.choice import alike_db
 from quantize.cli import main as quantize

@@ -19,7 +19,7 @@ from benchmarks.aarch64.guest import FOLDER, guest
 from benchmarks.aarch64.recognise import recognised
 from calibration.sets import open_set
 from calibration.tensors import Geometry, clip_tensors
-from edge.bundle import Bundle, default_bundle_path
+from edge.bundles.bundle import Bundle, default_bundle_path
 
 F32 = npt.NDArray[np.float32]
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime as ort
 
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 from edge.engines.onnxruntime import Student
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 
 Array = npt.NDArray[np.generic]
 

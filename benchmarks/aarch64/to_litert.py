@@ -19,7 +19,7 @@ import onnx
 from onnx import helper, numpy_helper
 
 from benchmarks.aarch64.guest import FOLDER
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 
 Array = npt.NDArray[Any]
 NCHW_TO_NHWC = (0, 2, 3, 1)

@@ -17,7 +17,7 @@ import numpy.typing as npt
 import onnx
 from onnx import helper, numpy_helper
 
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 
 Array = npt.NDArray[Any]
 INT8_WEIGHTS = 0x000D4B38  # ncnn's mark of int8 data

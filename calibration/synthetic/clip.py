@@ -23,7 +23,7 @@ from calibration.synthetic.scene import (
     paint,
     seat,
 )
-from edge.frame import Frame
+from edge.picture.frame import Frame
 
 Rng = np.random.Generator
 ELL_SHARE = 0.2

@@ -16,9 +16,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.cameras.profile import Sensor, camera_profiles
 from edge.errors import ConfigError
-from edge.frame import Image
-from edge.profiles import Sensor, camera_profiles
+from edge.picture.frame import Image
 
 F32 = npt.NDArray[np.float32]
 CODES = 4096

@@ -11,7 +11,7 @@ from calibration.synthetic.body import F64
 from calibration.synthetic.clip import Timing, camera_motion, record, robot_motion
 from calibration.synthetic.motions import wander
 from calibration.synthetic.scene import F32, HEIGHT, OVERSAMPLING, WIDTH, View, background, decode
-from edge.frame import Frame
+from edge.picture.frame import Frame
 
 Rng = np.random.Generator
 

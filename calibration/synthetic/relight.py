@@ -16,13 +16,13 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calibration import folder, video
-from calibration.clips import Clip, ClipSet
+from calibration.clip_sets import folder, video
+from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.synthetic.clip import record, robot_motion
 from calibration.synthetic.dark_camera import CAMERAS, LIGHTS, identity_of
 from calibration.synthetic.scene import HEIGHT, OVERSAMPLING, WIDTH, Lighting, View, background, colour, decode
 from edge.errors import DataError
-from edge.frame import Frame
+from edge.picture.frame import Frame
 
 F32 = npt.NDArray[np.float32]
 Rng = np.random.Generator

@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from calibration.clips import Clip, ClipSet
+from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.synthetic import nobody
 from calibration.synthetic.clip import ELL_SHARE, render
 from calibration.synthetic.dark_camera import CAMERAS, LIGHTS, identity_of

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge import kernels
+from edge.picture import kernels
 
 U8 = npt.NDArray[np.uint8]
 

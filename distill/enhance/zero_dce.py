@@ -1,7 +1,7 @@
 """Zero-DCE: a small network learns curves that lift a picture, without any bright picture to compare with.
 
 Guo et al., Zero-Reference Deep Curve Estimation for Low-Light Image Enhancement, CVPR 2020. Its published weights are
-not free for every use: only weights trained here are used (`distill train distill/recipes/zero_dce.yaml`).
+not free for every use: only weights trained here are used (`distill train distill/recipes/teachers/zero_dce.yaml`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Teachers: the networks of the seed papers, full size, that a student may learn from.
 
-Each takes a clip in levels, float32 [B,3,T,H,W] RGB 0..255, and gives a TeacherOutput (distill/teachers/base.py).
+Each takes a clip in levels, float32 [B,3,T,H,W] RGB 0..255, and gives a TeacherOutput (networks/base.py).
 """
 
 from __future__ import annotations
@@ -9,18 +9,18 @@ import importlib
 import inspect
 from typing import Any
 
-from distill.teachers.base import Stage, Teacher, TeacherOutput
+from distill.teachers.networks.base import Stage, Teacher, TeacherOutput
 from edge.errors import ConfigError
 
 __all__ = ["TEACHERS", "Stage", "Teacher", "TeacherOutput", "build_teacher"]
 
 # Imported when asked for: a session that needs one teacher does not load them all.
 TEACHERS = {
-    "dgam": ("distill.teachers.dgam", "Dgam"),
-    "video_swin": ("distill.teachers.video_swin", "VideoSwinClassifier"),
-    "rbert": ("distill.teachers.rbert", "RBert"),
-    "actlumos": ("distill.teachers.actlumos", "ActLumosTeacher"),
-    "actlumos_student": ("distill.teachers.actlumos", "ActLumosStudent"),
+    "dgam": ("distill.teachers.networks.dgam", "Dgam"),
+    "video_swin": ("distill.teachers.networks.video_swin", "VideoSwinClassifier"),
+    "rbert": ("distill.teachers.networks.rbert", "RBert"),
+    "actlumos": ("distill.teachers.networks.actlumos", "ActLumosTeacher"),
+    "actlumos_student": ("distill.teachers.networks.actlumos", "ActLumosStudent"),
 }
 
 

@@ -11,9 +11,10 @@ from types import TracebackType
 from typing import ClassVar, TypeVar
 
 from edge.errors import CameraError
-from edge.frame import Frame
+from edge.picture.frame import Frame
 
 C = TypeVar("C", bound="Camera")
+STALL_S, STALL_FRAMES = 0.45, 3  # silence that counts as a loss, and how many frames of a slow camera at least
 
 
 class CameraStallError(CameraError, TimeoutError):

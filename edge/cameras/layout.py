@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from edge.frame import Image
+from edge.picture.frame import Image
 
 BYTES_PER_PIXEL = {"bgr": 3, "rgb": 3, "yuyv": 2, "uyvy": 2}  # of the first plane; the others have 1
 PLANAR = ("nv12", "i420")

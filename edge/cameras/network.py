@@ -15,9 +15,9 @@ import numpy as np
 
 from edge.cameras.base import Camera, CameraStallError, CameraStateError
 from edge.cameras.clocks import StreamClock
-from edge.cameras.freshest import Freshest
+from edge.cameras.holding.freshest import Freshest
 from edge.errors import CameraError, UsageError
-from edge.frame import Frame
+from edge.picture.frame import Frame
 
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 CONNECT_S = 1.5

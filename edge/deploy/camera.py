@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.cameras import ADDRESS, FILE_PREFIX, IMAGES_PREFIX, PROFILE_SUFFIX, camera_source
+from edge.cameras.source import ADDRESS, FILE_PREFIX, IMAGES_PREFIX, PROFILE_SUFFIX, camera_source
 from edge.deploy.layout import CONFIG, Layout
 from edge.deploy.reach import can_read
 from edge.errors import ConfigError, UsageError

@@ -11,16 +11,16 @@ from contextlib import suppress
 from pathlib import Path
 
 from edge import __version__
-from edge.boards import AUTO, BoardProfile, board_profile, board_profiles
+from edge.board.device_tree import compatible
+from edge.board.profile import AUTO, BoardProfile, board_profile, board_profiles
+from edge.bundles.store import BundleStore
 from edge.deploy import systemd
 from edge.deploy.files import remove, write_changed
 from edge.deploy.layout import UNIT, Layout
 from edge.deploy.plan import MEMORY_MAX, Options, other_variants, plan, program_of
 from edge.deploy.settings import check_runs_the_store
 from edge.deploy.update import ask_service, roll_back, service_self_test, update
-from edge.device_tree import compatible
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError, UsageError
-from edge.store import BundleStore
 
 EPILOG = """exit codes: 0 done (status: the service runs), 2 usage, 3 status: it does not run, 78 wrong configuration
 or bundle, 1 anything else. docs/service.md has the rest."""

@@ -59,7 +59,7 @@ class Layout:
 
     @property
     def running(self) -> Path:
-        """What the service says of the bundle that it runs (edge/service.py)."""
+        """What the service says of the bundle that it runs (edge/outputs/service_status.py)."""
         return self.at("/run/ellar-edge/bundle.json")
 
     def everything(self) -> tuple[Path, ...]:

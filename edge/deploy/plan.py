@@ -8,14 +8,14 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from edge.boards import AUTO, BoardProfile
+from edge.board.profile import AUTO, BoardProfile
 from edge.deploy import settings
 from edge.deploy.camera import check_camera
 from edge.deploy.files import Entry
 from edge.deploy.layout import CONFIG, SLICE, STORE, UNIT, Layout
 from edge.deploy.reach import can_reach
 from edge.errors import ConfigError, UsageError
-from edge.profiles import shipped
+from edge.shipped import shipped
 
 # Memory by variant: measured peak is 97 MB with onnxruntime on the processor; CUDA alone maps more than a gigabyte.
 MEMORY_MAX = {"generic": "300M", "pi": "300M", "jetson": "2G", "ros2": "400M"}

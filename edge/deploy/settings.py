@@ -8,10 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from edge.boards import board_profile
-from edge.config import Config, load_settings
+from edge.board.profile import board_profile
 from edge.deploy.layout import STORE
 from edge.errors import ConfigError
+from edge.run.config import Config, load_settings
 
 
 def read(path: Path) -> Config:

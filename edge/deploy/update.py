@@ -12,12 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
+from edge.bundles.store import BundleStore
 from edge.deploy import systemd
 from edge.deploy.layout import CONFIG, UNIT, Layout
 from edge.errors import BundleError, UsageError
 from edge.messages import ROLLED_BACK
-from edge.store import BundleStore
 
 # An engine that is built on the board takes minutes at its first start.
 SELF_TEST_S = 900.0

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.board_state import FLAGS, SINCE_BOOT, BoardState, BoardWatch, Zone, text
-from edge.boards import AUTO, BoardProfile, board_profile, boot_file
-from edge.device_tree import model
+from edge.board.device_tree import model
+from edge.board.profile import AUTO, BoardProfile, board_profile, boot_file
+from edge.board.state import FLAGS, SINCE_BOOT, BoardState, BoardWatch, Zone, text
 from edge.doctor.findings import Finding, error, ok, warning
 
 AREA = "board"

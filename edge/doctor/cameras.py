@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from edge.cameras import CameraSource, camera_source, device_path, named_profile
-from edge.cameras.access import Access, Holder, holders, user_name
-from edge.cameras.devices import Device, DeviceFinder, device_at, list_devices, profile_of
-from edge.config import Config
+from edge.cameras.base import CameraSource
+from edge.cameras.finding.access import Access, Holder, holders, user_name
+from edge.cameras.finding.devices import Device, DeviceFinder, device_at, list_devices, profile_of
+from edge.cameras.profile import CameraProfile, Mode, driver_of
+from edge.cameras.source import camera_source, device_path, named_profile
 from edge.doctor import settings, stream
 from edge.doctor.findings import Finding, error, ok, warning
 from edge.errors import CameraError
-from edge.profiles import CameraProfile, Mode, driver_of
+from edge.run.config import Config
 
 AREA = "camera"
 CAMERA_GROUP = "video"  # of udev's own rules, and of the service

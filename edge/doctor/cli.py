@@ -12,10 +12,10 @@ from importlib import import_module
 from pathlib import Path
 
 from edge import __version__
-from edge.boards import board_profile
-from edge.config import Config, load_settings
+from edge.board.profile import board_profile
 from edge.doctor.findings import Finding, error
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError
+from edge.run.config import Config, load_settings
 
 EPILOG = (
     "exit codes: 0 nothing that keeps edge-run from working (there may be warnings), 1 an error was found, 2 usage."
@@ -52,7 +52,7 @@ def areas(config: Config) -> Mapping[str, Callable[[], Iterator[Finding]]]:
         return found
 
     def bundle() -> Path:
-        return import_module("edge.renewal").bundle_path(config.bundle, config.store)  # type: ignore[no-any-return]
+        return import_module("edge.run.renewal").bundle_path(config.bundle, config.store)  # type: ignore[no-any-return]
 
     return {
         "system": lambda: check("system", ROOT),
@@ -75,7 +75,7 @@ def examine(areas: Mapping[str, Callable[[], Iterator[Finding]]]) -> Iterator[Fi
 
 def _interval_ms(bundle: Path) -> float | None:
     """Between ticks of the model; None where the bundle is broken, which is another area's finding."""
-    from edge.bundle import Bundle
+    from edge.bundles.bundle import Bundle
 
     try:
         return Bundle.load(bundle).manifest.cadence.interval_ms

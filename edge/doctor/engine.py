@@ -48,7 +48,7 @@ def check_core() -> Finding:
     """Which instructions of the processor the C core uses."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the finding says it
-        from edge import kernels
+        from edge.picture import kernels
     levels = Counter(kernels.running().values())
     found = ", ".join(f"{level} ({count} kernels)" for level, count in levels.most_common())
     if "numpy" in levels:

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 from edge.doctor.findings import Finding, error, ok, warning
 from edge.errors import BundleError, EdgeError
-from edge.recogniser import Recogniser
-from edge.selftest import self_test
+from edge.recognition.recogniser import Recogniser
+from edge.run.self_test import self_test
 
 AREA = "model"
 OTHER = "edge-run without --bundle runs the one in the package"
 
 
 def check(path: Path, threads: int, engine: str | None) -> Iterator[Finding]:
-    """Verify a bundle as edge-run does, then let it work as edge-run would. engine: as in `edge.config.Config`."""
+    """Verify a bundle as edge-run does, then let it work as edge-run would. engine: as in `edge.run.config.Config`."""
     try:
         bundle = Bundle.load(path)
     except BundleError as problem:

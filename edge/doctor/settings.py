@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from edge.cameras.v4l2_device import OfferedControl, OfferedMode, V4l2Device
+from edge.cameras.profile import CameraProfile, Control, Mode, camera_profile_path
+from edge.cameras.v4l2.device import OfferedControl, OfferedMode, V4l2Device
 from edge.doctor.findings import Finding, error, ok, warning
 from edge.errors import CameraError
-from edge.profiles import CameraProfile, Control, Mode, camera_profile_path
 
 AREA = "camera"
 AUTO_EXPOSURE, EXPOSURE_TIME, DYNAMIC_FRAME_RATE = 0x009A0901, 0x009A0902, 0x009A0903

@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import median
 
-from edge.cameras import Camera, CameraSource, CameraStallError
+from edge.cameras.base import Camera, CameraSource, CameraStallError
 from edge.doctor.findings import Finding, error, ok, warning
 from edge.errors import CameraError, PictureError
-from edge.frontend import FrontEnd
-from edge.health import BLACK, DAMAGED, FROZEN, SATURATED, PictureHealth
+from edge.picture.front_end import FrontEnd
+from edge.recognition.health import BLACK, DAMAGED, FROZEN, SATURATED, PictureHealth
 
 AREA = "camera"
 FIRST_S = 5.0  # until the first picture; some cameras take seconds to start

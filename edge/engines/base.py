@@ -8,9 +8,9 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
+from edge.bundles.manifest import REMAKE, STUDENT_FILE, Manifest
 from edge.errors import BundleError
-from edge.manifest import REMAKE, STUDENT_FILE, Manifest
 
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
+from edge.bundles.manifest import STUDENT_FILE
 from edge.engines.base import Student
 from edge.errors import ConfigError
-from edge.manifest import STUDENT_FILE
 
 Say = Callable[[str], None]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 from edge.engines import AUTO
 from edge.engines.base import Student
 from edge.engines.cache import Cache, Key, default_cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnxruntime as ort
 
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 from edge.engines import base
 from edge.engines.base import Tensor, check_interface, unloadable
 

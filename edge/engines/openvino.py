@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 from typing import TYPE_CHECKING, Any
 
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
+from edge.bundles.manifest import STUDENT_FILE
 from edge.engines import base
 from edge.engines.base import Tensor, check_interface, unloadable
-from edge.manifest import STUDENT_FILE
 
 if TYPE_CHECKING:
     import openvino as ov

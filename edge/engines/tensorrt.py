@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 from edge.engines import base
 from edge.engines.base import Tensor, check_interface, unloadable
 from edge.engines.cache import Cache, Key, default_cache

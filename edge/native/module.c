@@ -1,6 +1,6 @@
 /* edge._native: the C core for Python. Borrows arrays, releases the GIL, calls the kernels; no arithmetic here.
  *
- * Limited API of Python 3.10: one binary for that and all later versions. edge/reference.py says what every function
+ * Limited API of Python 3.10: one binary for that and all later versions. edge/picture/reference.py says what every function
  * means, edge/_native.pyi how it is called.
  */
 #include "arguments.h"
@@ -681,7 +681,7 @@ static PyMethodDef functions[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "edge._native", "The frame's arithmetic in C; edge/reference.py says what it means.",
+    PyModuleDef_HEAD_INIT, "edge._native", "The frame's arithmetic in C; edge/picture/reference.py says what it means.",
     -1, functions, NULL, NULL, NULL, NULL,
 };
 

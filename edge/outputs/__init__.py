@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from edge.errors import EdgeError
 from edge.messages import Event, Prediction
-from edge.summary import Summary
+from edge.outputs.summary import Summary
 
 
 class OutputClosedError(EdgeError, BrokenPipeError):

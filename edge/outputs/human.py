@@ -6,8 +6,8 @@ from typing import TextIO
 
 from edge.messages import Event, Prediction
 from edge.outputs import Output
-from edge.smoothing import WARMING_UP
-from edge.summary import Summary
+from edge.outputs.summary import Summary
+from edge.recognition.smoothing import WARMING_UP
 
 SILENT_EVENTS = ("gamma_changed",)  # it would flood; every line that is written names its gamma
 

@@ -16,7 +16,7 @@ from typing import TextIO
 from edge.messages import Event, Prediction
 from edge.outputs import Output
 from edge.outputs.jsonl import event_line, prediction_line, stopped_line
-from edge.summary import Summary
+from edge.outputs.summary import Summary
 
 SOCKET = "/run/systemd/journal/socket"
 WARNING, NOTICE, INFO, DEBUG = 4, 5, 6, 7

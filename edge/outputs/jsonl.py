@@ -12,7 +12,7 @@ from typing import TextIO
 from edge.errors import EdgeError
 from edge.messages import Event, Prediction
 from edge.outputs import Output, OutputClosedError
-from edge.summary import Summary
+from edge.outputs.summary import Summary
 
 SCHEMA = 1  # raised when a field goes or changes its meaning, not when one is added
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from calibration import video
+from calibration.clip_sets import video
 from calibration.sets import named_sets, open_set, public_name
 from edge.errors import DataError, UsageError
 

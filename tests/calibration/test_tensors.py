@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from calibration.clips import Clip
+from calibration.clip_sets.clips import Clip
 from calibration.sets import open_set
 from calibration.tensors import Geometry, clip_tensors, store_tensors, stream_tensors
 from edge.errors import DataError, EdgeError

@@ -10,8 +10,8 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from distill.parallel import Team, team
-from distill.teachers.video_swin import SwinConfig, VideoSwin
+from distill.teachers.networks.video_swin import SwinConfig, VideoSwin
+from distill.training.parallel import Team, team
 
 BATCH = 4
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from distill.cli import main
-from edge.bundle import Bundle
-from edge.frame import Frame
-from edge.recogniser import Recogniser
+from edge.bundles.bundle import Bundle
+from edge.picture.frame import Frame
+from edge.recognition.recogniser import Recogniser
 
 RECIPE = """
 name: tiny

@@ -13,7 +13,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edge.bundle import (
+from edge.bundles.bundle import (
     Bundle,
     CadenceSpec,
     FrontEndSpec,
@@ -26,7 +26,7 @@ from edge.bundle import (
     gate_bytes,
     write_bundle,
 )
-from tests.edge.cameras.fake_v4l2 import machine  # noqa: F401  (a fixture)
+from tests.edge.cameras.v4l2.fake_v4l2 import machine  # noqa: F401  (a fixture)
 
 ROOT = Path(__file__).parents[2]
 ARID_DARK = ROOT.parent / "shared" / "data" / "arid_dark"
@@ -91,7 +91,7 @@ def edge_run() -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 def edge_run_command(*arguments: object) -> list[str]:
-    entry = "import sys; from edge.cli import main; sys.exit(main())"
+    entry = "import sys; from edge.run.cli import main; sys.exit(main())"
     return [sys.executable, "-c", entry, *map(str, arguments)]
 
 

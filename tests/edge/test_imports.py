@@ -30,6 +30,6 @@ def test_no_module_of_edge_imports_a_heavy_package() -> None:
     assert {"numpy", "cv2", "onnxruntime", "yaml"} <= loaded
 
 
-@pytest.mark.parametrize("module", ["edge", "edge.cli"])
+@pytest.mark.parametrize("module", ["edge", "edge.run.cli"])
 def test_the_command_line_answers_before_the_libraries_are_loaded(module: str) -> None:
     assert imported_by(f"import {module}").isdisjoint({"numpy", "cv2", "onnxruntime", *FORBIDDEN})

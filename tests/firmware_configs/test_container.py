@@ -11,9 +11,9 @@ from typing import Any
 import cv2
 import pytest
 
-from edge.bundle import Bundle, default_bundle_path, write_bundle
+from edge.bundles.bundle import Bundle, default_bundle_path, write_bundle
 from tests.edge.conftest import square
-from tests.edge.test_renewal import with_student
+from tests.edge.run.test_renewal import with_student
 from tests.firmware_configs import container
 from tests.firmware_configs.guest import VARIANTS
 

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from edge.boards import board_profile, board_profiles
-from edge.cameras import camera_source
-from edge.config import load_settings
+from edge.board.profile import board_profile, board_profiles
+from edge.cameras.source import camera_source
 from edge.deploy.files import write_changed
 from edge.deploy.layout import UNIT, Layout
 from edge.deploy.plan import MEMORY_MAX, Options, plan
 from edge.errors import EXIT_CONFIG, EXIT_USAGE
+from edge.run.config import load_settings
 
 FIRMWARE = Path(__file__).parents[2] / "firmware_configs"
 RULE = FIRMWARE / "udev" / "70-edge-run.rules"

@@ -60,9 +60,9 @@ def per_byte(budget: Budget) -> float:
 
 
 def build(program: str) -> Path:
-    """The harness, built by native.mk."""
+    """The harness, built by make/native.mk."""
     target = f"build/native/{program}"
-    subprocess.run(["make", "-s", "-f", "native.mk", target], cwd=ROOT, check=True)
+    subprocess.run(["make", "-s", "-f", "make/native.mk", target], cwd=ROOT, check=True)
     return ROOT / target
 
 

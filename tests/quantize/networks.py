@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from onnx import TensorProto
 
-from calibration.clips import Clip
+from calibration.clip_sets.clips import Clip
 from calibration.shards import Team
 from calibration.tensors import ClipTensors
-from edge.bundle import Bundle, StateSpec
-from quantize.parts import Seen
+from edge.bundles.bundle import Bundle, StateSpec
+from quantize.observing.parts import Seen
 from tests.students import GAMMAS, HEIGHT, LABELS, WIDTH, GraphBuilder, tiny_files, tiny_manifest, tiny_student
 
 LOGITS = (1, len(GAMMAS), len(LABELS))

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from calibration.clips import Clip
-from calibration.scores import ClipResult, Evaluation
-from edge.bundle import Bundle, default_bundle_path
+from calibration.clip_sets.clips import Clip
+from calibration.evaluation.scores import ClipResult, Evaluation
+from edge.bundles.bundle import Bundle, default_bundle_path
 from quantize.result import Candidate, Coverage, Fidelity, Layer, QuantizeResult, TargetResult, Trial
 
 FLOAT_PATH = Path(__file__).parents[2] / "bundles" / "ellar-edge-s-float32"

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from calibration.evaluate import main as edge_eval
+from calibration.evaluation.evaluate import main as edge_eval
 from calibration.sets import open_set
-from edge.bundle import Bundle, Manifest, write_bundle
+from edge.bundles.bundle import Bundle, Manifest, write_bundle
 from edge.engines.catalogue import open_with
 from edge.engines.onnxruntime import Student
 from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EXIT_USAGE
@@ -121,7 +121,7 @@ def test_a_kill_leaves_no_half_bundle(workplace: Path) -> None:
     code = (
         "import os, sys, signal\n"
         "import quantize.cli as cli\n"
-        "import edge.bundle as bundle\n"
+        "import edge.bundles.bundle as bundle\n"
         "write = bundle._write_file\n"
         "def killed(path, data):\n"
         "    write(path, data[: len(data) // 2])\n"

@@ -6,10 +6,10 @@ import numpy as np
 import onnxruntime as ort
 import pytest
 
-from edge.bundle import Bundle, default_bundle_path
+from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.engines.onnxruntime import Student, session_options
-from quantize.execution import executed
-from quantize.unroll import clip_form
+from quantize.judging.execution import executed
+from quantize.judging.unroll import clip_form
 
 pytestmark = pytest.mark.skipif(not default_bundle_path().exists(), reason="edge/data/bundle is not made: make bundle")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from edge.bundle import Bundle
-from quantize.execution import executed
-from quantize.fidelity import HeldOut
-from quantize.qdq import S8S8, SYMMETRIC, U8S8, Form
+from edge.bundles.bundle import Bundle
+from quantize.judging.execution import executed
+from quantize.judging.fidelity import HeldOut
+from quantize.judging.verify import STREAM_TOLERANCE, offsets, streaming_difference
+from quantize.rewriting.qdq import S8S8, SYMMETRIC, U8S8, Form
 from quantize.search import Made, Maker, Search
-from quantize.verify import STREAM_TOLERANCE, offsets, streaming_difference
 from tests.quantize.networks import NETWORKS, mean_and_maximum, smooth_seen
 
 PLAIN = Search("minmax", mixed=False, max_drop=100.0)

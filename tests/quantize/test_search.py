@@ -11,20 +11,21 @@ from onnx import helper, numpy_helper
 
 from calibration.shards import Team
 from calibration.tensors import ClipTensors
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 from edge.engines.onnxruntime import Student
-from edge.smoothing import softmax
-from quantize.as_trained import as_trained
-from quantize.bias import bias_corrected
-from quantize.check import is_quantised
-from quantize.estimators import BINS, ESTIMATORS, Histogram, estimated
-from quantize.execution import executed
-from quantize.fidelity import HeldOut
+from edge.recognition.smoothing import softmax
 from quantize.graph import Graph, with_uint8_picture
-from quantize.layers import between, weighted_layers
-from quantize.parts import Seen
-from quantize.qdq import U8S8, prepared, quantized
-from quantize.ranges import Activations, Observed, observe
+from quantize.judging.check import is_quantised
+from quantize.judging.execution import executed
+from quantize.judging.fidelity import HeldOut
+from quantize.judging.layers import between, weighted_layers
+from quantize.observing.estimators import ESTIMATORS, estimated
+from quantize.observing.observed import BINS, Histogram, Observed
+from quantize.observing.parts import Seen
+from quantize.observing.ranges import Activations, observe
+from quantize.rewriting.as_trained import as_trained
+from quantize.rewriting.bias import bias_corrected
+from quantize.rewriting.qdq import U8S8, prepared, quantized
 from quantize.search import Maker, Search, integer_bundle
 from tests.quantize.networks import float_bundle, smooth_clip, smooth_seen
 from tests.students import GAMMAS, TinyStudent, tiny_student

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from edge.bundle import GATE_FILE, Bundle, write_bundle
+from edge.bundles.bundle import GATE_FILE, Bundle, write_bundle
 from edge.engines.onnxruntime import Student
 from edge.errors import BundleError, UsageError
 from quantize.source import load_source

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.cameras import camera_source, named_profile, open_camera
+from edge.cameras.source import camera_source, named_profile, open_camera
 from edge.errors import CameraError, ConfigError, UsageError
 
 

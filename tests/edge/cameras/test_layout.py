@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge.cameras.layout import picture
-from edge.frame import Frame
+from edge.picture.frame import Frame
 
 
 def planes(image: np.ndarray, format: str) -> list[np.ndarray]:

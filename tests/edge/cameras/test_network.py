@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.cameras import camera_source, open_camera
 from edge.cameras.base import CameraStallError, CameraStateError
-from edge.cameras.held import HeldCamera
+from edge.cameras.holding.held import HeldCamera
 from edge.cameras.network import checked_url, public_url
+from edge.cameras.source import camera_source, open_camera
 from edge.errors import CameraError, UsageError
-from edge.frame import Frame
 from edge.messages import Event
-from tests.edge.cameras.mjpeg_server import MjpegServer, serving
+from edge.picture.frame import Frame
+from tests.edge.cameras.servers.mjpeg import MjpegServer, serving
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 RTSP_SERVER = Path(__file__).parent / "rtsp_server.py"

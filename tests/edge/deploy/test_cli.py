@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundle import Bundle, write_bundle
-from edge.config import load_settings
+from edge.bundles.bundle import Bundle, write_bundle
+from edge.bundles.store import BundleStore
 from edge.deploy.cli import main
 from edge.deploy.layout import Layout
-from edge.store import BundleStore
-from tests.edge.test_store import run_until
+from edge.run.config import load_settings
+from tests.edge.bundles.test_store import run_until
 
 
 @pytest.fixture

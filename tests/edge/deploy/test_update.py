@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from edge.bundle import Bundle, write_bundle
+from edge.bundles.bundle import Bundle, write_bundle
+from edge.bundles.store import BundleStore
 from edge.deploy import update as update_module
 from edge.deploy.update import RolledBackError, roll_back, self_test_command, update
 from edge.errors import BundleError
-from edge.store import BundleStore
-from tests.edge.test_renewal import with_student
+from tests.edge.run.test_renewal import with_student
 
 
 def nothing(_: object) -> None:
@@ -42,7 +42,9 @@ def check(tmp_path: Path) -> Callable[[Path], None]:
     """The real self-test, by the real program."""
     config = tmp_path / "edge.yaml"
     config.write_text("camera: demo\n")
-    return self_test_command([sys.executable, "-c", "import sys; from edge.cli import main; sys.exit(main())"], config)
+    return self_test_command(
+        [sys.executable, "-c", "import sys; from edge.run.cli import main; sys.exit(main())"], config
+    )
 
 
 def running(store: BundleStore) -> str | None:

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.cameras import Camera
-from edge.cameras.access import Holder
-from edge.cameras.devices import list_devices
-from edge.cameras.v4l2_device import OfferedControl, OfferedMode
+from edge.cameras.base import Camera
+from edge.cameras.finding.access import Holder
+from edge.cameras.finding.devices import list_devices
+from edge.cameras.profile import CameraProfile, Control, Mode, camera_profiles
+from edge.cameras.v4l2.device import OfferedControl, OfferedMode
 from edge.doctor import cameras, settings, stream
-from edge.frame import Frame, Image
-from edge.profiles import CameraProfile, Control, Mode, camera_profiles
-from tests.edge.cameras.device_tree import ARDUCAM, WEBCAM, plug
+from edge.picture.frame import Frame, Image
+from tests.edge.cameras.finding.device_tree import ARDUCAM, WEBCAM, plug
 
 PROFILE = camera_profiles()["arducam_b0200"]
 YUYV = OfferedMode("YUYV", 640, 480, (30.0, 15.0))

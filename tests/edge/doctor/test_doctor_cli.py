@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.config import Config
 from edge.doctor.cli import areas, examine, line_of, main, summary_of
 from edge.doctor.findings import Finding, error, ok, warning
 from edge.errors import CameraError
+from edge.run.config import Config
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,12 +7,12 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from tests.edge.cameras.fake_v4l2 import ARDUCAM, UVC_CONTROLS, WEBCAM, FakeMachine, machine
+from tests.edge.cameras.v4l2.fake_v4l2 import ARDUCAM, UVC_CONTROLS, WEBCAM, FakeMachine, machine
 
 __all__ = ["machine"]
 
 SECOND = replace(ARDUCAM, port="1-3", usb={**ARDUCAM.usb, "serial": "UC684-B"})
-LIST = "import sys; from edge.cli import main; sys.exit(main())"
+LIST = "import sys; from edge.run.cli import main; sys.exit(main())"
 EXAMINE = """
 import json, sys
 from dataclasses import asdict
@@ -99,7 +99,8 @@ class TestList:
         machine.plug(SECOND, 4)
         entries = json.loads(self.listed(machine, "json").stdout)
         find = (
-            "import sys; from edge.cameras import named_profile; from edge.cameras.devices import DeviceFinder\n"
+            "import sys; from edge.cameras.source import named_profile\n"
+            "from edge.cameras.finding.devices import DeviceFinder\n"
             "for spec in sys.argv[1:]: print(DeviceFinder(*named_profile(spec)).find().path)"
         )
         found = machine.python(find, *(entry["camera"] for entry in entries)).split()

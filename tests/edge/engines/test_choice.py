@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge.bundle import Bundle, ModelSpec, write_bundle
+from edge.bundles.bundle import Bundle, ModelSpec, write_bundle
 from edge.engines import base, choice
 from edge.engines.cache import Cache
 from edge.engines.catalogue import ENGINES, Engine, Say

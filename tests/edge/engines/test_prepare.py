@@ -20,7 +20,7 @@ def edge_run(home: Path, *options: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "HOME": str(home), "XDG_CACHE_HOME": str(home / "cache")}
     for variable in ("CACHE_DIRECTORY", "STATE_DIRECTORY"):
         environment.pop(variable, None)
-    command = [sys.executable, "-c", "import sys; from edge.cli import main; sys.exit(main())", *options]
+    command = [sys.executable, "-c", "import sys; from edge.run.cli import main; sys.exit(main())", *options]
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
 
 

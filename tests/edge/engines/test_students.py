@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.bundle import Bundle, write_bundle
+from edge.bundles.bundle import Bundle, write_bundle
+from edge.bundles.manifest import Manifest
 from edge.engines.base import Student
 from edge.engines.catalogue import ENGINES, open_with
 from edge.errors import BundleError
-from edge.manifest import Manifest
 from tests.students import GAMMAS, HEIGHT, LABELS, WIDTH, edit_onnx, tiny_files, tiny_manifest, tiny_student
 
 TINY = tiny_student()

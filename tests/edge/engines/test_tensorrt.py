@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from edge.bundle import Bundle
+from edge.bundles.bundle import Bundle
 from edge.engines.cache import Cache
 from edge.engines.tensorrt import BuildProgress, prepared
 from edge.errors import BundleError

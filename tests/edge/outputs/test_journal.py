@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.cadence import CadenceCounts
 from edge.messages import Event, Prediction
 from edge.outputs.journal import Journal, goes_to_journal
-from edge.summary import Summary
+from edge.outputs.summary import Summary
+from edge.recognition.cadence import CadenceCounts
 
 PREDICTION = Prediction(2, 0.1, 0.1, "jump", None, 0.8, {"jump": 0.8, "run": 0.2}, 2.0, 12.0, 5.0)
 

@@ -27,7 +27,14 @@ def recordings() -> dict[str, str]:
 
 def digest(camera: str) -> str:
     """SHA-256 of everything that edge-run predicts on a recording, times aside, to the last printed digit."""
-    command = [sys.executable, "-c", "import sys; from edge.cli import main; sys.exit(main())", "--camera", camera, "--quiet"]
+    command = [
+        sys.executable,
+        "-c",
+        "import sys; from edge.run.cli import main; sys.exit(main())",
+        "--camera",
+        camera,
+        "--quiet",
+    ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     lines = [json.loads(line) for line in done.stdout.splitlines()]
     predictions = [{k: v for k, v in line.items() if k not in TIMES} for line in lines if line["type"] == "prediction"]
@@ -36,7 +43,7 @@ def digest(camera: str) -> str:
 
 
 def machine() -> str:
-    """What rounds: vector units and libraries. Another one may differ in the last bit, and needs a record of its own."""
+    """What rounds: vector units and libraries. Another one may differ in the last bit: a record of its own."""
     flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").split()
     units = [unit for unit in ("avx2", "avx512f", "avx512_vnni", "asimd", "asimddp") if unit in flags]
     libraries = [f"{name} {version(name)}" for name in ("numpy", "onnxruntime", "opencv-python-headless")]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from edge.bundle import Bundle, default_bundle_path
-from edge.profiles import camera_profiles
+from edge.bundles.bundle import Bundle, default_bundle_path
+from edge.cameras.profile import camera_profiles
 from tests.vm.robot import PROGRAMS, SLICE, UNIT, Message, Robot, is_event, is_prediction
 
 if "VM_ARCH" not in os.environ:
@@ -31,7 +31,7 @@ CONTROLS = {"auto_exposure": "exposure mode", "exposure_time_absolute": "exposur
 
 manifest = Bundle.load(default_bundle_path()).manifest
 # Answers of a model that has not seen enough: the first one may come nearly an interval late, for which the grid of
-# ticks does not move, and the last one half the tolerance before its place in it (edge/cadence.py).
+# ticks does not move, and the last one half the tolerance before its place in it (edge/recognition/cadence.py).
 WARM_UP_TICKS = (manifest.smoothing.warm_up_ms + manifest.cadence.tolerance_ms / 2) / manifest.cadence.interval_ms + 2
 
 

@@ -1,0 +1,70 @@
+"""`folder:DIR`: a plain folder of videos, labelled by a table or by its sub-folders."""
+
+from __future__ import annotations
+
+import csv
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from calibration.clip_sets import video
+from calibration.clip_sets.clips import Clip, ClipSet
+from calibration.clip_sets.side import Side, read_side
+from edge.errors import DataError
+
+LAYOUT = (
+    "DIR/labels.csv with the columns file,class[,actor,camera,light,location], or DIR/<class>/*.mp4 (avi, mkv, mov, "
+    "...); optionally DIR/pattern.txt, a regular expression for file names"
+)
+
+
+def open_folder(name: str, folder: Path) -> ClipSet:
+    """A set from a folder; labels are the class names in alphabetical order. Raises DataError."""
+    if not folder.is_dir():
+        raise DataError(f"{name}: there is no folder {folder}; expected {LAYOUT}")
+    rows = table(folder / "labels.csv") if (folder / "labels.csv").is_file() else _tree(folder)
+    if not rows:
+        raise DataError(f"{name}: no clips in {folder}; expected {LAYOUT}")
+    labels = tuple(sorted({row["class"] for row in rows}))
+    side = read_side(None, folder / "pattern.txt")
+    return ClipSet(name, labels, [_clip(folder, row, labels, side) for row in rows])
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    """The rows of a labels.csv; every one has a class and a file that lies inside the folder. Raises DataError."""
+    with path.open(newline="", encoding="utf-8") as text:
+        reader = csv.DictReader(text)
+        missing = {"file", "class"} - set(reader.fieldnames or ())
+        if missing:
+            raise DataError(f"{path}: line 1: no column {' and '.join(sorted(missing))}; found {reader.fieldnames}")
+        rows = list(reader)
+    for number, row in enumerate(rows, start=2):
+        _check(path, number, row)
+    return rows
+
+
+def _check(path: Path, number: int, row: dict[str, str]) -> None:
+    where = f"{path}: line {number}"
+    if not row["file"] or not row["class"]:
+        raise DataError(f"{where}: file and class must not be empty")
+    inside = PurePosixPath(row["file"])
+    if inside.is_absolute() or ".." in inside.parts:
+        raise DataError(f"{where}: {row['file']!r} leaves the folder; give a path inside it")
+    if not (path.parent / inside).is_file():
+        raise DataError(f"{where}: {path.parent / inside} does not exist")
+
+
+def _tree(folder: Path) -> list[dict[str, str]]:
+    videos = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in video.SUFFIXES)
+    return [{"file": p.relative_to(folder).as_posix(), "class": p.parent.name} for p in videos]
+
+
+def _clip(folder: Path, row: dict[str, str], labels: tuple[str, ...], side: Side) -> Clip:
+    path = folder / row["file"]
+    return Clip(
+        name=row["file"],
+        label=labels.index(row["class"]),
+        source=partial(video.read, path),
+        made_by="video",
+        file=video.existing(path),
+        **{field: row.get(field) or told for field, told in side.of(row["file"]).items()},
+    )

@@ -1,0 +1,119 @@
+"""Accuracy on people that a student has not seen: every fold's bundle on the clips that it was trained without.
+
+edge-folds --folds runs/folds --set folder:DIR
+edge-folds --folds runs/folds --member int8 --against bundle --set folder:DIR --record BUNDLE
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from calibration.clip_sets.clips import ClipSet
+from calibration.evaluation.evaluate import Evaluation, attributes, contend, report, summary_line
+from calibration.evaluation.variants import Variant
+from calibration.sets import open_set, public_name
+from edge.bundles.bundle import Bundle, write_bundle
+from edge.bundles.manifest import Accuracy
+from edge.errors import DataError, EdgeError
+
+CLIPS_FILE = "clips.txt"
+
+
+def evaluate_folds(
+    folder: Path, members: Sequence[str], clips: ClipSet, variant: Variant = Variant()
+) -> list[Evaluation]:
+    """One evaluation per member (a bundle's name inside every fold), each run as `variant` says, pooled over the folds.
+
+    folder: DIR/0, DIR/1 ... as `distill folds` writes them; each holds `clips.txt`, the names of its left-out clips.
+    Raises DataError: no fold, a clip that the set lacks or that two folds leave out; whatever `evaluate` raises.
+    """
+    folds = sorted((path for path in folder.glob("*") if (path / CLIPS_FILE).is_file()), key=lambda path: path.name)
+    if not folds:
+        raise DataError(f"{folder}: expected folds, each with {CLIPS_FILE}, found none; `distill folds` writes them")
+    by_name = {clip.name: clip for clip in clips.clips}
+    pooled: list[list[Evaluation]] = [[] for _ in members]
+    seen: set[str] = set()
+    for fold in folds:
+        names = (fold / CLIPS_FILE).read_text(encoding="utf-8").splitlines()
+        wrong = [name for name in names if name not in by_name or name in seen]
+        if wrong:
+            raise DataError(f"{fold / CLIPS_FILE}: {wrong[0]} is not in {clips.name}, or in two folds")
+        seen.update(names)
+        left_out = ClipSet(clips.name, clips.labels, [by_name[name] for name in names])
+        contestants = [(Bundle.load(fold / member), variant) for member in members]
+        for mine, evaluation in zip(pooled, contend(contestants, left_out), strict=True):
+            mine.append(evaluation)
+    return [_pool(mine) for mine in pooled]
+
+
+def _pool(evaluations: Sequence[Evaluation]) -> Evaluation:
+    unknown: dict[str, int] = {}
+    for evaluation in evaluations:
+        for label, count in evaluation.unknown.items():
+            unknown[label] = unknown.get(label, 0) + count
+    results = tuple(result for evaluation in evaluations for result in evaluation.results)
+    return dataclasses.replace(evaluations[0], results=results, unknown=unknown)
+
+
+def record(path: Path, evaluation: Evaluation, what: str, command: str) -> None:
+    """Add a measurement to the bundle's manifest, named by its precision; one of the same name is replaced."""
+    bundle = Bundle.load(path)
+    what = f"{bundle.manifest.precision}, {what}"
+    measured = Accuracy(
+        what=what,
+        data=public_name(evaluation.set_name),
+        command=command,
+        top1=round(evaluation.top1, 4),
+        macro=round(evaluation.macro, 4),
+        interval95=(round(evaluation.interval95[0], 4), round(evaluation.interval95[1], 4)),
+        clips=len(evaluation.results),
+    )
+    kept = tuple(entry for entry in bundle.manifest.accuracy if entry.what != what)
+    write_bundle(path, dataclasses.replace(bundle.manifest, accuracy=(measured, *kept)), bundle.files)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command `edge-folds`; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    members = [options.member] + ([options.against] if options.against else [])
+    try:
+        clips = open_set(options.set, options.data_root)
+        evaluations = evaluate_folds(
+            options.folds, members, clips, Variant(gamma=options.gamma, average=options.average)
+        )
+        print(report(evaluations))
+        for attribute in options.by:
+            for member, evaluation in zip(members, evaluations, strict=True):
+                for value, part in evaluation.by(attribute).items():
+                    print(f"{member}, {attribute} {value}: {summary_line(part)}")
+        command = f"edge-folds --folds FOLDS --member {options.member} --set {public_name(options.set)}"
+        for path in options.record:
+            record(path, evaluations[0], "folds that leave actors out", command)
+    except EdgeError as error:
+        print(f"edge-folds: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="edge-folds", description="Accuracy on actors that training left out.")
+    parser.add_argument("--folds", type=Path, required=True, help="what `distill folds` wrote")
+    parser.add_argument("--member", default="bundle", help="which bundle of every fold (default: %(default)s)")
+    parser.add_argument("--against", help="another bundle of every fold, compared clip by clip")
+    parser.add_argument("--set", required=True, help="the data set whose actors were left out")
+    parser.add_argument("--data-root", type=Path, help="where downloaded data sets lie")
+    parser.add_argument("--gamma", type=float, help="fix the gamma (default: the gate chooses)")
+    parser.add_argument("--by", type=attributes, default=(), metavar="light,camera,actor", help="a line for each value")
+    parser.add_argument("--average", action="store_true", help="every expert answers, averaged (default: the gate's)")
+    parser.add_argument(
+        "--record", type=Path, action="append", default=[], metavar="BUNDLE", help="write it into a bundle's manifest"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,46 @@
+"""A trained student and its gate as a float bundle: what `quantize` takes and `edge-run` runs."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from distill.gate_network import GateNetwork
+from distill.students.network.export import to_onnx
+from distill.students.network.student import Student
+from distill.students.recipe import Recipe
+from edge.bundles.bundle import GATE_FILE, STUDENT_FILE, gate_bytes, write_bundle
+from edge.bundles.manifest import Manifest, Provenance
+
+
+def write_float_bundle(target: Path, student: Student, gate: GateNetwork, recipe: Recipe, recipe_name: str) -> None:
+    """Export and write the bundle. Raises BundleError where the directory cannot be written."""
+    geometry = recipe.geometry
+    model, states = to_onnx(student, geometry.input_height, geometry.input_width)
+    manifest = Manifest(
+        name=recipe.name,
+        precision="float32",
+        target="any",
+        labels=recipe.labels,
+        front_end=geometry.front_end,
+        input=geometry.input,
+        cadence=geometry.cadence,
+        gate=geometry.gate(recipe.gate.window, recipe.gate.hold),
+        smoothing=recipe.smoothing,
+        states=states,
+        accuracy=(),
+        provenance=Provenance(recipe.data, recipe_name, recipe.seed, _revision()),
+    )
+    write_bundle(target, manifest, {STUDENT_FILE: model, GATE_FILE: gate_bytes(gate.weights())})
+
+
+def _revision() -> str:
+    """The commit that made the bundle; `unknown` outside a checkout."""
+    here = Path(__file__).parent
+    try:
+        found = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=here, capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return found.stdout.strip()

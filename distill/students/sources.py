@@ -1,0 +1,215 @@
+"""Clips to learn from, in memory, and the batches drawn from them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from calibration.clip_sets.clips import Clip, ClipSet
+from calibration.tensors import ClipTensors, StoredTensors, store_tensors
+from distill.students.augment import augment, reverse_time, window
+from distill.students.recipe import Recipe
+from edge.errors import DataError
+
+Rng = np.random.Generator
+
+
+class Lesson(NamedTuple):
+    """A teacher on one clip, mean over its views. logits: float32 [classes], the recipe's; features: float32 [D]."""
+
+    logits: Tensor
+    features: Tensor
+
+
+NOBODY = -1  # the label of a clip without a person
+Teach = Callable[[Clip], Lesson]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One set in memory. labels: index into the recipe's labels, NOBODY without a person. share: of a batch.
+
+    lessons: what a teacher says of every clip, None without a teacher.
+    """
+
+    names: tuple[str, ...]
+    clips: StoredTensors
+    labels: tuple[int, ...]
+    actors: tuple[str | None, ...]
+    share: float
+    pretrain: bool
+    lessons: tuple[Lesson, ...] | None = None
+
+    def without(self, actors: Sequence[str]) -> Source:
+        """The same source without these people."""
+        kept = [i for i, actor in enumerate(self.actors) if actor not in actors]
+        return replace(
+            self,
+            names=tuple(self.names[i] for i in kept),
+            clips=self.clips.only(kept),
+            labels=tuple(self.labels[i] for i in kept),
+            actors=tuple(self.actors[i] for i in kept),
+            lessons=None if self.lessons is None else tuple(self.lessons[i] for i in kept),
+        )
+
+    def taught(self, teach: Callable[[ClipTensors], Lesson]) -> Source:
+        """The same source with what a teacher says of what the student sees; of nobody there is nothing to say."""
+        if NOBODY in self.labels:
+            return self
+        return replace(self, lessons=tuple(teach(clip) for clip in self.clips))
+
+    def by_class(self) -> list[list[int]]:
+        """Clips of every class that occurs, so that a batch can be balanced."""
+        return [[i for i, label in enumerate(self.labels) if label == wanted] for wanted in sorted(set(self.labels))]
+
+
+def load_sources(
+    recipe: Recipe,
+    data_root: Path | None,
+    cache: Path,
+    workers: int,
+    progress: Callable[[str, int, int], None] | None = None,
+    teach: Teach | None = None,
+) -> list[Source]:
+    """Decode or render every source of the recipe; `teach` asks the teacher. Raises ConfigError, DataError."""
+    sources = []
+    for config in recipe.sources:
+        clip_set = config.open(data_root)
+        clip_set = clip_set if config.nobody else _known(clip_set, recipe.labels)
+        report = None if progress is None else (lambda done, of, name=config.set: progress(name, done, of))
+        tensors = store_tensors(clip_set.clips, recipe.geometry, cache, workers, report)
+        usable = [i for i in range(len(tensors)) if tensors.ticks(i) > recipe.schedule.warm_up]
+        if not usable:
+            raise DataError(f"{config.set}: no clip is longer than {recipe.schedule.warm_up} ticks")
+        index = {label: recipe.labels.index(label) for label in clip_set.labels if label in recipe.labels}
+        sources.append(
+            Source(
+                names=tuple(clip_set.clips[i].name for i in usable),
+                clips=tensors.only(usable),
+                labels=tuple(
+                    NOBODY if config.nobody else index[clip_set.labels[clip_set.clips[i].label]] for i in usable
+                ),
+                actors=tuple(clip_set.clips[i].actor for i in usable),
+                share=config.share,
+                pretrain=config.pretrain,
+                lessons=None if teach is None or config.nobody else tuple(teach(clip_set.clips[i]) for i in usable),
+            )
+        )
+    return sources
+
+
+def _known(clip_set: ClipSet, labels: Sequence[str]) -> ClipSet:
+    clips = [clip for clip in clip_set.clips if clip_set.labels[clip.label] in labels]
+    if not clips:
+        raise DataError(f"{clip_set.name}: none of its classes {list(clip_set.labels)} is among {list(labels)}")
+    return ClipSet(clip_set.name, clip_set.labels, clips)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """x: float32 [B,T,3,h,w] in levels; labels: int64 [B]; heads: int64 [B,T], the gamma of each tick.
+
+    sources: int64 [B], the number of each clip's source. lessons: the teacher's, for the clips at `taught`: int64 [L].
+    """
+
+    x: Tensor
+    labels: Tensor
+    heads: Tensor
+    sources: Tensor
+    taught: Tensor
+    lessons: Lesson | None = None
+
+    def own(self, logits: Tensor) -> Tensor:
+        """Of logits [B,T,heads,classes] those of the expert that looks, tick by tick: [B,T,classes]."""
+        return logits.gather(2, self.heads[..., None, None].expand(-1, -1, 1, logits.shape[-1])).squeeze(2)
+
+    def part(self, share: slice, device: torch.device) -> Batch:
+        """Some of the clips, on a device."""
+        chosen = torch.arange(len(self.x))[share]
+        matches = self.taught.unsqueeze(1) == chosen.unsqueeze(0)
+        lessons = self.lessons and Lesson(*(values[matches.any(1)].to(device) for values in self.lessons))
+        return Batch(
+            self.x[share].to(device),
+            self.labels[share].to(device),
+            self.heads[share].to(device),
+            self.sources[share].to(device),
+            matches.nonzero()[:, 1].to(device),
+            lessons,
+        )
+
+
+class Drawn(NamedTuple):
+    """A clip for a batch: first plane [T,h,w], velocity [T,2,h,w], heads [T], the teacher's lesson if it applies."""
+
+    plane: Tensor
+    velocity: Tensor
+    label: int
+    heads: Tensor
+    source: int
+    lesson: Lesson | None
+
+
+class Batches:
+    """Endless balanced batches: a source by its share, a class, a clip, a gamma at random (the paper's first step)."""
+
+    def __init__(self, sources: Sequence[Source], recipe: Recipe, rng: Rng) -> None:
+        self._sources = [(source, source.by_class()) for source in sources]
+        shares = np.array([source.share for source in sources])
+        self._shares = shares / shares.sum()
+        self._recipe = recipe
+        self.rng = rng
+        self._reversed = {recipe.labels.index(a): recipe.labels.index(b) for a, b in recipe.reversed.items()}
+
+    @property
+    def lesson_width(self) -> int | None:
+        """Width of the teacher's features; None without a teacher."""
+        taught = [source.lessons[0] for source, _ in self._sources if source.lessons]
+        return len(taught[0].features) if taught else None
+
+    def __iter__(self) -> Batches:
+        return self
+
+    def __next__(self) -> Batch:
+        recipe = self._recipe
+        drawn = [self._draw() for _ in range(recipe.schedule.batch)]
+        planes, velocities = torch.stack([one.plane for one in drawn]), torch.stack([one.velocity for one in drawn])
+        geometry = recipe.geometry
+        x = augment(planes, velocities, recipe.augment, geometry.form, geometry.levels_per_pixel, self.rng)
+        labels, sources = torch.tensor([(one.label, one.source) for one in drawn]).unbind(1)
+        heads = torch.stack([one.heads for one in drawn])
+        taught = [i for i, one in enumerate(drawn) if one.lesson is not None]
+        lessons = [one.lesson for one in drawn if one.lesson is not None]
+        stacked = Lesson(*map(torch.stack, zip(*lessons, strict=True))) if lessons else None
+        return Batch(x, labels, heads, sources, torch.tensor(taught, dtype=torch.int64), stacked)
+
+    def _draw(self) -> Drawn:
+        rng, recipe = self.rng, self._recipe
+        number = int(rng.choice(len(self._sources), p=self._shares))
+        source, by_class = self._sources[number]
+        clips = by_class[rng.integers(len(by_class))]
+        clip = clips[rng.integers(len(clips))]
+        heads = _heads(recipe, rng)
+        plane, velocity = window(source.clips[clip].x, heads, recipe.augment, recipe.geometry.levels_per_pixel, rng)
+        label, lesson = source.labels[clip], source.lessons[clip] if source.lessons else None
+        if label in self._reversed and rng.random() < recipe.augment.reverse:
+            plane, velocity = reverse_time(plane, velocity)
+            heads = heads[::-1].copy()
+            # The teacher has not seen the clip backwards.
+            label, lesson = self._reversed[label], None
+        return Drawn(plane, velocity, label, torch.from_numpy(heads), number, lesson)
+
+
+def _heads(recipe: Recipe, rng: Rng) -> npt.NDArray[np.int64]:
+    """Which expert looks, tick by tick: one for all of the piece, or another from somewhere on."""
+    ticks, experts = recipe.schedule.ticks, len(recipe.geometry.gammas)
+    heads = np.full(ticks, rng.integers(experts))
+    if rng.random() < recipe.augment.switch:
+        heads[rng.integers(ticks) :] = rng.integers(experts)
+    return heads

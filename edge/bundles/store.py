@@ -1,0 +1,156 @@
+"""Bundles on a device: numbered, one of them current; an update that is interrupted leaves the old or the new one.
+
+```
+versions/000007-3f9a.../   or versions/000007-3f9a....tar
+current -> versions/000007-3f9a...
+```
+
+`current` is the only pointer, and renaming it is the only step that matters. The nearest older version is the previous
+one; what is newer was never current or was rolled back, and the next update removes it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from edge.bundles.bundle import MANIFEST_FILE, Bundle
+from edge.errors import BundleError
+
+VERSION = re.compile(r"(\d{6})-[0-9a-f]{16}(\.tar)?")
+
+
+class BundleStore:
+    """A directory of bundles; reading needs no lock, changing takes one (`changing`)."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self._versions = root / "versions"
+        self._current = root / "current"
+
+    def current(self) -> Path | None:
+        """The bundle to run; None before the first update."""
+        try:
+            name = os.readlink(self._current)  # noqa: PTH115
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BundleError(f"{self._current}: expected a link to a bundle ({error.strerror}); remove it") from error
+        return self.root / name
+
+    def previous(self) -> Path | None:
+        """The bundle that was current before; None where there is no older one."""
+        current = self.current()
+        older = [path for path in self._all() if current is not None and path.name < current.name]
+        return older[-1] if older else None
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Only one process changes a store at a time; others wait."""
+        for directory in (self.root, self._versions):
+            _make_directory(directory)
+        lock = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(lock)
+
+    def add(self, source: Path) -> Path:
+        """Copy a bundle into the store, verified after the copy, safe from a loss of power; not yet current.
+
+        Raises BundleError. Within `changing`.
+        """
+        bundle = Bundle.load(source)
+        self._remove_rubbish()
+        number = max((int(path.name[:6]) for path in self._all()), default=0) + 1
+        name = f"{number:06d}-{bundle.digest[:16]}{'.tar' if source.suffix == '.tar' else ''}"
+        # Hidden until it is whole; the suffix stays, a bundle's form is read from it.
+        staging, target = self._versions / f".{name}", self._versions / name
+        if source.suffix == ".tar":
+            _copy(source, staging)
+        else:
+            _make_directory(staging)
+            for file in (MANIFEST_FILE, *bundle.files):
+                _copy(source / file, staging / file)
+            _sync(staging)
+        if Bundle.load(staging).digest != bundle.digest:
+            raise BundleError(f"{source}: changed while it was copied; try again")
+        staging.rename(target)
+        _sync(self._versions)
+        return target
+
+    def switch(self, version: Path | None) -> None:
+        """Make a version of this store current, in one step that a loss of power does not undo halfway; None: none."""
+        if version is None:
+            self._current.unlink(missing_ok=True)
+        else:
+            staging = self.root / ".current"
+            staging.unlink(missing_ok=True)
+            staging.symlink_to(version.relative_to(self.root))
+            staging.replace(self._current)
+        _sync(self.root)
+
+    def discard(self, version: Path) -> None:
+        """Remove a version that is not current; it is out of sight before the first of its files goes."""
+        hidden = version.with_name(f".{version.name}.old")
+        version.rename(hidden)
+        _remove(hidden)
+
+    def prune(self) -> None:
+        """Keep the current version and the previous one."""
+        kept = {self.current(), self.previous()}
+        for version in self._all():
+            if version not in kept:
+                self.discard(version)
+
+    def _all(self) -> list[Path]:
+        """Every whole version, the oldest first."""
+        if not self._versions.is_dir():
+            return []
+        return sorted(path for path in self._versions.iterdir() if VERSION.fullmatch(path.name))
+
+    def _remove_rubbish(self) -> None:
+        """What an interrupted change left behind."""
+        current = self.current()
+        for path in self._versions.iterdir():
+            whole = VERSION.fullmatch(path.name)
+            if not whole:
+                _remove(path)
+            elif current is None or path.name > current.name:
+                self.discard(path)
+
+
+def _copy(source: Path, target: Path) -> None:
+    with source.open("rb") as read, target.open("wb") as written:
+        shutil.copyfileobj(read, written)
+        written.flush()
+        os.fchmod(written.fileno(), 0o644)
+        os.fsync(written.fileno())
+
+
+def _make_directory(path: Path) -> None:
+    """Readable for the service's user, whatever the umask of the one who updates."""
+    path.mkdir(parents=True, exist_ok=True)
+    path.chmod(0o755)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _sync(directory: Path) -> None:
+    """A new or renamed entry survives a loss of power only when its directory was written too."""
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

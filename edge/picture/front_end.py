@@ -1,0 +1,111 @@
+"""From a camera's picture to a corrected small one: shrink, measure, correct."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from edge.picture import jpeg, kernels, reference
+from edge.picture.frame import Image, eight_bits
+
+T = TypeVar("T", np.uint8, np.uint16)
+
+
+@dataclass(frozen=True)
+class FrameStatistics:
+    """What the gate and the abstention rules see of one frame (`pixel` convention).
+
+    mean and std (unbiased) in levels of 0..255, entropy in nats (0..5.545), over all channels pooled.
+    """
+
+    mean: float
+    std: float
+    entropy: float
+    minimum: int
+    maximum: int
+
+
+class FrontEnd:
+    """Owns the small frame and its tables; nothing is allocated per frame but what is returned.
+
+    height, width: size of the small frame. The whole field of view is kept. fraction_bits: 4 also keeps the fractions
+    of a level that averaging many dark pixels leaves; 0 rounds them away.
+    """
+
+    def __init__(self, height: int, width: int, fraction_bits: int = 0) -> None:
+        self._fine = np.zeros((height, width, 3), np.uint16) if fraction_bits else None
+        self._small = np.zeros((height, width, 3), np.uint8)
+        self._corrected = np.zeros_like(self._small)
+        self._moments = np.zeros(5, np.float64)
+        self._counts = np.zeros((3, 256), np.uint32)
+        self._take_format("bgr")
+
+    def measure(self, image: Image, format: str = "bgr") -> FrameStatistics:
+        """Shrink a picture (uint8, any size from 1x1 to 4096x4096) and take its statistics.
+
+        format: how the pixels lie (edge/picture/frame.py); drivers' formats are converted on the way, row by row.
+        Raises PictureError for a damaged JPEG, else TypeError or ValueError, naming what is wrong with the picture.
+        """
+        fine = self._shrunk(np.asarray(image, np.uint16)) if format == "bgr16" else None
+        if fine is not None:
+            image, format = eight_bits(fine), "bgr"
+        elif format == "jpeg":
+            image, format = jpeg.decode(image, *self._small.shape[:2]), "bgr"
+        if self._is_too_small(image, format):
+            image, format = self._enlarged(reference.bgr(image, format)), "bgr"
+        if format != self._format:
+            self._take_format(format)
+        image = _rows_packed(image)
+        self._core.measure(image)
+        if self._fine is not None:
+            if fine is None:
+                kernels.shrink(image, self._fine, format)
+            else:
+                self._fine[...] = fine
+        mean, std, entropy, minimum, maximum = self._moments.tolist()
+        return FrameStatistics(mean, std, entropy, int(minimum), int(maximum))
+
+    def correct(self, statistics: FrameStatistics, gamma: float) -> Image:
+        """The measured frame after GIC: uint8 [height,width,3] BGR, valid until the next call."""
+        self._core.correct(statistics.minimum, statistics.maximum, gamma)
+        return self._corrected
+
+    @property
+    def small(self) -> Image:
+        """The frame before correction: uint8 [height,width,3] BGR, valid until the next `measure`."""
+        return self._small
+
+    @property
+    def luma(self) -> npt.NDArray[np.uint16]:
+        """BT.601 luma of the frame before correction, in sixteenths of a level: uint16 [height,width], a new array."""
+        sixteenths = self._small.astype(np.uint16) << 4 if self._fine is None else self._fine
+        return np.asarray(cv2.cvtColor(sixteenths, cv2.COLOR_BGR2GRAY), np.uint16)
+
+    def _take_format(self, format: str) -> None:
+        self._core = kernels.FrontEnd(self._small, self._counts, self._moments, self._corrected, format)
+        self._format = format
+
+    def _is_too_small(self, image: Image, format: str) -> bool:
+        height, width = self._small.shape[:2]
+        rows = image.shape[0] * 2 // 3 if format in ("nv12", "i420") else image.shape[0]
+        return image.ndim > 1 and (rows < height or image.shape[1] < width)  # of flat bytes the core says what is wrong
+
+    def _shrunk(self, sixteenths: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
+        height, width = self._small.shape[:2]
+        if sixteenths.shape[0] < height or sixteenths.shape[1] < width:
+            sixteenths = self._enlarged(sixteenths)
+        return np.asarray(cv2.resize(sixteenths, (width, height), interpolation=cv2.INTER_AREA), np.uint16)
+
+    def _enlarged(self, image: npt.NDArray[T]) -> npt.NDArray[T]:
+        height, width = self._small.shape[:2]
+        scale = max(-(-height // image.shape[0]), -(-width // image.shape[1]))
+        return image.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+def _rows_packed(image: Image) -> Image:
+    """Mirrored and channel-swapped views have their pixels apart; a driver's padding between rows may stay."""
+    return image if image.strides[1:] == (*image.shape[2:], 1) else np.ascontiguousarray(image)

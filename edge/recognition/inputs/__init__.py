@@ -1,0 +1,24 @@
+"""What the network sees: one file per form of its input; this one chooses by the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from edge.bundles.manifest import FrontEndSpec, GateSpec, InputSpec
+from edge.recognition.inputs.base import NetworkInput
+from edge.recognition.inputs.change_flow import ChangeFlow
+from edge.recognition.inputs.luma_flow import LumaFlow
+from edge.recognition.inputs.rgb import Rgb
+
+__all__ = ["NetworkInput", "network_input"]
+
+FORMS: dict[str, Callable[[FrontEndSpec, InputSpec, GateSpec], NetworkInput]] = {
+    "rgb": Rgb,
+    "luma_flow": LumaFlow,
+    "change_flow": ChangeFlow,
+}
+
+
+def network_input(front_end: FrontEndSpec, form: InputSpec, gate: GateSpec) -> NetworkInput:
+    """The input stage that a manifest describes."""
+    return FORMS[form.form](front_end, form, gate)

@@ -1,0 +1,152 @@
+"""From a camera's picture to logits: the one chain of steps that the pipeline and the evaluation both run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from edge.bundles.bundle import Bundle
+from edge.engines.catalogue import Say
+from edge.engines.choice import open_student
+from edge.engines.onnxruntime import Student
+from edge.errors import UsageError
+from edge.picture.frame import Frame, Image
+from edge.picture.front_end import FrameStatistics
+from edge.recognition.gate import Gate
+from edge.recognition.inputs import network_input
+from edge.recognition.smoothing import softmax
+from edge.timing import StageTimer
+
+F32 = npt.NDArray[np.float32]
+
+# A camera that moves faster than this, in pixels of the small frame per tick, averaged over so many ticks, is moving.
+MOVING_PX, MOVING_TICKS = 0.15, 4
+EXTREMELY_DARK = 4.0  # levels on average
+
+
+@dataclass(frozen=True)
+class TickResult:
+    """What one tick gives.
+
+    gamma: of the expert that looked. head: its index.
+    logits: float32 [classes] of that head. all_logits: float32 [heads, classes].
+    """
+
+    statistics: FrameStatistics
+    gamma: float
+    head: int
+    logits: F32
+    all_logits: F32
+
+
+class Recogniser:
+    """Measure, gate, input, student, in this order, with everything that they remember.
+
+    threads: of the engine. gamma: None lets the gate choose, a value fixes it; it must be one of the bundle's gammas
+    (UsageError). timer: gets the duration of every stage. engine: one of `edge.engines.catalogue`, or `auto`, in the
+    fastest of the bundle's forms; None is onnxruntime with `student.onnx`, the same on every machine. say: gets lines
+    on the engine. average: every expert looks and its head answers, at so many times the cost; the answer is the mean
+    of their probabilities.
+    """
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        threads: int = 1,
+        gamma: float | None = None,
+        timer: StageTimer | None = None,
+        engine: str | None = None,
+        say: Say = print,
+        average: bool = False,
+    ) -> None:
+        manifest = bundle.manifest
+        self._gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
+        self._fixed_head = None if gamma is None else _head_of(gamma, self._gate.gammas)
+        self._input = network_input(manifest.front_end, manifest.input, manifest.gate)
+        self._camera_px = 0.0
+        experts = manifest.gate.experts
+        self._sharpest = min(range(len(experts)), key=lambda i: experts[i].accumulation, default=0)
+        # One student per look: each expert's stream has a state of its own.
+        self._students = [
+            Student(bundle, threads) if engine is None else open_student(bundle, engine, threads, say)
+            for _ in range(len(self._gate.gammas) if average else 1)
+        ]
+        self._timer = timer or StageTimer()
+
+    def reset(self) -> None:
+        """Forget the stream: gate, earlier frames, state of the student."""
+        self._gate.reset()
+        self._input.reset()
+        self._camera_px = 0.0
+        for student in self._students:
+            student.reset()
+
+    @property
+    def engine(self) -> str:
+        """Name and version of what runs the student."""
+        return self._students[0].engine
+
+    @property
+    def small(self) -> Image:
+        """The last frame, shrunk and uncorrected: uint8 [height,width,3] BGR, valid until the next tick but one."""
+        return self._input.small
+
+    def tick(self, frame: Frame) -> TickResult | None:
+        """Take the next frame of the cadence; None for the first one where the input needs a previous frame."""
+        stage = self._timer.stage
+        with stage("measure"):
+            statistics = self._input.take(frame)
+        with stage("gate"):
+            head = self._chosen(statistics) if self._fixed_head is None else self._fixed_head
+        together = len(self._students) > 1
+        all_logits = self._every_look() if together else self._look(head, 0)
+        if all_logits is None:
+            return None
+        logits = _mean(all_logits) if together else all_logits[head]
+        return TickResult(statistics, self._gate.gammas[head], head, logits, all_logits)
+
+    def _chosen(self, statistics: FrameStatistics) -> int:
+        """The gate's expert, or the sharpest one while the camera moves: averaging frames would smear the picture.
+
+        In extreme darkness the gate keeps its choice: there averaging wins even so (docs/results.md).
+        """
+        head = self._gate.step(statistics)
+        self._camera_px += (self._input.camera_px - self._camera_px) / MOVING_TICKS
+        moves = self._camera_px > MOVING_PX and statistics.mean > EXTREMELY_DARK
+        return self._sharpest if moves else head
+
+    def _look(self, head: int, student: int) -> F32 | None:
+        """One expert's input through the student with this number: float32 [heads, classes]."""
+        with self._timer.stage("input"):
+            x = self._input.see(head)
+        if x is None:
+            return None
+        with self._timer.stage("student"):
+            return self._students[student].step(x)
+
+    def _every_look(self) -> F32 | None:
+        """Every expert's input, each answered by its own head: float32 [heads, classes]."""
+        answers = [self._look(head, head) for head in range(len(self._students))]
+        rows = [answer[head] for head, answer in enumerate(answers) if answer is not None]
+        return np.stack(rows) if rows else None
+
+
+def _mean(all_logits: F32) -> F32:
+    """Logits of the mean of the heads' probabilities: float32 [heads, classes] -> [classes]."""
+    probabilities = np.mean([softmax(logits) for logits in all_logits], axis=0)
+    return np.asarray(np.log(np.maximum(probabilities, 1e-9)), np.float32)
+
+
+def _head_of(gamma: float, gammas: Sequence[float]) -> int:
+    for head, candidate in enumerate(gammas):
+        if math.isclose(gamma, candidate):
+            return head
+    raise UsageError(
+        f"gamma {gamma:g} has no head in this bundle; choose one of {', '.join(f'{g:g}' for g in gammas)}, "
+        "or leave it out and the gate chooses"
+    )

@@ -1,0 +1,204 @@
+"""`edge-run`: recognises actions from a camera or a recording; JSON Lines on stdout."""
+
+from __future__ import annotations
+
+import _thread
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from edge import __version__
+from edge.board.profile import board_profile
+from edge.engines import AUTO, NAMES
+from edge.errors import EXIT_STOPPED, EdgeError
+from edge.run.config import Config, Settings, load_settings
+
+EPILOG = """exit codes: 0 stopped or end of the recording, 2 usage, 78 wrong configuration or bundle, 1 anything else.
+A live camera that is missing is waited for. The JSON lines are described in docs/output.md."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    # Where whoever started us closed a stream, Python has None, and print(file=None) would write to the other one.
+    sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
+    arguments = vars(_parser().parse_args(argv))
+    try:
+        if form := arguments.pop("list_cameras"):
+            return _list_cameras(form)
+        print_config, prepare, test, path = map(arguments.pop, ("print_config", "prepare", "self_test", "config"))
+        settings = _settings(path, arguments)
+        if print_config:
+            print(settings.to_yaml(), end="")
+            return EXIT_STOPPED
+        run = _prepare if prepare else _self_test if test else _run
+        return run(settings.config)
+    except EdgeError as error:
+        print(f"edge-run: {error}", file=sys.stderr)
+        return error.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        "edge-run", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add(
+        "--camera",
+        metavar="C",
+        help="demo (default), file:PATH, images:DIR, /dev/videoN, N, a profile (arducam, own.yaml)",
+    )
+    add("--bundle", metavar="B", help="the model: a directory or .tar (default: the one in the package)")
+    add("--store", metavar="DIR", help="of `edge-service update`: its current bundle, where --bundle names none")
+    add("--config", metavar="YAML", type=Path, help="a file with these options; the command line wins over it")
+    add("--board", metavar="NAME", help="a board profile (default: auto, detected)")
+    add(
+        "--engine", metavar="E", help=f"{', '.join(NAMES)}, or {AUTO}: measure once and remember (default: the board's)"
+    )
+    add("--threads", metavar="N", type=int, help="threads of the engine (default: the board's)")
+    add("--gamma", metavar="G", type=float, help="fix the gamma (default: the gate chooses)")
+    add("--average", action="store_true", default=None, help="every expert looks, at so many times the work")
+    # None, not False: an option that was not given must not win over the file.
+    add("--realtime", action="store_true", default=None, help="play a recording at its own pace, dropping late frames")
+    add("--fps", metavar="F", type=float, help="pictures per second of a folder (default: times in their names, or 30)")
+    add("--quiet", action="store_true", default=None, help="nothing but errors on stderr; stdout stays as it is")
+    add("--max-frames", metavar="N", type=int, help="stop after N frames of the camera")
+    add("--duration", metavar="S", type=float, help="stop after S seconds of running")
+    add("--list-cameras", nargs="?", const="text", choices=("text", "json"), help="print the cameras here; do not run")
+    add(
+        "--self-test",
+        action="store_true",
+        help="recognise a part of the demo and say how long a tick takes; do not run",
+    )
+    add("--print-config", action="store_true", help="print the configuration and where each value is from; do not run")
+    add(
+        "--prepare",
+        action="store_true",
+        help="measure or build the engine for this bundle now, and keep it; do not run",
+    )
+    add("--version", action="version", version=f"edge-run {__version__}")
+    return parser
+
+
+def _settings(path: Path | None, options: dict[str, Any]) -> Settings:
+    """The checked configuration, what the board decides filled in."""
+    settings = load_settings(path, options)
+    board = board_profile(settings.config.board)
+    left = {key: getattr(board, key) for key in ("engine", "threads") if getattr(settings.config, key) is None}
+    return Settings(
+        replace(settings.config, **left), {**settings.origins, **dict.fromkeys(left, f"board {board.name}")}
+    )
+
+
+def _prepare(config: Config) -> int:
+    """What takes long at the first start with a bundle, done now."""
+    from edge.engines.choice import open_student
+    from edge.run.renewal import start_with
+
+    say = partial(print, file=sys.stderr, flush=True)
+    make = partial(open_student, engine=config.engine or AUTO, threads=config.threads or 1, say=say)
+    student, events = start_with(config.bundle, config.store, make)
+    for event in events:
+        say(event.message)
+    say(f"ready: {student.engine}")
+    return EXIT_STOPPED
+
+
+def _self_test(config: Config) -> int:
+    """Would this configuration work here?"""
+    _calm_libraries()
+    from edge.bundles.bundle import Bundle
+    from edge.recognition.recogniser import Recogniser
+    from edge.run.renewal import bundle_path
+    from edge.run.self_test import self_test
+
+    bundle = Bundle.load(bundle_path(config.bundle, config.store))
+    say = partial(print, file=sys.stderr, flush=True)
+    make = partial(Recogniser, threads=config.threads or 1, gamma=config.gamma, engine=config.engine, say=say)
+    print(f"{bundle.manifest.name}: self-test passed, a tick takes {self_test(bundle, make):.2f} ms")
+    return EXIT_STOPPED
+
+
+def _list_cameras(form: str) -> int:
+    from edge.cameras.finding.listing import list_cameras, to_json, to_text
+
+    print({"text": to_text, "json": to_json}[form](list_cameras()))
+    return EXIT_STOPPED
+
+
+def _run(config: Config) -> int:
+    _calm_libraries()
+    # Imported here: --help and a wrong option answer at once.
+    import cv2
+
+    from edge.board.state import BoardWatch
+    from edge.cameras.source import camera_source
+    from edge.outputs.human import HumanLines
+    from edge.outputs.journal import Journal, goes_to_journal
+    from edge.outputs.jsonl import JsonLines
+    from edge.outputs.service_status import ServiceStatus
+    from edge.run.pipeline import Pipeline
+    from edge.run.renewal import bundle_path, start_with
+
+    cv2.setNumThreads(1)  # small pictures: threads cost more than they bring, and a robot has other work
+    source = camera_source(config.camera, realtime=config.realtime, fps=config.fps)
+    human = [] if config.quiet else [HumanLines(sys.stderr)]
+    lines = Journal() if goes_to_journal(sys.stdout) else JsonLines(sys.stdout)
+    make = partial(
+        Pipeline,
+        outputs=[lines, ServiceStatus(), *human],
+        threads=config.threads or 1,
+        gamma=config.gamma,
+        engine=config.engine,
+        average=config.average,
+        renew=partial(bundle_path, config.bundle, config.store),
+        # A recording that is read as fast as it goes is work at a desk: its answers must not hang on the heat.
+        watch=BoardWatch(board_profile(config.board)) if source.live or config.realtime else None,
+    )
+    pipeline, events = start_with(config.bundle, config.store, make)
+    for event in events:
+        pipeline.report(event)
+    signal.signal(signal.SIGHUP, lambda number, frame: pipeline.renewal.request())
+    pipeline.run(source, _stop_on_signals(), max_frames=config.max_frames, duration_s=config.duration)
+    _cut_off_threads()
+    return EXIT_STOPPED
+
+
+def _cut_off_threads() -> None:
+    """End the process here where a thread still works: a bundle is being tested, a driver or a network does not answer.
+
+    An ordinary end would take the interpreter and the libraries away from under it, and it would crash.
+    """
+    if any(thread.daemon for thread in threading.enumerate()):
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(EXIT_STOPPED)
+
+
+def _calm_libraries() -> None:
+    """Settings that libraries take from the environment when they are loaded; what the user set stays."""
+    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # our own error says it in one line
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
+
+
+def _stop_on_signals() -> threading.Event:
+    """An event that SIGINT and SIGTERM set; the second signal kills."""
+    stop = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        # Not here: the main thread, which this interrupts, may hold the event's lock.
+        _thread.start_new_thread(stop.set, ())
+        signal.signal(number, signal.SIG_DFL)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handle)
+    return stop

@@ -1,0 +1,167 @@
+"""Which clips calibrate, which judge the choices made on the way, which judge the result; and what they cover.
+
+No clip does two of these.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from calibration.clip_sets.clips import Clip, ClipSet
+from calibration.evaluation.evaluate import known_clips
+from calibration.evaluation.scores import UNKNOWN
+from calibration.sets import public_name
+from calibration.shards import Team
+from calibration.tensors import ClipTensors, Geometry, StoredTensors, store_tensors
+from edge.bundles.bundle import Bundle
+from edge.errors import DataError, EdgeError
+from edge.picture.front_end import FrameStatistics
+from edge.recognition.gate import Gate
+from quantize.result import Coverage
+
+LEAST_CLIPS = 4
+ENOUGH_TICKS = 96  # fewer lost up to 13 dB of signal to quantisation noise (docs/quantize.md)
+Labelled = tuple[Clip, int]
+
+
+@dataclass(frozen=True)
+class Parts:
+    """calibration, held_out: clips with their label as an index of the bundle's. gate: a set for `evaluate`.
+
+    gate_selection: the gate's clips as options of `edge-eval`, without the folders of this machine.
+    """
+
+    calibration: Sequence[Labelled]
+    held_out: Sequence[Labelled]
+    gate: ClipSet
+    gate_selection: str
+
+
+def divided(clips: ClipSet, labels: Sequence[str], limit: int | None, seed: int, gate: ClipSet | None = None) -> Parts:
+    """Divide a set: half of it for the gate, or none where the gate has a set of its own; of the rest two thirds
+    calibrate. All parts are spread over class, camera and light; `edge-eval --limit` finds the gate's half again.
+
+    Raises DataError: too few clips that the bundle has labels for, or all of one class.
+    """
+    whole = clips if limit is None else clips.subset(limit, seed)
+    known = known_clips(whole, labels)[0]
+    _check(whole.name, known, labels)
+    options = f"--seed {seed}"
+    if gate is None:
+        half = len(whole.clips) // 2
+        gate, options = clips.subset(half, seed), f"--limit {half} {options}"
+    elif limit is not None:
+        gate, options = gate.subset(limit, seed), f"--limit {limit} {options}"
+    known_clips(gate, labels)  # raises where the bundle knows none
+    judges = {clip.name for clip in gate.clips} if gate.name == clips.name else set()  # unique within a set only
+    rest = [clip for clip, _ in known if clip.name not in judges]
+    held = {clip.name for clip in ClipSet(whole.name, whole.labels, rest).subset(max(1, len(rest) // 3), seed).clips}
+    free = [(clip, label) for clip, label in known if clip.name not in judges]
+    calibration = [pair for pair in free if pair[0].name not in held]
+    if not calibration:
+        raise DataError(f"{whole.name}: all of its clips judge the result; name another --gate set, or more clips")
+    return Parts(
+        calibration,
+        [pair for pair in free if pair[0].name in held],
+        gate,
+        f"{public_name(gate.name)} {options}",
+    )
+
+
+@dataclass(frozen=True)
+class Seen:
+    """This process's share of some clips, as the network sees them under every gamma; what decodes and has a tick.
+
+    places: of each clip in the whole, so that the answers of all processes come back in one order.
+    """
+
+    labelled: Sequence[Labelled]
+    tensors: StoredTensors
+    places: Sequence[int]
+    processes: Team
+
+    def gather(self, rows: Sequence[Any]) -> list[Any]:
+        """Everybody's rows, one per clip, in the order of the whole. rows: this process's, as JSON knows them."""
+        placed = [list(pair) for pair in zip(self.places, rows, strict=True)]
+        everybody = [pair for part in self.processes.gather([placed]) for pair in part]
+        return [row for _, row in sorted(everybody, key=lambda pair: int(pair[0]))]
+
+
+def look(
+    labelled: Sequence[Labelled],
+    geometry: Geometry,
+    cache: Path,
+    workers: int,
+    processes: Team,
+    damaged: Callable[[Clip, EdgeError], None],
+    progress: Callable[[int, int], None] | None = None,
+) -> Seen:
+    """Decode this process's share of the clips. cache: a folder. damaged: told of every clip that does not decode."""
+    mine = processes.share(list(enumerate(labelled)))
+    lost: set[str] = set()
+
+    def tell(clip: Clip, error: EdgeError) -> None:
+        lost.add(clip.name)
+        damaged(clip, error)
+
+    stored = store_tensors([clip for _, (clip, _) in mine], geometry, cache, workers, progress, tell)
+    decoded = [item for item in mine if item[1][0].name not in lost]
+    long = [i for i in range(len(decoded)) if stored.ticks(i)]
+    kept = [decoded[i] for i in long]
+    return Seen([pair for _, pair in kept], stored.only(long), [place for place, _ in kept], processes)
+
+
+def coverage(seen: Seen, bundle: Bundle) -> Coverage:
+    """Ticks by gamma, camera, light and class, and what is too rare."""
+    manifest = bundle.manifest
+    gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
+    rows = seen.gather([_row(clip, one, gate) for (clip, _), one in zip(seen.labelled, seen.tensors, strict=True)])
+    names = seen.gather([manifest.labels[label] for _, label in seen.labelled])
+    by: dict[str, Counter[str]] = {name: Counter() for name in ("gamma", "camera", "light", "class")}
+    chosen: Counter[float] = Counter(dict.fromkeys(gate.gammas, 0))
+    for row, name in zip(rows, names, strict=True):
+        for what, value in (("camera", row["camera"]), ("light", row["light"]), ("class", name)):
+            by[what][value or UNKNOWN] += row["ticks"]
+        for gamma, ticks in zip(gate.gammas, row["chosen"], strict=True):
+            by["gamma"][f"{gamma:g}"] += row["ticks"]
+            chosen[gamma] += ticks
+    ticks = sum(row["ticks"] for row in rows)
+    return Coverage(len(rows), ticks, by, chosen, _warnings(by, manifest.labels))
+
+
+def _row(clip: Clip, tensors: ClipTensors, gate: Gate) -> dict[str, Any]:
+    """What a clip covers. chosen: ticks of the gate's choice, head by head."""
+    gate.reset()
+    chosen = [0] * len(gate.gammas)
+    for mean, std, entropy in tensors.statistics.tolist():
+        chosen[gate.step(FrameStatistics(mean, std, entropy, 0, 255))] += 1
+    return {"camera": clip.camera, "light": clip.light, "ticks": sum(chosen), "chosen": chosen}
+
+
+def _warnings(by: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -> tuple[str, ...]:
+    few = [
+        f"{name} {value}: {ticks} ticks are few to calibrate on, take {ENOUGH_TICKS} or more (--limit, other clips)"
+        for name in ("gamma", "camera", "light")
+        for value, ticks in by[name].items()
+        if ticks < ENOUGH_TICKS and value != UNKNOWN
+    ]
+    missing = [label for label in labels if label not in by["class"]]
+    return (*few, *(["no clip to calibrate on of " + ", ".join(missing)] if missing else []))
+
+
+def _check(name: str, known: Sequence[Labelled], labels: Sequence[str]) -> None:
+    classes = sorted({label for _, label in known})
+    if len(classes) < 2:
+        raise DataError(
+            f"{name}: expected clips of two classes or more that the bundle knows, found {len(known)} clips, all of "
+            f"{labels[classes[0]]}; calibrate on clips like those of the device"
+        )
+    if len(known) < LEAST_CLIPS:
+        raise DataError(
+            f"{name}: expected {LEAST_CLIPS} clips or more, for calibration, choice and gate are of different clips, "
+            f"found {len(known)}; take a larger set, or a larger --limit"
+        )
