@@ -1,0 +1,28 @@
+"""Who may import whom: the one table. In a room, an entry may import those that stand before it and never one after."""
+
+from __future__ import annotations
+
+PACKAGES = ("edge", "calibration", "distill", "quantize", "benchmarks")
+NOT_EACH_OTHER = ("distill", "quantize")  # what passes between them is a bundle
+
+# From the ground up. Every room inside a room stands here; of single files, those whose place is worth saying.
+ORDER: dict[str, tuple[str, ...]] = {
+    "": PACKAGES,
+    "edge": (
+        *("errors", "fields", "messages", "timing", "shipped"),
+        *("native", "picture", "bundles", "board", "cameras", "engines", "recognition", "outputs"),
+        *("run", "deploy", "doctor"),
+    ),
+    "edge.cameras": ("base", "holding", "finding", "v4l2", "csi", "gstreamer", "recordings", "source"),
+    "edge.recognition": ("inputs", "recogniser"),
+    "calibration": ("clip_sets", "synthetic", "sets", "tensors", "evaluation", "measurement", "cli"),
+    "quantize": ("graph", "observing", "judging", "rewriting", "search", "telling", "cli"),
+    "distill": ("enhance", "training", "teachers", "students", "cli"),
+    "distill.students": ("network", "recipe", "job"),
+    "distill.teachers": ("networks", "recipe", "training"),
+    "benchmarks": ("aarch64",),
+}
+
+MOST_ENTRIES = 12  # files and rooms in one room: what a reader takes in at a glance
+# `edge/` is the floor plan itself: its rooms and its ground files are counted apart.
+COUNTED_APART = ("edge",)
