@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import argparse
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -20,7 +22,6 @@ from calibration.sets import open_set
 from calibration.shards import Team
 from calibration.tensors import Geometry
 from edge.bundles.bundle import Bundle
-from quantize.cli import main as quantize
 from quantize.judging.fidelity import HeldOut
 from quantize.observing.estimators import ESTIMATORS, estimated
 from quantize.observing.observed import Range
@@ -79,14 +80,18 @@ def steps(source: Bundle, set_name: str, count: int, workers: int) -> None:
 
 def whole(source: Path, set_name: str, clips: int, workers: int) -> None:
     """Wall and CPU time of the command."""
-    start_s = time.monotonic()
+    start_s, before_s = time.monotonic(), _children_cpu_s()
     with tempfile.TemporaryDirectory() as scratch:
         out = str(Path(scratch) / "int8")
         arguments = ["--calib", set_name, "--limit", str(clips), "--model", str(source), "--out", out, "--force"]
-        quantize([*arguments, "--workers", str(workers)])
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    cpu_s = sum(one.ru_utime + one.ru_stime for one in used)
+        subprocess.run([sys.executable, "-m", "quantize.cli", *arguments, "--workers", str(workers)], check=True)
+    cpu_s = _children_cpu_s() - before_s
     print(f"quantize, {clips} clips of {set_name}: {time.monotonic() - start_s:.0f} s, {cpu_s:.0f} s of CPU time")
+
+
+def _children_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _look(source: Bundle, clips: list[Labelled], scratch: Path, workers: int) -> Seen:

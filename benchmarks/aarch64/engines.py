@@ -12,9 +12,9 @@ Optimization Guide: four decoded a cycle, two vector pipelines, two load/store p
 from __future__ import annotations
 
 import argparse
-import contextlib
-import io
 import shutil
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -30,7 +30,6 @@ from benchmarks.pipeline import FLOAT_BUNDLE
 from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.engines.catalogue import ENGINES
 from edge.engines.choice import alike_db
-from quantize.cli import main as quantize
 
 STEPS = 50
 LIBRARIES = ("onnxruntime", "openvino", "ai_edge_litert", "ncnn")
@@ -98,8 +97,8 @@ def signed(source: Path) -> Subject:
     path = FOLDER / "arm"
     shutil.rmtree(path, ignore_errors=True)
     options = ["--calib", "synthetic_val", "--limit", "8", "--estimator", "minmax", "--target", "arm", "--force"]
-    with contextlib.redirect_stdout(io.StringIO()):
-        quantize([*options, "--model", str(source), "--out", str(path)])
+    command = [sys.executable, "-m", "quantize.cli", *options, "--model", str(source), "--out", str(path)]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     return Subject("INT8, S8S8", "onnxruntime", path, 1)
 
 

@@ -79,7 +79,7 @@ class CameraProfile:
     """A camera. modes: preferred first; controls: in the order in which they must be set.
 
     driver: `v4l2`, `picamera2` or `gstreamer`. drivers: another driver by pattern of the device tree's `compatible`.
-    by_id: pattern of its link in /dev/v4l/by-id. match: rules of USB identity (finding/devices.py); one must hold.
+    by_id: pattern of its link in /dev/v4l/by-id. match: rules of USB identity (v4l2/sysfs.py); one must hold.
     csi: for a camera on a CSI port. pipeline: GStreamer elements up to raw pictures in main memory (`video/x-raw`),
     without a sink, with {width}, {height}, {fps} of a mode and {device}, its node. cannot: what the camera cannot do.
     unknown: what was not measured or not published. sensor: for simulation only; the device ignores it.

@@ -13,7 +13,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         *("native", "picture", "bundles", "board", "cameras", "engines", "recognition", "outputs"),
         *("run", "deploy", "doctor"),
     ),
-    "edge.cameras": ("base", "holding", "finding", "v4l2", "csi", "gstreamer", "recordings", "source"),
+    "edge.cameras": ("base", "holding", "v4l2", "csi", "gstreamer", "recordings", "source", "finding"),
     "edge.recognition": ("inputs", "recogniser"),
     "calibration": ("clip_sets", "synthetic", "sets", "tensors", "evaluation", "measurement", "cli"),
     "quantize": ("graph", "observing", "judging", "rewriting", "search", "telling", "cli"),

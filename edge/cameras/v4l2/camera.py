@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.cameras.base import STALL_FRAMES, STALL_S, Camera, CameraStallError, CameraStateError
-from edge.cameras.finding.devices import DeviceFinder, device_at, profile_of
+from edge.cameras.v4l2.sysfs import DeviceFinder, device_at, profile_of
 from edge.cameras.holding.closing import close_in_time
 from edge.cameras.layout import BYTES_PER_PIXEL, PLANAR, picture
 from edge.cameras.profile import CameraProfile, Mode

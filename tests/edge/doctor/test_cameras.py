@@ -12,12 +12,12 @@ import pytest
 
 from edge.cameras.base import Camera
 from edge.cameras.finding.access import Holder
-from edge.cameras.finding.devices import list_devices
+from edge.cameras.v4l2.sysfs import list_devices
 from edge.cameras.profile import CameraProfile, Control, Mode, camera_profiles
 from edge.cameras.v4l2.device import OfferedControl, OfferedMode
 from edge.doctor import cameras, settings, stream
 from edge.picture.frame import Frame, Image
-from tests.edge.cameras.finding.device_tree import ARDUCAM, WEBCAM, plug
+from tests.edge.cameras.v4l2.device_tree import ARDUCAM, WEBCAM, plug
 
 PROFILE = camera_profiles()["arducam_b0200"]
 YUYV = OfferedMode("YUYV", 640, 480, (30.0, 15.0))

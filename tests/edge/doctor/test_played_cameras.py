@@ -100,7 +100,7 @@ class TestList:
         entries = json.loads(self.listed(machine, "json").stdout)
         find = (
             "import sys; from edge.cameras.source import named_profile\n"
-            "from edge.cameras.finding.devices import DeviceFinder\n"
+            "from edge.cameras.v4l2.sysfs import DeviceFinder\n"
             "for spec in sys.argv[1:]: print(DeviceFinder(*named_profile(spec)).find().path)"
         )
         found = machine.python(find, *(entry["camera"] for entry in entries)).split()

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from edge.cameras.base import Camera, CameraSource, CameraStallError, CameraStateError
-from edge.cameras.finding.devices import DeviceFinder
+from edge.cameras.v4l2.sysfs import DeviceFinder
 from edge.cameras.gstreamer import libgstreamer
 from edge.cameras.gstreamer.camera import FORMATS, filled, finder_of, open_found
 from edge.cameras.holding.held import HeldCamera
@@ -21,7 +21,7 @@ from edge.cameras.source import open_camera
 from edge.errors import CameraError, ConfigError, EdgeError
 from edge.messages import Event
 from edge.picture.frame import Frame, Image
-from tests.edge.cameras.finding.device_tree import WEBCAM, plug
+from tests.edge.cameras.v4l2.device_tree import WEBCAM, plug
 
 FPS = 50
 ROOT = Path(__file__).parents[4]

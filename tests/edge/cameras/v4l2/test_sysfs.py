@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from edge.cameras.finding.devices import DeviceFinder, device_at, list_devices, profile_of
+from edge.cameras.v4l2.sysfs import DeviceFinder, device_at, list_devices, profile_of
 from edge.cameras.profile import camera_profiles
 from edge.errors import CameraError
-from tests.edge.cameras.finding.device_tree import ARDUCAM, WEBCAM, link, plug, replug, unplug
+from tests.edge.cameras.v4l2.device_tree import ARDUCAM, WEBCAM, link, plug, replug, unplug
 
 
 def arducam(root: Path, which: str = "") -> DeviceFinder:
