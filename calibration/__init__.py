@@ -1,1 +1,10 @@
-"""Clips to learn from and to measure on: data sets by name, rendered clips, evaluation as the device decides."""
+"""Clips to learn from and to measure on: data sets by name, rendered clips, evaluation as the device decides.
+
+cli                    the command `calibration`
+sets, clip_sets/       data sets by name; what they are, how they are read and checked
+synthetic/             clips that need no data: a rendered body, rooms, a simulated dark camera
+tensors                clips as the network sees them, kept on disk
+evaluation/            how good a bundle is, in clips and in streams
+measurement/           a camera's noise, and rendered clips beside real ones
+parallel, shards, svg  work over processes and machines; small plots
+"""

@@ -1,3 +1,13 @@
-"""The device runtime: recognises actions in the dark, from a robot's camera, in real time."""
+"""The device runtime: recognises actions in the dark, from a robot's camera, in real time.
+
+errors, fields, shipped  the ground: errors with exit codes, YAML as checked dataclasses, shipped files
+messages, timing         told of a run: predictions and events, how long every stage takes
+cameras/, picture/       a frame comes in, and becomes a small, measured, corrected picture (C core: native/)
+recognition/, engines/   from pictures to a decision: gate, network input, smoothing; who computes the student
+bundles/, board/         what runs, a verified model, and on what: the board's facts, heat and supply
+outputs/, run/           predictions and events go out; `edge-run` is put together
+doctor/, deploy/         `edge-doctor` finds what is wrong; `edge-service` installs, updates, removes
+native/                  the C core: kernels, and one module that binds them
+"""
 
 __version__ = "0.1.0"

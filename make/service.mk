@@ -2,5 +2,5 @@
 DEBIAN += systemd systemd-container
 .PHONY: test-service
 
-test-service: $(DEV)/.installed debian ## the service in a container that boots systemd (root): updates, hang, limits, removal
+test-service: $(DEV)/.installed ## the service in a container that boots systemd (root): updates, hang, limits, removal
 	$(BIN)/python -m pytest -v tests/firmware_configs tests/edge/deploy

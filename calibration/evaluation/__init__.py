@@ -1,0 +1,8 @@
+"""How good a bundle is, decided as the device decides.
+
+evaluate, folds      a bundle on a set; folds on the people that each was trained without
+stream               clips end to end through the whole pipeline
+variants             the chain with a gate, without, averaged, on equalised pictures
+scores, protocols    rates with intervals and comparisons; the papers' tables
+report, html_report  told as text, JSON and HTML
+"""

@@ -1,1 +1,8 @@
-"""Synthetic dark clips: our own body, motions, scenes and a simulated dark camera; needs no data."""
+"""Synthetic dark clips: our own body, motions, scenes and a simulated dark camera; needs no data.
+
+body, motions, sequence  a person, the actions, several of them without a cut
+scene, nobody            rooms, clothes, light; the same with nobody there
+dark_camera              linear light in, dark noisy pictures out
+clip, splits, demo       one clip from a seed, the sets of them, the demo
+relight                  real recorded bodies, lit and placed anew
+"""

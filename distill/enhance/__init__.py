@@ -1,5 +1,9 @@
 """Enhancers: dark frames made visible, for teachers and as baselines of an ablation.
 
+curves    one curve a frame or tile: GIC, equalisation
+retinex   what differs from its surroundings stays
+zero_dce  a small network that learns the curves
+
 Each is callable on a clip, uint8 [T,H,W,3] BGR, and gives a new one of that shape and type.
 """
 

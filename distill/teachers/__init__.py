@@ -1,5 +1,10 @@
 """Teachers: the networks of the seed papers, full size, that a student may learn from.
 
+networks/                    the networks
+recipe, clips                what decides a teacher, in YAML; clips as it sees them
+training, enhancer_training  `distill train` for teachers, and for Zero-DCE
+evaluation                   a teacher on a set of clips
+
 Each takes a clip in levels, float32 [B,3,T,H,W] RGB 0..255, and gives a TeacherOutput (networks/base.py).
 """
 

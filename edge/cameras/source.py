@@ -116,8 +116,8 @@ def _profile(spec: str, profile: CameraProfile, which: str) -> CameraSource:
         from edge.cameras.gstreamer import camera as gstreamer
 
         return CameraSource(spec, live=True, open=partial(gstreamer.open_found, gstreamer.finder_of(profile, which)))
-    from edge.cameras.v4l2.sysfs import DeviceFinder
     from edge.cameras.v4l2 import camera as v4l2
+    from edge.cameras.v4l2.sysfs import DeviceFinder
 
     return CameraSource(spec, live=True, open=partial(v4l2.open_found, DeviceFinder(profile, which)))
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from edge.cameras.base import CameraSource
 from edge.cameras.finding.access import Access, Holder, holders, user_name
-from edge.cameras.v4l2.sysfs import Device, DeviceFinder, device_at, list_devices, profile_of
 from edge.cameras.profile import CameraProfile, Mode, driver_of
 from edge.cameras.source import camera_source, device_path, named_profile
+from edge.cameras.v4l2.sysfs import Device, DeviceFinder, device_at, list_devices, profile_of
 from edge.doctor import settings, stream
 from edge.doctor.findings import Finding, error, ok, warning
 from edge.errors import CameraError

@@ -1,4 +1,10 @@
-"""Outputs: one file per place that predictions and events go to."""
+"""Outputs: one file per place that predictions and events go to.
+
+human                    lines for people
+jsonl                    JSON Lines for programs, the contract of docs/output.md
+journal, service_status  systemd's journal; its READY, WATCHDOG and STATUS
+summary                  what the whole run was like
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,8 @@
+"""From frames to a decision: which become ticks, what the network sees, what its answers are worth.
+
+cadence            which frames are ticks of the model, by capture time
+gate               which expert sees, from the last frames' statistics
+inputs/            the network's input, a file for each form
+recogniser         from a picture to logits
+health, smoothing  pictures that must not lead to a label; probabilities over time, a label or an abstention
+"""

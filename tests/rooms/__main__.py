@@ -26,7 +26,9 @@ def main() -> None:
     options = parser.parse_args()
     if options.at:
         with tempfile.TemporaryDirectory() as folder:
-            archive = subprocess.run(["git", "archive", options.at], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
+            archive = subprocess.run(
+                ["git", "archive", options.at], cwd=ROOT, check=True, stdout=subprocess.PIPE
+            ).stdout
             subprocess.run(["tar", "-x", "-C", folder], input=archive, check=True)
             print(*table(read_house(Path(folder), PACKAGES)), sep="\n")
         return
@@ -42,8 +44,8 @@ def table(house: House) -> Iterator[str]:
     groups = {name: circles(graph) for name, graph in levels.items()}
     height = {name: max(floors(graph).values(), default=-1) + 1 for name, graph in levels.items()}
     for name, room in house.rooms.items():
-        numbers = (len(room.modules), len(room.c_files), len(room.rooms), room.entries, height[name], len(groups[name]))
-        yield f"{name:28} {numbers[0]:5}  {numbers[1]:7}  {numbers[2]:5}  {numbers[3]:7}  {numbers[4]:6}  {numbers[5]:7}"
+        counts = f"{len(room.modules):5}  {len(room.c_files):7}  {len(room.rooms):5}  {room.entries:7}"
+        yield f"{name:28} {counts}  {height[name]:6}  {len(groups[name]):7}"
     rooms = house.rooms.values()
     largest = max(rooms, key=lambda room: room.entries)
     yield f"{len(rooms)} rooms, {len(house.modules)} modules; most entries: {largest.entries} in {largest.name}"

@@ -63,8 +63,9 @@ def floors(graph: Graph) -> dict[str, int]:
 
 def direct(graph: Graph) -> Graph:
     """The imports that say something: without those that another import leads to anyway."""
+    reached = {name: _reached(graph, name) for name in graph}
     return {
-        name: frozenset(other for other in imports if not any(other in _reached(graph, way) for way in imports - {other}))
+        name: frozenset(other for other in imports if not any(other in reached[way] for way in imports - {other}))
         for name, imports in graph.items()
     }
 

@@ -1,4 +1,4 @@
-"""The rooms as an SVG: whoever stands higher imports from below; an arrow for every import that no other one implies."""
+"""The rooms as an SVG: whoever stands higher imports from below; one arrow for each import that no other implies."""
 
 from __future__ import annotations
 

@@ -96,7 +96,6 @@ def _imports(path: Path, known: set[str]) -> set[str]:
                 found.add(whole if whole in known else node.module)
         elif isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module") and node.args:
-            if isinstance(node.args[0], ast.Constant):  # import_module("edge.engines.tensorrt")
-                found.add(str(node.args[0].value))
+        elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+            found.update(str(one.value) for one in node.args if isinstance(one, ast.Constant))
     return {"edge.native" if name == CORE else name for name in found & known}

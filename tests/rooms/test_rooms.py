@@ -12,7 +12,7 @@ import pytest
 from tests.rooms.floors import circles, direct, entries_of, floors
 from tests.rooms.order import COUNTED_APART, MOST_ENTRIES, NOT_EACH_OTHER, ORDER, PACKAGES
 from tests.rooms.picture import drawing
-from tests.rooms.reading import House, read_house
+from tests.rooms.reading import read_house
 
 ROOT = Path(__file__).parents[2]
 HOUSE = read_house(ROOT, PACKAGES)
@@ -105,9 +105,9 @@ def test_a_rooms_first_lines_are_a_map_of_it(name: str) -> None:
 
 
 def mapped(path: Path) -> Iterator[str]:
-    """What the docstring's map names: `    name, other, room/   what they are` on every line of it."""
+    """What the docstring's map names: `name, other, room/  what they are` on every line of it."""
     for line in (ast.get_docstring(ast.parse(path.read_text())) or "").splitlines():
-        if found := re.fullmatch(r" {4}([\w./]+(?:, [\w./]+)*) {2,}\S.*", line):
+        if found := re.fullmatch(r"([\w./]+(?:, [\w./]+)*) {2,}\S.*", line):
             yield from found[1].split(", ")
 
 

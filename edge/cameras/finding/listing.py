@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from edge.cameras.finding.access import Access
-from edge.cameras.v4l2.sysfs import Device, list_devices, matches, name_of, profile_of
 from edge.cameras.profile import CameraProfile, Csi, camera_profiles
 from edge.cameras.v4l2.device import OfferedMode, V4l2Device
+from edge.cameras.v4l2.sysfs import Device, list_devices, matches, name_of, profile_of
 from edge.errors import CameraError
 
 NONE = """no camera is here; plug in a USB camera and look at: lsusb; sudo dmesg | tail

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from edge.cameras.base import STALL_FRAMES, STALL_S, Camera, CameraStallError, CameraStateError
 from edge.cameras.clocks import plausible_stamp_s
-from edge.cameras.v4l2.sysfs import DeviceFinder
 from edge.cameras.gstreamer.libgstreamer import Pipeline, Sample
 from edge.cameras.holding.closing import close_in_time
 from edge.cameras.layout import BYTES_PER_PIXEL, picture
 from edge.cameras.profile import CameraProfile
 from edge.cameras.v4l2.controls import apply_controls
+from edge.cameras.v4l2.sysfs import DeviceFinder
 from edge.picture.frame import Frame
 
 # GStreamer's names of the formats that the C core reads.

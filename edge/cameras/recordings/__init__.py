@@ -1,0 +1,7 @@
+"""Frames from files.
+
+video_file    `file:PATH`
+image_folder  `images:DIR`
+demo          `demo`, the clip in the package
+paced         `--realtime`: any of them at its own pace, as a camera would be
+"""

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from edge.cameras.base import STALL_FRAMES, STALL_S, Camera, CameraStallError, CameraStateError
-from edge.cameras.v4l2.sysfs import DeviceFinder, device_at, profile_of
 from edge.cameras.holding.closing import close_in_time
 from edge.cameras.layout import BYTES_PER_PIXEL, PLANAR, picture
 from edge.cameras.profile import CameraProfile, Mode
 from edge.cameras.v4l2.controls import set_controls
 from edge.cameras.v4l2.device import Agreed, V4l2Device
 from edge.cameras.v4l2.stream import V4l2Stream
+from edge.cameras.v4l2.sysfs import DeviceFinder, device_at, profile_of
 from edge.picture.frame import Frame
 
 FORMATS = {"YUYV": "yuyv", "UYVY": "uyvy", "NV12": "nv12", "GREY": "grey", "MJPG": "jpeg", "JPEG": "jpeg"}

@@ -1,4 +1,9 @@
-"""What the network sees: one file per form of its input; this one chooses by the manifest."""
+"""What the network sees: one file per form of its input; this one chooses by the manifest.
+
+base, flow      what all forms share; optical flow as those with motion use it
+change_flow     change above the noise, and where it moves: the product's
+luma_flow, rgb  corrected luma with flow; the corrected frame, as in the papers
+"""
 
 from __future__ import annotations
 

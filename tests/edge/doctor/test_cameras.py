@@ -12,9 +12,9 @@ import pytest
 
 from edge.cameras.base import Camera
 from edge.cameras.finding.access import Holder
-from edge.cameras.v4l2.sysfs import list_devices
 from edge.cameras.profile import CameraProfile, Control, Mode, camera_profiles
 from edge.cameras.v4l2.device import OfferedControl, OfferedMode
+from edge.cameras.v4l2.sysfs import list_devices
 from edge.doctor import cameras, settings, stream
 from edge.picture.frame import Frame, Image
 from tests.edge.cameras.v4l2.device_tree import ARDUCAM, WEBCAM, plug

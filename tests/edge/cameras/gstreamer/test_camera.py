@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 
 from edge.cameras.base import Camera, CameraSource, CameraStallError, CameraStateError
-from edge.cameras.v4l2.sysfs import DeviceFinder
 from edge.cameras.gstreamer import libgstreamer
 from edge.cameras.gstreamer.camera import FORMATS, filled, finder_of, open_found
 from edge.cameras.holding.held import HeldCamera
 from edge.cameras.profile import CameraProfile, Mode, camera_profiles
 from edge.cameras.source import open_camera
+from edge.cameras.v4l2.sysfs import DeviceFinder
 from edge.errors import CameraError, ConfigError, EdgeError
 from edge.messages import Event
 from edge.picture.frame import Frame, Image

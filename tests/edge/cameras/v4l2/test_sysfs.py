@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edge.cameras.v4l2.sysfs import DeviceFinder, device_at, list_devices, profile_of
 from edge.cameras.profile import camera_profiles
+from edge.cameras.v4l2.sysfs import DeviceFinder, device_at, list_devices, profile_of
 from edge.errors import CameraError
 from tests.edge.cameras.v4l2.device_tree import ARDUCAM, WEBCAM, link, plug, replug, unplug
 
