@@ -23,7 +23,7 @@ from edge.bundles.bundle import Bundle
 from tests.clips import LABELS, write_square_folder
 
 ROOT = Path(__file__).parents[3]
-RECIPES = ROOT / "distill" / "recipes"
+RECIPES = {path.stem: path for path in (ROOT / "distill" / "recipes").glob("*/*.yaml")}
 TINY_SWIN = "{embed: 8, depths: [1, 1], heads: [1, 2], drop_path: 0.1, window: [2, 2, 2]}"
 TINY_TRUNK = "depths: [1, 1, 1, 1], width: 8, heads: 2, longest: 4"
 SMALL_CLIPS = (
@@ -80,14 +80,14 @@ def train(
     source = f"sources=[{{set: '{clips}', licence: ours}}]"
     if recipe.startswith("student"):
         source = source.replace("}]", ", share: 1.0, pretrain: true}]")
-    arguments = [command, RECIPES / f"{recipe}.yaml", "--out", out, "--cache", out.parent / "cache", *options]
+    arguments = [command, RECIPES[recipe], "--out", out, "--cache", out.parent / "cache", *options]
     for change in (source, *changes):
         arguments += ["--with", change]
     return main([*map(str, arguments), "--workers", "1"])
 
 
 def changes_of(recipe: str, enhancer: Path) -> tuple[str, ...]:
-    stages = read_document(RECIPES / f"{recipe}.yaml")["stages"]
+    stages = read_document(RECIPES[recipe])["stages"]
     short = [
         f"stages.{i}.{key}"
         for i in range(len(stages))
@@ -142,7 +142,7 @@ def test_a_teacher_learns_resumes_and_is_evaluated(
         assert len(fallen) == 3
         assert fallen[-1] < fallen[0], (phase, fallen)
 
-    stages = len(read_document(RECIPES / f"{recipe}.yaml")["stages"])
+    stages = len(read_document(RECIPES[recipe])["stages"])
     with monkeypatch.context() as patch:
         stop_after(60 * (stages - 1) + 37, patch)  # two pieces a step: in the 19th of the last stage
         assert train(recipe, killed, clips, *changes_of(recipe, enhancer)) == 1
@@ -217,7 +217,7 @@ def test_a_student_that_is_killed_goes_on_bit_for_bit(clips: str, work: Path) ->
     changes = (*STUDENT, "schedule={pretrain_steps: 0, steps: 300, batch: 6, ticks: 12}")
     whole, killed = work / "student", work / "student_killed"
     assert train("student", whole, clips, *changes) == 0
-    arguments = ["train", RECIPES / "student.yaml", "--out", killed, "--cache", work / "cache", "--workers", "1"]
+    arguments = ["train", RECIPES["student"], "--out", killed, "--cache", work / "cache", "--workers", "1"]
     source = f"sources=[{{set: '{clips}', licence: ours, share: 1.0, pretrain: true}}]"
     for change in (source, *changes):
         arguments += ["--with", change]
@@ -291,6 +291,6 @@ def test_an_unfinished_training_is_neither_evaluated_nor_exported(
     assert main(["resume", str(tmp_path)]) == 2
     assert "distill train" in capsys.readouterr().err
     (tmp_path / "job.json").write_text(json.dumps({"command": "train", "recipe_name": "s.yaml", "cache": "."}))
-    (tmp_path / "recipe.yaml").write_text((RECIPES / "student.yaml").read_text())
+    (tmp_path / "recipe.yaml").write_text((RECIPES["student"]).read_text())
     assert main(["export", str(tmp_path), "--out", str(tmp_path / "bundle")]) == 2
     assert "distill resume" in capsys.readouterr().err

@@ -22,7 +22,7 @@ from edge.picture.frame import Frame
 from tests.edge.cameras.servers.mjpeg import MjpegServer, serving
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
-RTSP_SERVER = Path(__file__).parent / "rtsp_server.py"
+RTSP_SERVER = Path(__file__).parent / "servers" / "rtsp.py"
 NEEDS_RTSP = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
 
 
@@ -144,7 +144,7 @@ def test_a_recording_opened_later_is_not_read_as_a_stream(write_clip: Callable[.
 @pytest.fixture
 def rtsp_address() -> Iterator[str]:
     if not SYSTEM_PYTHON.exists() or subprocess.run([SYSTEM_PYTHON, "-c", NEEDS_RTSP], capture_output=True).returncode:
-        pytest.skip("GStreamer's RTSP server is not installed here: make test-gstreamer")
+        pytest.skip("GStreamer's RTSP server is not installed here: make setup-system")
     command = [str(SYSTEM_PYTHON), str(RTSP_SERVER), "eve", "se/cr@t"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdin and server.stdout

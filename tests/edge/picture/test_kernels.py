@@ -486,7 +486,7 @@ def run_python(code: str, **environment: str) -> subprocess.CompletedProcess[str
 
 
 def test_a_level_can_be_masked() -> None:
-    found = run_python("from edge import kernels; print(set(kernels.running().values()))", EDGE_NATIVE="scalar")
+    found = run_python("from edge.picture import kernels; print(set(kernels.running().values()))", EDGE_NATIVE="scalar")
     assert found.stdout.strip() == "{'scalar'}", found.stderr
     unknown = run_python("import edge._native", EDGE_NATIVE="mmx")
     assert "EDGE_NATIVE: this CPU has no level 'mmx'" in unknown.stderr
@@ -503,7 +503,7 @@ def test_without_the_core_numpy_runs_with_one_warning() -> None:
         "import sys, warnings; sys.modules['edge._native'] = None\n"
         "warnings.simplefilter('always')\n"
         "with warnings.catch_warnings(record=True) as caught:\n"
-        "    from edge import kernels, frontend\n"
+        "    from edge.picture import kernels, front_end\n"
         "print(len(caught), kernels.running()['histogram'], caught[0].message)"
     )
     found = run_python(code)

@@ -62,7 +62,7 @@ def library() -> Iterator[Any]:
         try:
             allocator: Any = importlib.import_module("picamera2.allocators.dmaallocator")
         except ImportError as error:
-            pytest.skip(f"{error}: make test-csi")
+            pytest.skip(f"{error}: make setup-system")
         patch.setattr(allocator, "DmaHeap", player.MemoryHeap)
         patch.setattr(allocator, "fcntl", SimpleNamespace(ioctl=lambda *arguments: 0))  # the heap's cache flushes
         yield importlib.import_module("picamera2").Picamera2

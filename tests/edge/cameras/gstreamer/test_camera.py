@@ -32,7 +32,7 @@ def gstreamer() -> None:
     try:
         open_camera("gst:videotestsrc num-buffers=1 ! jpegenc ! jpegdec").close()
     except ConfigError as error:
-        pytest.skip(f"{error}: make test-gstreamer")
+        pytest.skip(f"{error}: make setup-system")
 
 
 def live(caps: str, properties: str = "pattern=smpte") -> str:
@@ -204,7 +204,7 @@ def test_libcamera_answers_through_it() -> None:
     try:
         camera = open_camera("gst:libcamerasrc")
     except ConfigError as error:
-        pytest.skip(f"{error}: make test-gstreamer")
+        pytest.skip(f"{error}: make setup-system")
     except CameraStateError as error:
         assert "Could not find any supported camera" in str(error)
     else:
