@@ -15,25 +15,23 @@ from calibration.measurement import camera as measure_camera
 from calibration.measurement import clip_statistics
 from calibration.sets import named_sets
 from calibration.synthetic import demo
-from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError, UsageError
+from edge.command import run_command
+from edge.errors import EXIT_FAILURE, EXIT_STOPPED, UsageError
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments = _parser().parse_args(argv)
-    try:
-        if hasattr(arguments, "run"):
-            return int(arguments.run(arguments))
-        if arguments.command == "list":
-            _list()
-        else:
-            demo.write(arguments.out)
-    except EdgeError as error:
-        print(f"calibration: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("calibration: stopped", file=sys.stderr)
-        return EXIT_FAILURE
+    return run_command("calibration", lambda: _asked_for(arguments))
+
+
+def _asked_for(arguments: argparse.Namespace) -> int:
+    if hasattr(arguments, "run"):
+        return int(arguments.run(arguments))
+    if arguments.command == "list":
+        _list()
+    else:
+        demo.write(arguments.out)
     return EXIT_STOPPED
 
 

@@ -19,7 +19,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EXIT_USAGE, EdgeError, UsageError
+from edge.command import run_command
+from edge.errors import EXIT_STOPPED, UsageError
 
 if TYPE_CHECKING:
     from distill.training.job import Job
@@ -42,24 +43,16 @@ PROTOCOLS = ("ellar-table3", "ellar-table4", "ellar-table5")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script. Returns the exit code."""
     options = _parser().parse_args(arguments)
+    stopped = "stopped; `distill resume DIR` goes on from the last checkpoint"
+    return run_command("distill", lambda: _run(options), stopped)
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         import torch
     except ImportError:
-        print("distill: needs PyTorch; install it with: pip install 'ellar-edge[distill]'", file=sys.stderr)
-        return EXIT_USAGE
+        raise UsageError("needs PyTorch; install it with: pip install 'ellar-edge[distill]'") from None
     torch.set_num_threads(options.workers)
-    try:
-        _run(options)
-    except EdgeError as error:
-        print(f"distill: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("distill: stopped; `distill resume DIR` goes on from the last checkpoint", file=sys.stderr)
-        return EXIT_FAILURE
-    return EXIT_STOPPED
-
-
-def _run(options: argparse.Namespace) -> None:
     from distill.training.job import Job, read_document, read_job
     from distill.training.parallel import team
 
@@ -83,6 +76,7 @@ def _run(options: argparse.Namespace) -> None:
             _evaluate(options, processes)
         else:
             _export(options)
+    return EXIT_STOPPED
 
 
 def _train(job: Job, folder: Path, processes: Team, resume: bool) -> None:

@@ -2,6 +2,7 @@
 
 errors, fields, shipped  the ground: errors with exit codes, YAML as checked dataclasses, shipped files
 messages, timing         told of a run: predictions and events, how long every stage takes
+command                  how every command ends, well or not
 cameras/, picture/       a frame comes in, and becomes a small, measured, corrected picture (C core: native/)
 recognition/, engines/   from pictures to a decision: gate, network input, smoothing; who computes the student
 bundles/, board/         what runs, a verified model, and on what: the board's facts, heat and supply

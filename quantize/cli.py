@@ -23,7 +23,8 @@ from calibration.sets import open_set
 from calibration.shards import Team, team
 from edge.bundles.bundle import Bundle, check_target, write_bundle
 from edge.bundles.manifest import TARGETS
-from edge.errors import EXIT_FAILURE, EdgeError, UsageError
+from edge.command import run_command
+from edge.errors import EXIT_FAILURE, UsageError
 from quantize.observing.estimators import ESTIMATORS
 
 if TYPE_CHECKING:
@@ -35,14 +36,7 @@ if TYPE_CHECKING:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 written, 1 a target was refused, 2 usage or data, 78 a bad bundle."""
     options = _parser().parse_args(arguments)
-    try:
-        return _run(options)
-    except EdgeError as error:
-        print(f"quantize: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("quantize: stopped, nothing written", file=sys.stderr)
-        return EXIT_FAILURE
+    return run_command("quantize", lambda: _run(options), stopped="stopped, nothing written")
 
 
 def _run(options: argparse.Namespace) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -14,13 +13,14 @@ from edge import __version__
 from edge.board.device_tree import compatible
 from edge.board.profile import AUTO, BoardProfile, board_profile, board_profiles
 from edge.bundles.store import BundleStore
+from edge.command import run_command
 from edge.deploy import systemd
 from edge.deploy.files import remove, write_changed
 from edge.deploy.layout import UNIT, Layout
 from edge.deploy.plan import MEMORY_MAX, Options, other_variants, plan, program_of
 from edge.deploy.settings import check_runs_the_store
 from edge.deploy.update import ask_service, roll_back, service_self_test, update
-from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError, UsageError
+from edge.errors import EXIT_STOPPED, EdgeError, UsageError
 
 EPILOG = """exit codes: 0 done (status: the service runs), 2 usage, 3 status: it does not run, 78 wrong configuration
 or bundle, 1 anything else. docs/service.md has the rest."""
@@ -39,19 +39,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments = _parser().parse_args(argv)
     os.umask(0o022)  # whatever root's is: the service's user must be able to read what is written here
-    try:
-        arguments.root = arguments.root.resolve()
-        layout = Layout(arguments.root)
-        if not layout.live and not layout.root.is_dir():
-            raise UsageError(f"--root {layout.root}: no such directory; name the root of the mounted image")
-        command: Callable[[argparse.Namespace, Layout], int] = arguments.run
-        return command(arguments, layout)
-    except EdgeError as error:
-        print(f"edge-service: {error}", file=sys.stderr)
-        return error.exit_code
-    except OSError as error:  # a full disk: what was written before is whole, and can be written again
-        print(f"edge-service: {error.filename or 'the system'}: {error.strerror or error}", file=sys.stderr)
-        return EXIT_FAILURE
+    return run_command("edge-service", lambda: _asked_for(arguments))
+
+
+def _asked_for(arguments: argparse.Namespace) -> int:
+    """The command's exit code. Where it ends early, what was written before is whole, and can be written again."""
+    arguments.root = arguments.root.resolve()
+    layout = Layout(arguments.root)
+    if not layout.live and not layout.root.is_dir():
+        raise UsageError(f"--root {layout.root}: no such directory; name the root of the mounted image")
+    command: Callable[[argparse.Namespace, Layout], int] = arguments.run
+    return command(arguments, layout)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from edge import __version__
 from edge.board.profile import board_profile
+from edge.command import run_command
 from edge.doctor.findings import Finding, error
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError
 from edge.run.config import Config, load_settings
@@ -26,12 +27,13 @@ ROOT = Path("/")
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments = vars(_parser().parse_args(argv))
+    return run_command("edge-doctor", lambda: _examined(arguments))
+
+
+def _examined(arguments: dict[str, Any]) -> int:
+    """Every finding, told as it is found or as one JSON array at the end; the exit code."""
     as_json, path = arguments.pop("json"), arguments.pop("config")
-    try:
-        config = load_settings(path, arguments).config
-    except EdgeError as problem:
-        print(f"edge-doctor: {problem}", file=sys.stderr)
-        return problem.exit_code
+    config = load_settings(path, arguments).config
     findings: list[Finding] = []
     for finding in examine(areas(config)):
         findings.append(finding)

@@ -18,8 +18,9 @@ from typing import Any
 
 from edge import __version__
 from edge.board.profile import board_profile
+from edge.command import run_command
 from edge.engines import AUTO, NAMES
-from edge.errors import EXIT_STOPPED, EdgeError
+from edge.errors import EXIT_STOPPED
 from edge.run.config import Config, Settings, load_settings
 
 EPILOG = """exit codes: 0 stopped or end of the recording, 2 usage, 78 wrong configuration or bundle, 1 anything else.
@@ -31,19 +32,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Where whoever started us closed a stream, Python has None, and print(file=None) would write to the other one.
     sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     arguments = vars(_parser().parse_args(argv))
-    try:
-        if form := arguments.pop("list_cameras"):
-            return _list_cameras(form)
-        print_config, prepare, test, path = map(arguments.pop, ("print_config", "prepare", "self_test", "config"))
-        settings = _settings(path, arguments)
-        if print_config:
-            print(settings.to_yaml(), end="")
-            return EXIT_STOPPED
-        run = _prepare if prepare else _self_test if test else _run
-        return run(settings.config)
-    except EdgeError as error:
-        print(f"edge-run: {error}", file=sys.stderr)
-        return error.exit_code
+    return run_command("edge-run", lambda: _asked_for(arguments))
+
+
+def _asked_for(arguments: dict[str, Any]) -> int:
+    if form := arguments.pop("list_cameras"):
+        return _list_cameras(form)
+    print_config, prepare, test, path = map(arguments.pop, ("print_config", "prepare", "self_test", "config"))
+    settings = _settings(path, arguments)
+    if print_config:
+        print(settings.to_yaml(), end="")
+        return EXIT_STOPPED
+    run = _prepare if prepare else _self_test if test else _run
+    return run(settings.config)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -9,7 +9,7 @@ NOT_EACH_OTHER = ("distill", "quantize")  # what passes between them is a bundle
 ORDER: dict[str, tuple[str, ...]] = {
     "": PACKAGES,
     "edge": (
-        *("errors", "fields", "messages", "timing", "shipped"),
+        *("errors", "fields", "messages", "timing", "command", "shipped"),
         *("native", "picture", "bundles", "board", "cameras", "engines", "recognition", "outputs"),
         *("run", "deploy", "doctor"),
     ),

@@ -1,0 +1,49 @@
+"""How every command ends: an error is one line and its exit code, so is an interrupt; a reader that left, none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+
+from edge.errors import EXIT_FAILURE, EdgeError
+
+
+def run_command(name: str, work: Callable[[], int], stopped: str = "stopped") -> int:
+    """Runs `work` and returns its exit code, or that of what ended it, which stderr is told as `NAME: what`.
+
+    An EdgeError has its own exit code; Ctrl-C (told as `stopped`), whatever the system refused (a full disk) and a
+    closed stdout (`| head`, told by nothing) have EXIT_FAILURE. Any other exception is a fault of the program: raised.
+    """
+    try:
+        code = work()
+        if sys.stdout is not None:
+            sys.stdout.flush()  # while its errors can still be told
+        return code
+    except EdgeError as error:
+        return _ended(name, str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _ended(name, stopped, EXIT_FAILURE)
+    except OSError as error:
+        if isinstance(error, BrokenPipeError) and _reader_left():
+            return EXIT_FAILURE
+        if error.strerror is None:
+            raise
+        return _ended(name, f"{error.filename or 'the system'}: {error.strerror}", EXIT_FAILURE)
+
+
+def _ended(name: str, what: str, code: int) -> int:
+    print(f"{name}: {what}", file=sys.stderr)
+    return code
+
+
+def _reader_left() -> bool:
+    """Whether stdout's reader has gone away; what is still unsaid is then dropped, for Python would try it at exit."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+        return True
+    return False

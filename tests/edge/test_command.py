@@ -1,0 +1,90 @@
+"""Every command ends the same way: one line, and an exit code that says whose fault it was."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from edge.command import run_command
+from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EXIT_USAGE, CameraError, ConfigError, DataError
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = re.findall(r'"([a-z-]+) = ([a-z._]+):main"', (ROOT / "setup.py").read_text())
+
+
+def raising(error: BaseException) -> Callable[[], int]:
+    def work() -> int:
+        raise error
+
+    return work
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [
+        (ConfigError("engine: found 7"), EXIT_CONFIG, "engine: found 7"),
+        (DataError("no clips in DIR"), EXIT_USAGE, "no clips in DIR"),
+        (CameraError("camera 0 is gone"), EXIT_FAILURE, "camera 0 is gone"),
+        (KeyboardInterrupt(), EXIT_FAILURE, "stopped, nothing written"),
+        (OSError(errno.ENOSPC, "No space left on device", "out/a"), EXIT_FAILURE, "out/a: No space left on device"),
+        (OSError(errno.EPIPE, "Broken pipe"), EXIT_FAILURE, "the system: Broken pipe"),  # not stdout's: it is told
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else None,
+)
+def test_what_ends_a_command_is_told_in_one_line(
+    error: BaseException, code: int, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_command("edge-thing", raising(error), stopped="stopped, nothing written") == code
+    assert capsys.readouterr().err == f"edge-thing: {said}\n"
+
+
+def test_a_command_that_did_its_work_returns_its_own_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command("edge-thing", lambda: 3) == 3
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), OSError("a library's, without a reason of the system")])
+def test_a_fault_of_the_program_is_not_hidden(error: Exception) -> None:
+    with pytest.raises(type(error)):
+        run_command("edge-thing", raising(error))
+
+
+def test_a_reader_that_leaves_early_is_no_complaint() -> None:
+    code = "import sys; from edge.command import run_command\ndef work():\n    while True: print('line')\n"
+    command = [sys.executable, "-c", f"{code}sys.exit(run_command('edge-thing', work))"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == EXIT_FAILURE
+
+
+def test_an_interrupt_is_a_line_and_no_traceback() -> None:
+    code = "import sys, time; from edge.command import run_command\n"
+    code += "def work():\n    print('here', flush=True)\n    time.sleep(60)\n"
+    command = [sys.executable, "-c", f"{code}sys.exit(run_command('edge-thing', work))"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        os.kill(process.pid, signal.SIGINT)
+        assert process.stderr.read() == b"edge-thing: stopped\n"
+    assert process.returncode == EXIT_FAILURE
+
+
+@pytest.mark.parametrize(("command", "module"), COMMANDS, ids=[command for command, _ in COMMANDS])
+def test_every_installed_command_ends_by_it(command: str, module: str) -> None:
+    source = (ROOT / f"{module.replace('.', '/')}.py").read_text()
+    assert f'run_command("{command}", ' in source
+
+
+def test_the_installed_commands_are_found() -> None:
+    assert len(COMMANDS) >= 8
