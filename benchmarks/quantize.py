@@ -17,7 +17,7 @@ from pathlib import Path
 
 import onnx
 
-from calibration.evaluation.evaluate import known_clips
+from calibration.clip_sets.labels import known_clips
 from calibration.sets import open_set
 from calibration.shards import Team
 from calibration.tensors import Geometry

@@ -123,7 +123,8 @@ def _joined(name: str, parts: Sequence[ClipSet]) -> ClipSet:
         for part in parts
         for clip in part.clips
     ]
-    return ClipSet(name, labels, clips)
+    aliases = {spelling: action for part in parts for spelling, action in part.aliases.items()}
+    return ClipSet(name, labels, clips, aliases)
 
 
 def _known(name: str) -> NamedSet | None:

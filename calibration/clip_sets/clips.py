@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -61,18 +61,22 @@ def _digest_of(path: Path, size: int, changed_ns: int) -> str:
 
 @dataclass(frozen=True)
 class ClipSet:
-    """A named set: its labels in the order of the clips' label numbers."""
+    """A named set: its labels in the order of the clips' label numbers.
+
+    aliases: names of labels that only this set has for an action -> what others call it (labels.py).
+    """
 
     name: str
     labels: tuple[str, ...]
     clips: Sequence[Clip]
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     def subset(self, limit: int, seed: int = 0) -> ClipSet:
         """At most `limit` clips, spread over class x camera x light; their order is kept."""
         if limit >= len(self.clips):
             return self
         chosen = stratified([(c.label, c.camera, c.light) for c in self.clips], limit, seed)
-        return ClipSet(self.name, self.labels, [self.clips[i] for i in chosen])
+        return replace(self, clips=[self.clips[i] for i in chosen])
 
 
 def stratified(strata: Sequence[tuple[Hashable, ...]], limit: int, seed: int) -> list[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -28,7 +28,7 @@ class Published:
 
     lists: split -> its list, a glob with one match. videos: what the lists' paths are relative to. classes: how many
     labels there are. labels: their names where the authors publish them; otherwise they are the folders' names.
-    by_light: whether there are sets of one light.
+    by_light: whether there are sets of one light. aliases: what the set alone calls so -> what others call it.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Published:
     classes: int
     labels: tuple[str, ...] | None = None
     by_light: bool = False
+    aliases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def layout(self) -> str:
@@ -99,6 +100,8 @@ ELLAR = Published(
     pairs,
     12,
     by_light=True,
+    # `Stertching` is a folder's name in the release. Its actions are movements, not postures.
+    aliases={"Stertching": "stretch", "Sitting": "sit", "Standing": "stand"},
 )
 ARID = Published("arid", "ARID 1.0", "ARID", ARID_LISTS, "data", numbered, 11, ARID_LABELS)
 ARID15 = Published("arid15", "ARID 1.5", "ARID_v1.5", ARID_LISTS, "data", numbered, 11, ARID_LABELS)
@@ -142,7 +145,8 @@ def open_published(published: Published, name: str, split: str, light: str | Non
     side = published.side(root)
     clips = [_clip(videos, entry, side) for entry in entries]
     labels = published.labels or _folder_names(published, name, root)
-    return ClipSet(name, labels, clips if light is None else _of_light(published, name, clips, light))
+    chosen = clips if light is None else _of_light(published, name, clips, light)
+    return ClipSet(name, labels, chosen, published.aliases)
 
 
 def _sound(published: Published, listing: Path) -> list[Entry]:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from calibration.clip_sets.clips import Clip, ClipSet
+from calibration.clip_sets.labels import known_clips
 from calibration.evaluation import html_report
 from calibration.evaluation.protocols import PROTOCOLS, check_protocol
 from calibration.evaluation.report import (
@@ -68,7 +69,6 @@ __all__ = [
     "comparison_line",
     "contend",
     "evaluate",
-    "known_clips",
     "left_out",
     "main",
     "mcnemar",
@@ -152,22 +152,6 @@ def contend(
         )
         for i, (_, variant) in enumerate(contestants)
     ]
-
-
-def known_clips(clips: ClipSet, labels: Sequence[str]) -> tuple[list[tuple[Clip, int]], dict[str, int]]:
-    """Clips with their label as an index of `labels` (matched by name), and how many of which other label there are.
-
-    Raises DataError where none is left.
-    """
-    index = {label: i for i, label in enumerate(labels)}
-    names = [clips.labels[clip.label] for clip in clips.clips]
-    known = [(clip, index[name]) for clip, name in zip(clips.clips, names, strict=True) if name in index]
-    if not known:
-        raise DataError(
-            f"{clips.name}: none of its {len(names)} clips has a label that the bundle knows; the bundle knows "
-            f"{', '.join(labels)}, the set has {', '.join(clips.labels)}"
-        )
-    return known, dict(sorted(Counter(name for name in names if name not in index).items()))
 
 
 class _Runner:

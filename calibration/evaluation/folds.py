@@ -43,7 +43,7 @@ def evaluate_folds(
         if wrong:
             raise DataError(f"{fold / CLIPS_FILE}: {wrong[0]} is not in {clips.name}, or in two folds")
         seen.update(names)
-        left_out = ClipSet(clips.name, clips.labels, [by_name[name] for name in names])
+        left_out = dataclasses.replace(clips, clips=[by_name[name] for name in names])
         contestants = [(Bundle.load(fold / member), variant) for member in members]
         for mine, evaluation in zip(pooled, contend(contestants, left_out), strict=True):
             mine.append(evaluation)

@@ -15,12 +15,12 @@ from itertools import pairwise
 import numpy as np
 
 from calibration.clip_sets.clips import Clip, ClipSet
+from calibration.clip_sets.labels import known_clips
 from calibration.evaluation.scores import Estimate
 from calibration.synthetic.dark_camera import CAMERAS, SENSORS, DarkCamera
 from calibration.synthetic.splits import open_nobody
 from edge.bundles.bundle import Bundle
 from edge.cameras.base import Camera, CameraSource
-from edge.errors import DataError
 from edge.messages import Prediction
 from edge.outputs import Output
 from edge.picture.frame import Frame
@@ -184,21 +184,20 @@ def _streams(clips: ClipSet, labels: Sequence[str], seed: int) -> Iterator[list[
     The rooms of a set to choose by (`..._val`) are not those of the others, which one reports.
     """
     rng = np.random.default_rng([5, seed])
-    known = [clip for clip in clips.clips if clips.labels[clip.label] in labels]
-    if not known:
-        raise DataError(f"{clips.name}: none of its classes {list(clips.labels)} is among the bundle's {list(labels)}")
+    known = known_clips(clips, labels)[0]
     split = "val" if clips.name.endswith("_val") else "test"
     empty = open_nobody(f"synthetic_nobody_{split}", split, EMPTY_ROOM_S).clips
-    groups: dict[tuple[str | None, str | None], list[Clip]] = defaultdict(list)
+    groups: dict[tuple[str | None, str | None], list[tuple[Clip, str]]] = defaultdict(list)
     for i in rng.permutation(len(known)):
-        groups[known[i].camera, known[i].light].append(known[i])
+        clip, label = known[i]
+        groups[clip.camera, clip.light].append((clip, labels[label]))
     for (camera, light), members in sorted(groups.items(), key=str):
         rooms = [clip for clip in empty if clip.light == (light or clip.light)]
         sensor = camera if camera in CAMERAS else CAMERAS[-1]
         for start in range(0, len(members), ACTIONS_PER_STREAM):
             parts = []
-            for number, clip in enumerate(members[start : start + ACTIONS_PER_STREAM], 1):
-                parts.append(_Part(clips.labels[clip.label], "action", clip, sensor, 0))
+            for number, (clip, label) in enumerate(members[start : start + ACTIONS_PER_STREAM], 1):
+                parts.append(_Part(label, "action", clip, sensor, 0))
                 if number % NOBODY_AFTER == 0:
                     parts.append(_Part(None, EMPTY, rooms[rng.integers(len(rooms))], sensor, 0))
             parts.append(_Part(None, NOISE, None, sensor, int(rng.integers(1 << 31))))

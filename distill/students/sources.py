@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from calibration.clip_sets.clips import Clip, ClipSet
+from calibration.clip_sets.labels import counterparts, known_clips
 from calibration.tensors import ClipTensors, StoredTensors, store_tensors
 from distill.students.augment import augment, reverse_time, window
 from distill.students.recipe import Recipe
@@ -88,13 +89,14 @@ def load_sources(
         usable = [i for i in range(len(tensors)) if tensors.ticks(i) > recipe.schedule.warm_up]
         if not usable:
             raise DataError(f"{config.set}: no clip is longer than {recipe.schedule.warm_up} ticks")
-        index = {label: recipe.labels.index(label) for label in clip_set.labels if label in recipe.labels}
+        meant = counterparts(clip_set.labels, recipe.labels, clip_set.aliases)
         sources.append(
             Source(
                 names=tuple(clip_set.clips[i].name for i in usable),
                 clips=tensors.only(usable),
                 labels=tuple(
-                    NOBODY if config.nobody else index[clip_set.labels[clip_set.clips[i].label]] for i in usable
+                    NOBODY if config.nobody or (label := meant[clip_set.clips[i].label]) is None else label
+                    for i in usable
                 ),
                 actors=tuple(clip_set.clips[i].actor for i in usable),
                 share=config.share,
@@ -106,10 +108,7 @@ def load_sources(
 
 
 def _known(clip_set: ClipSet, labels: Sequence[str]) -> ClipSet:
-    clips = [clip for clip in clip_set.clips if clip_set.labels[clip.label] in labels]
-    if not clips:
-        raise DataError(f"{clip_set.name}: none of its classes {list(clip_set.labels)} is among {list(labels)}")
-    return ClipSet(clip_set.name, clip_set.labels, clips)
+    return replace(clip_set, clips=[clip for clip, _ in known_clips(clip_set, labels)[0]])
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from calibration.clip_sets.clips import Clip, ClipSet
-from calibration.evaluation.evaluate import ClipResult, Evaluation, known_clips, show_progress
+from calibration.clip_sets.labels import known_clips
+from calibration.evaluation.evaluate import ClipResult, Evaluation, show_progress
 from distill.teachers.clips import frames_of, views_of
 from distill.teachers.training import Trained, in_half, load_teacher
 from distill.training.job import Job

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from calibration.evaluation.evaluate import known_clips
+from calibration.clip_sets.labels import known_clips
 from distill.teachers import Teacher, TeacherOutput, build_teacher
 from distill.teachers.clips import VideoClips
 from distill.teachers.networks.actlumos import ActLumosStudent

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from calibration.clip_sets.clips import Clip, ClipSet
-from calibration.evaluation.evaluate import known_clips
+from calibration.clip_sets.labels import known_clips
 from calibration.evaluation.scores import UNKNOWN
 from calibration.sets import public_name
 from calibration.shards import Team
