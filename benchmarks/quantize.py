@@ -22,11 +22,11 @@ from calibration.sets import open_set
 from calibration.shards import Team
 from calibration.tensors import Geometry
 from edge.bundles.bundle import Bundle
-from quantize.judging.fidelity import HeldOut
+from quantize.judging.fidelity import HeldOutClips
 from quantize.observing.estimators import ESTIMATORS, estimated
-from quantize.observing.observed import Range
-from quantize.observing.parts import Labelled, Seen, look
+from quantize.observing.parts import ClipShare, LabelledClip, load_share
 from quantize.observing.ranges import observe, reach
+from quantize.observing.tensor_statistics import Range
 from quantize.rewriting.balance import balanced
 from quantize.rewriting.bias import bias_corrected
 from quantize.rewriting.drift import mean_outputs, undrifted
@@ -59,15 +59,15 @@ def steps(source: Bundle, set_name: str, count: int, workers: int) -> None:
     """Divergence from float on held-out clips for every estimator, one correction after the other added."""
     clips = known_clips(open_set(set_name, limit=count), source.manifest.labels)[0]
     with tempfile.TemporaryDirectory() as scratch:
-        seen, judges = (
-            _look(source, part, Path(scratch), workers) for part in (clips[: -count // 3], clips[-count // 3 :])
+        share, judges = (
+            _load(source, part, Path(scratch), workers) for part in (clips[: -count // 3], clips[-count // 3 :])
         )
-        held_out, states = HeldOut(source, judges), source.manifest.states
+        held_out, states = HeldOutClips(source, judges), source.manifest.states
         plain = prepared(source.student_bytes())
         students = [
-            _Float(source, model, seen) for model in (plain, equalised(plain, states, reach(plain, states, seen)))
+            _Float(source, model, share) for model in (plain, equalised(plain, states, reach(plain, states, share)))
         ]
-        print(f"{len(seen.places)} clips calibrate, {len(judges.places)} judge; {U8S8.name}; nats a tick (logits, dB)")
+        print(f"{len(share.places)} clips calibrate, {len(judges.places)} judge; {U8S8.name}; nats a tick (logits, dB)")
         print(f"| ranges | {' | '.join(STEPS)} |\n|{'---|' * (len(STEPS) + 1)}")
         for estimator in ESTIMATORS:
             made = [students[0].made(estimator, *steps) for steps in ((), ("biases",), ("biases", "branches"))]
@@ -94,8 +94,8 @@ def _children_cpu_s() -> float:
     return used.ru_utime + used.ru_stime
 
 
-def _look(source: Bundle, clips: list[Labelled], scratch: Path, workers: int) -> Seen:
-    return look(
+def _load(source: Bundle, clips: list[LabelledClip], scratch: Path, workers: int) -> ClipShare:
+    return load_share(
         clips, Geometry.of(source.manifest), scratch, workers, Team(), lambda clip, error: print(clip.name, error)
     )
 
@@ -103,16 +103,16 @@ def _look(source: Bundle, clips: list[Labelled], scratch: Path, workers: int) ->
 class _Float:
     """A float student, equalised or not, and what calibration saw of it."""
 
-    def __init__(self, source: Bundle, model: onnx.ModelProto, seen: Seen) -> None:
-        self._source, self._model, self._seen = source, model, seen
-        self._observed = observe(model, source.manifest.states, seen)
-        self._means = mean_outputs(model, source.manifest.states, seen)
+    def __init__(self, source: Bundle, model: onnx.ModelProto, share: ClipShare) -> None:
+        self._source, self._model, self._share = source, model, share
+        self._statistics = observe(model, source.manifest.states, share)
+        self._means = mean_outputs(model, source.manifest.states, share)
 
     def made(self, estimator: str, *steps: str) -> Bundle:
         """Its integer student with these of `WHOLE`."""
         states = self._source.manifest.states
-        model, means = self._model, self._observed.means
-        ranges: Mapping[str, Range] = tied(model, estimated(self._observed, estimator))
+        model, means = self._model, self._statistics.means
+        ranges: Mapping[str, Range] = tied(model, estimated(self._statistics, estimator))
         if "branches" in steps:
             ready = balanced(model, ranges, means)
             model, ranges, means = ready.model, ready.ranges, ready.means
@@ -120,7 +120,7 @@ class _Float:
             model = bias_corrected(model, means, ())
         student, levels = quantized(model, ranges, states, U8S8)
         if "drift" in steps:
-            student = undrifted(student, levels, self._means, self._seen)
+            student = undrifted(student, levels, self._means, self._share)
         return integer_bundle(self._source, on_levels(student), levels)
 
 

@@ -1,10 +1,10 @@
-"""From a float bundle to an INT8 bundle, with a gate on lost accuracy.
+"""From a float bundle to an INT8 bundle, and an acceptance check on lost accuracy.
 
 cli, job          the command; from clips to every target's bundle
 source, graph     what `--model` names; ONNX graphs around quantisation
 observing/        what the float student's tensors are like, on which clips
 rewriting/        the passes that make it integer
-search, forms     which of them, tried on held-out clips; the forms that targets want
+search, builds    which of them, tried on held-out clips; the builds that targets want
 judging/          what an integer student is worth, and what engines really run of it
 result, telling/  all that was found, in one record; told as text, JSON and HTML
 """

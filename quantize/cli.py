@@ -1,7 +1,7 @@
 """The command `quantize`: a float bundle in, an INT8 bundle per target out, or exit 1 and no bundle.
 
 quantize --calib synthetic_val --model FLOAT --out INT8
-quantize --calib ellar_val --data-root DIR --gate ellar_test --model FLOAT --target arm,openvino --out DIR --mixed auto
+quantize --calib ellar_val --data-root DIR --acceptance ellar_test --model FLOAT --target arm,openvino --out DIR
 quantize --calib folder:CLIPS --model student.onnx --like FLOAT --out INT8.tar --html report.html
 torchrun --standalone --nproc-per-node 2 -m quantize.cli --calib ...     # the clips shared among processes
 """
@@ -28,9 +28,9 @@ from edge.errors import EXIT_FAILURE, UsageError
 from quantize.observing.estimators import ESTIMATORS
 
 if TYPE_CHECKING:
-    from quantize.job import Request
+    from quantize.job import QuantizeRequest
     from quantize.result import QuantizeResult
-    from quantize.telling.report import Report
+    from quantize.telling.report import QuantizeReport
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,23 +52,23 @@ def _run(options: argparse.Namespace) -> int:
         return _judged(options, result) if processes.first else 0
 
 
-def _request(options: argparse.Namespace) -> Request:
-    from quantize.job import Request
+def _request(options: argparse.Namespace) -> QuantizeRequest:
+    from quantize.job import QuantizeRequest
     from quantize.search import Search
 
-    return Request(
+    return QuantizeRequest(
         set_name=options.calib,
         targets=options.target,
         out=options.out,
         search=Search(options.estimator, options.mixed == "auto", options.max_drop),
         limit=options.limit,
         seed=options.seed,
-        gate_name=options.gate,
+        acceptance_name=options.acceptance,
         workers=options.workers,
     )
 
 
-def _check_outputs(options: argparse.Namespace, request: Request) -> None:
+def _check_outputs(options: argparse.Namespace, request: QuantizeRequest) -> None:
     if len(request.targets) > 1 and options.out.suffix == ".tar":
         raise UsageError(f"{options.out}: {len(request.targets)} targets are as many bundles; name a folder for them")
     for target in request.targets:
@@ -82,24 +82,26 @@ def _check_outputs(options: argparse.Namespace, request: Request) -> None:
         raise UsageError(f"limit is {options.limit}; it must be 1 or more clips")
 
 
-def _quantized(options: argparse.Namespace, source: Bundle, request: Request, processes: Team) -> QuantizeResult:
+def _quantized(
+    options: argparse.Namespace, source: Bundle, request: QuantizeRequest, processes: Team
+) -> QuantizeResult:
     from quantize.job import quantize
 
     clips = open_set(options.calib, options.data_root)
-    gate = None if options.gate is None else open_set(options.gate, options.data_root)
+    acceptance = None if options.acceptance is None else open_set(options.acceptance, options.data_root)
     show = show_progress if processes.first else lambda _: None
-    return quantize(source, clips, request, gate, show, processes)
+    return quantize(source, clips, request, acceptance, show, processes)
 
 
 def _judged(options: argparse.Namespace, result: QuantizeResult) -> int:
     """Prove what was made, say what it is worth, and write the targets that nothing stands against."""
     from quantize.job import with_notes
     from quantize.judging.verify import float_peak_mb, verify
-    from quantize.telling.report import Report, text
+    from quantize.telling.report import QuantizeReport, text
 
     for warning in result.coverage.warnings:
         print(f"quantize: warning: {warning}", file=sys.stderr)
-    report = Report(result, verify(result), float_peak_mb(result))
+    report = QuantizeReport(result, verify(result), float_peak_mb(result))
     print(text(report), flush=True)
     _write_reports(options, report)
     refused = False
@@ -117,7 +119,7 @@ def _judged(options: argparse.Namespace, result: QuantizeResult) -> int:
     return EXIT_FAILURE if refused else 0
 
 
-def _write_reports(options: argparse.Namespace, report: Report) -> None:
+def _write_reports(options: argparse.Namespace, report: QuantizeReport) -> None:
     from quantize.telling.report import as_dict
     from quantize.telling.report_html import page
 
@@ -128,7 +130,7 @@ def _write_reports(options: argparse.Namespace, report: Report) -> None:
 
 
 def _points(text: str) -> float:
-    """A finite number: NaN would open the gate to any loss."""
+    """A finite number: NaN would accept any loss."""
     try:
         points = float(text)
     except ValueError:
@@ -148,11 +150,14 @@ def _targets(text: str) -> tuple[str, ...]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="quantize", description="Make INT8 bundles of a float one, and refuse those that lose accuracy or no time."
+        prog="quantize",
+        description="Make INT8 bundles of a float one, and accept none that loses accuracy or time.",
     )
     add = parser.add_argument
     add("--calib", required=True, metavar="SET", help="a data set by name: `calibration list` shows them")
-    add("--gate", metavar="SET", help="the set that the loss is judged on (default: half of the clips of --calib)")
+    add("--acceptance", metavar="SET", help="the set that the loss is judged on (default: half of --calib's clips)")
+    # Its name before `gate` meant nothing but the one that chooses experts.
+    add("--gate", dest="acceptance", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add("--data-root", type=Path, metavar="DIR", help="where downloaded data sets lie")
     add(
         "--model", type=Path, required=True, metavar="MODEL", help="float bundle (a directory, a .tar), or a .onnx file"

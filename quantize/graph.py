@@ -228,7 +228,7 @@ def _only(nodes: list[onnx.NodeProto], operator: str, where: str) -> onnx.NodePr
         found = ", ".join(node.op_type for node in nodes) or "nothing"
         raise BundleError(
             f"student.onnx: {where}: expected one {operator} next to it, found {found}; "
-            "the form that quantize takes is in docs/quantize.md"
+            "what quantize takes is in docs/quantize.md"
         )
     return node
 

@@ -1,4 +1,4 @@
-"""From a float bundle to integer ones: look at clips, make every target's forms, score them as they would be read."""
+"""From a float bundle to integer ones: stream clips, make every target's builds, score them as they would be read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from calibration.clip_sets.clips import ClipSet
 from calibration.evaluation.evaluate import Evaluation, contend
-from calibration.evaluation.report import comparison_line, summary_line
+from calibration.evaluation.report import Progress, comparison_line, summary_line
 from calibration.evaluation.scores import compare
 from calibration.evaluation.variants import Variant, form_alone
 from calibration.sets import public_name
@@ -21,23 +21,22 @@ from calibration.tensors import Geometry
 from edge.bundles.bundle import STUDENT_FILE, Accuracy, Bundle, write_bundle
 from edge.engines.onnxruntime import Student
 from edge.errors import DataError, UsageError
-from quantize.forms import AS_TRAINED, Chosen, Draft, made_forms, target_bundle, trained_forms
+from quantize.builds import AS_TRAINED, Draft, Selection, calibrated_builds, target_bundle, trained_builds
 from quantize.judging.check import checked, is_quantised
-from quantize.judging.fidelity import HeldOut
-from quantize.observing.parts import Labelled, Parts, Seen, coverage, divided, look
-from quantize.result import Candidate, Coverage, QuantizeResult, TargetResult
+from quantize.judging.fidelity import HeldOutClips
+from quantize.observing.parts import ClipParts, ClipShare, LabelledClip, coverage, divided, load_share
+from quantize.result import Coverage, IntegerCandidate, QuantizeResult, TargetResult
 from quantize.search import Maker, Search
 
-Progress = Callable[[int, int], None]
-Show = Callable[[str], Progress | None]
+ShowProgress = Callable[[str], Progress | None]
 PACKAGES = ("ellar-edge", "numpy", "opencv-python-headless", "onnx", "onnxruntime", "openvino", "nncf")
 
 
 @dataclass(frozen=True)
-class Request:
+class QuantizeRequest:
     """What was asked for. out: the bundle, or the folder of several targets' bundles. workers: processes for clips.
 
-    gate_name: None where the gate's clips come from the calibration set.
+    acceptance_name: None where the acceptance clips come from the calibration set.
     """
 
     set_name: str
@@ -46,7 +45,7 @@ class Request:
     search: Search
     limit: int | None = None
     seed: int = 0
-    gate_name: str | None = None
+    acceptance_name: str | None = None
     workers: int = 1
 
     @property
@@ -56,7 +55,7 @@ class Request:
             "--calib": public_name(self.set_name),
             "--limit": self.limit,
             "--seed": self.seed,
-            "--gate": None if self.gate_name is None else public_name(self.gate_name),
+            "--acceptance": None if self.acceptance_name is None else public_name(self.acceptance_name),
             "--target": ",".join(self.targets),
             "--estimator": self.search.estimator,
             "--mixed": "auto" if self.search.mixed else "off",
@@ -74,18 +73,18 @@ class _Job:
     """What the steps share. lost: clips that do not decode, here."""
 
     source: Bundle
-    request: Request
-    parts: Parts
+    request: QuantizeRequest
+    parts: ClipParts
     processes: Team
-    show: Show
+    show: ShowProgress
     lost: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
-class _Forms:
+class _Builds:
     """What was made, and from what. held_out_clips: that judged the choices."""
 
-    targets: Mapping[str, Chosen]
+    targets: Mapping[str, Selection]
     coverage: Coverage
     held_out_clips: int
     lost: int
@@ -94,15 +93,15 @@ class _Forms:
 def quantize(
     source: Bundle,
     clips: ClipSet,
-    request: Request,
-    gate: ClipSet | None = None,
-    show: Show = lambda _: None,
+    request: QuantizeRequest,
+    acceptance: ClipSet | None = None,
+    show: ShowProgress = lambda _: None,
     processes: Team | None = None,
 ) -> QuantizeResult:
     """Quantise a float bundle for every target. The same input gives the same bytes, by however many processes.
 
-    clips: the whole set; `request.limit` is applied here. gate: a set of its own for the gate. show: makes the progress
-    of a step from its name. A clip that cannot be decoded is left out.
+    clips: the whole set; `request.limit` is applied here. acceptance: a set that is for judging the loss alone. show:
+    makes the progress of a step from its name. A clip that cannot be decoded is left out.
 
     Raises UsageError (a bundle that is INT8 already), DataError (no clips that would do), BundleError (a student that
     cannot be quantised).
@@ -118,36 +117,36 @@ def quantize(
         )
     model = checked(source.student_bytes(), f"{source.where}: {STUDENT_FILE}")
     Student(source)  # refuses what is not the manifest's, before minutes of work
-    parts = divided(clips, source.manifest.labels, request.limit, request.seed, gate)
+    parts = divided(clips, source.manifest.labels, request.limit, request.seed, acceptance)
     job = _Job(source, request, parts, processes, show)
     with tempfile.TemporaryDirectory(prefix="quantize-") as scratch:
-        forms = _as_trained(job) if is_quantised(model) else _calibrated(job, Path(scratch))
-        return _scored(job, forms, Path(scratch))
+        builds = _as_trained(job) if is_quantised(model) else _calibrated(job, Path(scratch))
+        return _scored(job, builds, Path(scratch))
 
 
-def _calibrated(job: _Job, scratch: Path) -> _Forms:
-    seen = _seen(job, "calibrating", job.parts.calibration, scratch)
-    held_out = _seen(job, "holding out", job.parts.held_out, scratch)
-    covered = coverage(seen, job.source)
+def _calibrated(job: _Job, scratch: Path) -> _Builds:
+    share = _decoded(job, "calibrating", job.parts.calibration, scratch)
+    held_out = _decoded(job, "holding out", job.parts.held_out, scratch)
+    covered = coverage(share, job.source)
     judges = len(held_out.gather(held_out.places))
     if not covered.ticks or not judges:
         raise DataError(
             f"{job.request.set_name}: expected clips with two frames or more, to calibrate on and to hold out, found "
             f"{covered.clips} and {judges}; calibrate on more or longer clips"
         )
-    judge = HeldOut(job.source, held_out)
-    maker = Maker(job.source, seen, judge, job.show("observing"))
-    targets = made_forms(job.request.targets, maker, seen, judge, job.request.search)
-    return _Forms(targets, covered, judges, sum(job.processes.gather([len(job.lost)])))
+    judge = HeldOutClips(job.source, held_out)
+    maker = Maker(job.source, share, judge, job.show("observing"))
+    targets = calibrated_builds(job.request.targets, maker, share, judge, job.request.search)
+    return _Builds(targets, covered, judges, sum(job.processes.gather([len(job.lost)])))
 
 
-def _as_trained(job: _Job) -> _Forms:
+def _as_trained(job: _Job) -> _Builds:
     note = "nothing was calibrated: the student came quantised"
-    return _Forms(trained_forms(job.request.targets, job.source), Coverage(0, 0, {}, {}, (note,)), 0, 0)
+    return _Builds(trained_builds(job.request.targets, job.source), Coverage(0, 0, {}, {}, (note,)), 0, 0)
 
 
-def _seen(job: _Job, step: str, labelled: Sequence[Labelled], scratch: Path) -> Seen:
-    return look(
+def _decoded(job: _Job, step: str, labelled: Sequence[LabelledClip], scratch: Path) -> ClipShare:
+    return load_share(
         labelled,
         Geometry.of(job.source.manifest),
         scratch / "tensors",
@@ -158,19 +157,19 @@ def _seen(job: _Job, step: str, labelled: Sequence[Labelled], scratch: Path) -> 
     )
 
 
-def _scored(job: _Job, forms: _Forms, scratch: Path) -> QuantizeResult:
+def _scored(job: _Job, builds: _Builds, scratch: Path) -> QuantizeResult:
     """Write every bundle aside, open it again, and score what was read as edge-eval does."""
-    bundles = {name: target_bundle(job.source, name, chosen) for name, chosen in forms.targets.items()}
+    bundles = {name: target_bundle(job.source, name, selection) for name, selection in builds.targets.items()}
     runs: dict[tuple[str, int], tuple[Bundle, Variant]] = {}
-    for name, chosen in forms.targets.items():
+    for name, selection in builds.targets.items():
         opened = _reopened(bundles[name], scratch / name)
-        for index, draft in enumerate(chosen.drafts):
-            bundle = opened[chosen.kept.index(index)] if index in chosen.kept else draft.made.bundle
+        for index, draft in enumerate(selection.drafts):
+            bundle = opened[selection.kept.index(index)] if index in selection.kept else draft.student.bundle
             runs[name, index] = bundle, Variant(engine=draft.engine)
     different = {_identity(bundle, variant): (bundle, variant) for bundle, variant in runs.values()}
     before, *after = contend(
         [(job.source, Variant()), *different.values()],
-        job.parts.gate,
+        job.parts.acceptance,
         progress=job.show("evaluating"),
         processes=job.processes,
         skip_damaged=True,
@@ -178,21 +177,21 @@ def _scored(job: _Job, forms: _Forms, scratch: Path) -> QuantizeResult:
     )
     found = dict(zip(different, after, strict=True))
     targets = []
-    for name, chosen in forms.targets.items():
+    for name, selection in builds.targets.items():
         candidates = tuple(
             _candidate(draft, runs[name, index][0], found[_identity(*runs[name, index])])
-            for index, draft in enumerate(chosen.drafts)
+            for index, draft in enumerate(selection.drafts)
         )
-        bundle = _documented(job, forms, bundles[name], chosen, before, candidates)
-        targets.append(TargetResult(name, job.request.path(name), bundle, candidates, chosen.kept, chosen.why))
+        bundle = _documented(job, builds, bundles[name], selection, before, candidates)
+        targets.append(TargetResult(name, job.request.path(name), bundle, candidates, selection.kept, selection.why))
     return QuantizeResult(
         source=job.source,
         float_evaluation=before,
         targets=tuple(targets),
-        coverage=forms.coverage,
-        calibration_clips=forms.coverage.clips,
-        held_out_clips=forms.held_out_clips,
-        gate_selection=job.parts.gate_selection,
+        coverage=builds.coverage,
+        calibration_clips=builds.coverage.clips,
+        held_out_clips=builds.held_out_clips,
+        acceptance_selection=job.parts.acceptance_selection,
         command=job.request.command,
         seed=job.request.seed,
         max_drop=job.request.search.max_drop,
@@ -201,46 +200,50 @@ def _scored(job: _Job, forms: _Forms, scratch: Path) -> QuantizeResult:
 
 
 def _reopened(bundle: Bundle, path: Path) -> list[Bundle]:
-    """The bundle's forms, each without the others, as a device would read them."""
+    """The bundle's builds, each without the others, as a device would read them."""
     write_bundle(path, bundle.manifest, bundle.files)
-    return [form_alone(form) for form in Bundle.load(path).forms()]
+    return [form_alone(build) for build in Bundle.load(path).forms()]
 
 
 def _identity(bundle: Bundle, variant: Variant) -> str:
-    """The same for forms that answer the same: targets share some."""
+    """The same for builds that answer the same: targets share some."""
     return f"{variant.engine} {sorted((name, hashlib.sha256(data).hexdigest()) for name, data in bundle.files.items())}"
 
 
-def _candidate(draft: Draft, bundle: Bundle, evaluation: Evaluation) -> Candidate:
-    made = draft.made
-    return Candidate(
+def _candidate(draft: Draft, bundle: Bundle, evaluation: Evaluation) -> IntegerCandidate:
+    return IntegerCandidate(
         name=draft.name,
         engine=draft.engine,
         bundle=bundle,
         estimator=draft.estimator,
-        trials=made.trials,
-        kept=made.kept,
-        layers=made.layers,
+        trials=draft.student.trials,
+        kept=draft.student.kept,
+        layers=draft.student.layers,
         evaluation=evaluation,
     )
 
 
 def _documented(
-    job: _Job, forms: _Forms, bundle: Bundle, chosen: Chosen, before: Evaluation, candidates: Sequence[Candidate]
+    job: _Job,
+    builds: _Builds,
+    bundle: Bundle,
+    selection: Selection,
+    before: Evaluation,
+    candidates: Sequence[IntegerCandidate],
 ) -> Bundle:
     """The bundle with accuracies and its making in the manifest."""
-    selection = job.parts.gate_selection
-    first = candidates[chosen.kept[0]]
+    judges = job.parts.acceptance_selection
+    first = candidates[selection.kept[0]]
     engine = "" if first.engine == "onnxruntime" else f"--engine {first.engine} "
     measured = (
-        _accuracy("float32, before quantisation", before, f"edge-eval --bundle FLOAT --set {selection}"),
-        _accuracy("int8", first.evaluation, f"edge-eval {engine}--bundle BUNDLE --set {selection}"),
+        _accuracy("float32, before quantisation", before, f"edge-eval --bundle FLOAT --set {judges}"),
+        _accuracy("int8", first.evaluation, f"edge-eval {engine}--bundle BUNDLE --set {judges}"),
     )
-    others = [candidates[index] for index in chosen.kept[1:]]
+    others = [candidates[index] for index in selection.kept[1:]]
     digest = hashlib.sha256(job.source.student_bytes()).hexdigest()
     notes = (
         f"{job.request.command}; from student.onnx with sha256 {digest}",
-        _calibration_note(job, forms, first, before),
+        _calibration_note(job, builds, first, before),
         *(f"{one.name} beside it: {_summary(one.evaluation)}" for one in others),
         f"INT8 against float: {comparison_line(compare(before, first.evaluation), 'float', 'INT8')}",
     )
@@ -248,14 +251,14 @@ def _documented(
     return with_notes(dataclasses.replace(bundle, manifest=manifest), notes)
 
 
-def _calibration_note(job: _Job, forms: _Forms, first: Candidate, before: Evaluation) -> str:
+def _calibration_note(job: _Job, builds: _Builds, first: IntegerCandidate, before: Evaluation) -> str:
     if first.estimator == AS_TRAINED:
         return "the student came quantised, from training, and is taken as it is"
-    gammas = len(job.source.manifest.gate.gammas)
-    unknown, damaged = sum(before.unknown.values()), forms.lost + len(before.damaged)
+    experts = len(job.source.manifest.gate.gammas)
+    unknown, damaged = sum(before.unknown.values()), builds.lost + len(before.damaged)
     return (
-        f"calibrated on {forms.coverage.clips} clips, {forms.coverage.ticks} ticks under each of {gammas} gammas; "
-        f"ranges: {first.estimator}, chosen on {forms.held_out_clips} other clips"
+        f"calibrated on {builds.coverage.clips} clips, {builds.coverage.ticks} ticks under each of {experts} experts; "
+        f"ranges: {first.estimator}, chosen on {builds.held_out_clips} other clips"
         + (f"; in float: {', '.join(first.float_layers)}" if first.float_layers else "")
         + (f"; {unknown} clips of other labels left out" if unknown else "")
         + (f"; {damaged} damaged clips left out" if damaged else "")

@@ -12,25 +12,25 @@ from edge.bundles.bundle import Bundle
 
 @dataclass(frozen=True)
 class Coverage:
-    """What calibration saw. ticks: of every gamma. by: `gamma`, `camera`, `light`, `class` -> value -> ticks.
+    """What calibration saw. ticks: of every expert. by: `expert`, `camera`, `light`, `class` -> value -> ticks.
 
-    gate_ticks: ticks of these clips for which the float bundle's gate chose the gamma. warnings: one line for each
-    value that is too rare to trust.
+    gate_ticks: by expert, the ticks of these clips for which the float bundle's gate chose it. warnings: one line for
+    each value that is too rare to trust.
     """
 
     clips: int
     ticks: int
     by: Mapping[str, Mapping[str, int]]
-    gate_ticks: Mapping[float, int]
+    gate_ticks: Mapping[int, int]
     warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Fidelity:
-    """How an integer student answers the held-out clips, under every gamma, beside the float one.
+    """How an integer student answers the held-out clips, under every expert, beside the float one.
 
     logits_db: signal to quantisation noise of the logits. divergence: mean Kullback-Leibler divergence of the
-    probabilities, nats a tick. agreement: share of the decisions (clip x gamma) that are the same. drop: points of
+    probabilities, nats a tick. agreement: share of the decisions (clip x expert) that are the same. drop: points of
     top-1 or macro lost over these decisions, whichever lost more; negative where it gained.
     """
 
@@ -64,10 +64,10 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Candidate:
-    """One integer form of the student, scored on the gate's clips after it was written and opened again.
+class IntegerCandidate:
+    """One integer build of the student, scored on the acceptance clips after it was written and opened again.
 
-    name: U8S8, S8S8, S8S8 symmetric, NNCF, QDQ. engine: what ran it here. bundle: the form as a bundle of its own.
+    name: U8S8, S8S8, S8S8 symmetric, NNCF, QDQ. engine: what ran it here. bundle: the build as a bundle of its own.
     trials: what was tried before this was kept, which is `trials[kept]`; empty for a student that came quantised.
     """
 
@@ -96,16 +96,16 @@ class TargetResult:
     target: str
     path: Path
     bundle: Bundle
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[IntegerCandidate, ...]
     kept: tuple[int, ...]
     why: str
 
 
 @dataclass(frozen=True)
 class QuantizeResult:
-    """Everything. source: the float bundle. float_evaluation: it on the gate's clips.
+    """Everything. source: the float bundle. float_evaluation: it on the acceptance clips.
 
-    gate_selection, command: as a command has them, without folders of this machine. versions: package -> version.
+    acceptance_selection, command: as a command has them, without folders of this machine. versions: package -> version.
     """
 
     source: Bundle
@@ -114,17 +114,17 @@ class QuantizeResult:
     coverage: Coverage
     calibration_clips: int
     held_out_clips: int
-    gate_selection: str
+    acceptance_selection: str
     command: str
     seed: int
     max_drop: float
     versions: Mapping[str, str]
 
-    def comparison(self, candidate: Candidate) -> Comparison:
-        """Float against INT8, clip by clip, on the gate's clips."""
+    def comparison(self, candidate: IntegerCandidate) -> Comparison:
+        """Float against INT8, clip by clip, on the acceptance clips."""
         return compare(self.float_evaluation, candidate.evaluation)
 
-    def drop(self, candidate: Candidate) -> float:
-        """Points lost on the gate's clips, of top-1 or macro, whichever lost more; negative where INT8 is better."""
+    def drop(self, candidate: IntegerCandidate) -> float:
+        """Points lost on the acceptance clips, of top-1 or macro, whichever lost more; negative where INT8 gained."""
         before, after = self.float_evaluation, candidate.evaluation
         return 100 * max(before.top1 - after.top1, before.macro - after.macro)

@@ -1,28 +1,28 @@
-"""The best integer student of one form: estimators tried on held-out clips, layers left in float where it must be."""
+"""The best integer student of one scheme: estimators tried on held-out clips, layers left in float where it must be."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from calibration.evaluation.report import Progress
 from edge.bundles.bundle import STUDENT_FILE, Bundle, StateSpec
-from quantize.judging.fidelity import HeldOut
+from quantize.judging.fidelity import HeldOutClips
 from quantize.judging.layers import by_sensitivity, noise_db, weighted_layers
 from quantize.observing.estimators import ESTIMATORS, estimated
-from quantize.observing.observed import Observed
-from quantize.observing.parts import Seen
+from quantize.observing.parts import ClipShare
 from quantize.observing.ranges import observe, reach
+from quantize.observing.tensor_statistics import TensorStatistics
 from quantize.result import Fidelity, Layer, Trial
-from quantize.rewriting.balance import Balanced, balanced
+from quantize.rewriting.balance import BalancedStudent, balanced
 from quantize.rewriting.bias import bias_corrected
 from quantize.rewriting.drift import mean_outputs, undrifted
 from quantize.rewriting.equalise import equalised
 from quantize.rewriting.levels import on_levels, tied
-from quantize.rewriting.qdq import Form, alone, prepared, quantized
+from quantize.rewriting.qdq import Scheme, alone, prepared, quantized
 
 AUTO = "auto"
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Search:
 
 
 @dataclass(frozen=True)
-class Made:
+class IntegerStudent:
     """An integer student as a bundle of its own, why it is this one, and its layers."""
 
     bundle: Bundle
@@ -45,64 +45,64 @@ class Made:
 
 
 class Maker:
-    """Makes integer students of one float bundle. seen: the calibration clips."""
+    """Makes integer students of one float bundle. share: of the calibration clips."""
 
-    def __init__(self, source: Bundle, seen: Seen, held_out: HeldOut, progress: Progress | None) -> None:
+    def __init__(self, source: Bundle, share: ClipShare, held_out: HeldOutClips, progress: Progress | None) -> None:
         self.source, self._held_out = source, held_out
         self._states = source.manifest.states
-        self._seen = seen
+        self._share = share
         model = prepared(source.student_bytes())
-        self.model = equalised(model, self._states, reach(model, self._states, seen))
-        self.observed: Observed = observe(self.model, self._states, seen, progress)
-        self._means = mean_outputs(self.model, self._states, seen)
+        self.model = equalised(model, self._states, reach(model, self._states, share))
+        self.statistics: TensorStatistics = observe(self.model, self._states, share, progress)
+        self._means = mean_outputs(self.model, self._states, share)
 
-    def best(self, form: Form, search: Search) -> Made:
+    def best(self, scheme: Scheme, search: Search) -> IntegerStudent:
         """Try what the search allows, and keep what answers the held-out clips most like the float student."""
         names = list(ESTIMATORS) if search.estimator == AUTO else [search.estimator]
-        trials = [self._trial(form, name, ()) for name in names]
+        trials = [self._trial(scheme, name, ()) for name in names]
         kept = min(range(len(trials)), key=lambda i: trials[i].fidelity.divergence)
         estimator = trials[kept].estimator
-        costs = self._alone(form, estimator)
+        costs = self._alone(scheme, estimator)
         if search.mixed and trials[kept].fidelity.drop > search.max_drop:
-            mixed = self._mixed(form, estimator, by_sensitivity({n: f.divergence for n, f in costs.items()}), search)
+            mixed = self._mixed(scheme, estimator, by_sensitivity({n: f.divergence for n, f in costs.items()}), search)
             trials += mixed
             good = [i for i, trial in enumerate(trials) if trial.fidelity.drop <= search.max_drop]
             kept = min(good, key=lambda i: len(trials[i].float_layers)) if good else kept
-        bundle = self._made(form, estimator, trials[kept].float_layers)
-        return Made(bundle, tuple(trials), kept, self._layers(bundle, costs, trials[kept].float_layers))
+        bundle = self._integer(scheme, estimator, trials[kept].float_layers)
+        return IntegerStudent(bundle, tuple(trials), kept, self._layers(bundle, costs, trials[kept].float_layers))
 
-    def corrected(self, estimator: str, float_layers: Sequence[str] = ()) -> Balanced:
+    def corrected(self, estimator: str, float_layers: Sequence[str] = ()) -> BalancedStudent:
         """The float student with branches balanced for these ranges, and biases that expect the weights' rounding."""
-        ranges = tied(self.model, estimated(self.observed, estimator))
-        model = balanced(self.model, ranges, self.observed.means)
+        ranges = tied(self.model, estimated(self.statistics, estimator))
+        model = balanced(self.model, ranges, self.statistics.means)
         return dataclasses.replace(model, model=bias_corrected(model.model, model.means, float_layers))
 
-    def _trial(self, form: Form, estimator: str, float_layers: tuple[str, ...]) -> Trial:
-        made = self._made(form, estimator, float_layers)
-        return Trial(estimator, float_layers, self._held_out.judge(made))
+    def _trial(self, scheme: Scheme, estimator: str, float_layers: tuple[str, ...]) -> Trial:
+        bundle = self._integer(scheme, estimator, float_layers)
+        return Trial(estimator, float_layers, self._held_out.judge(bundle))
 
-    def _made(self, form: Form, estimator: str, float_layers: Sequence[str]) -> Bundle:
+    def _integer(self, scheme: Scheme, estimator: str, float_layers: Sequence[str]) -> Bundle:
         ready = self.corrected(estimator, float_layers)
-        student, states = quantized(ready.model, ready.ranges, self._states, form, float_layers)
-        student = undrifted(student, states, self._means, self._seen)
-        return integer_bundle(self.source, on_levels(student) if form.on_levels else student, states)
+        student, states = quantized(ready.model, ready.ranges, self._states, scheme, float_layers)
+        student = undrifted(student, states, self._means, self._share)
+        return integer_bundle(self.source, on_levels(student) if scheme.on_levels else student, states)
 
-    def _alone(self, form: Form, estimator: str) -> dict[str, Fidelity]:
+    def _alone(self, scheme: Scheme, estimator: str) -> dict[str, Fidelity]:
         """Every layer with weights as the only one quantised."""
         names = [layer.name for layer in weighted_layers(self.model)]
         costs = {}
         for name in names:
             ready = self.corrected(estimator, [other for other in names if other != name])
-            student = alone(ready.model, ready.ranges, form, name)
-            student = undrifted(student, self._states, {name: self._means[name]}, self._seen)
-            costs[name] = self._held_out.judge(integer_bundle(self.source, student, self._states), one_gamma=True)
+            student = alone(ready.model, ready.ranges, scheme, name)
+            student = undrifted(student, self._states, {name: self._means[name]}, self._share)
+            costs[name] = self._held_out.judge(integer_bundle(self.source, student, self._states), one_expert=True)
         return costs
 
-    def _mixed(self, form: Form, estimator: str, costliest: Sequence[str], search: Search) -> list[Trial]:
+    def _mixed(self, scheme: Scheme, estimator: str, costliest: Sequence[str], search: Search) -> list[Trial]:
         """Layers go to float, the costliest first, until the loss is small enough; then those that need not go back."""
         trials: list[Trial] = []
         for count in range(1, len(costliest) + 1):
-            trials.append(self._trial(form, estimator, tuple(costliest[:count])))
+            trials.append(self._trial(scheme, estimator, tuple(costliest[:count])))
             if trials[-1].fidelity.drop <= search.max_drop:
                 break
         else:
@@ -110,14 +110,14 @@ class Maker:
         chosen = list(trials[-1].float_layers)
         for name in chosen[-2::-1]:  # without the last one it was not enough
             fewer = tuple(other for other in chosen if other != name)
-            trials.append(self._trial(form, estimator, fewer))
+            trials.append(self._trial(scheme, estimator, fewer))
             if trials[-1].fidelity.drop <= search.max_drop:
                 chosen = list(fewer)
         return trials
 
-    def _layers(self, made: Bundle, costs: dict[str, Fidelity], float_layers: Sequence[str]) -> tuple[Layer, ...]:
-        states = (self._states, made.manifest.states)
-        noise = noise_db(self.model, made.student_bytes(), states, self._held_out.seen)
+    def _layers(self, integer: Bundle, costs: dict[str, Fidelity], float_layers: Sequence[str]) -> tuple[Layer, ...]:
+        states = (self._states, integer.manifest.states)
+        noise = noise_db(self.model, integer.student_bytes(), states, self._held_out.share)
         return tuple(
             Layer(node.name, node.op_type, noise[node.name], costs[node.name], node.name not in float_layers)
             for node in weighted_layers(self.model)

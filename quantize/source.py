@@ -5,7 +5,7 @@ A bare `student.onnx` says by itself how large its picture is and which states i
 
     {"labels": ["jump", "run"], "input": {"form": "rgb"}, "gate": {"gammas": [1.0]}}
 
-The gate is `student.npz` beside it, or the other bundle's; with a single gamma none is needed.
+The gate is `student.npz` beside it, or the other bundle's; with a single expert none is needed.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ def _gate(path: Path, document: Mapping[str, Any], template: Bundle | None) -> b
         return template.files[GATE_FILE]
     if len(gate["gammas"]) != 1:
         raise UsageError(
-            f"{path}: with {len(gate['gammas'])} gammas expected a gate, {file.name} beside it; found none"
+            f"{path}: with {len(gate['gammas'])} experts expected a gate, {file.name} beside it; found none"
         )
     widths = [3 * gate["window"], *GATE_WIDTHS, 1]
     shapes = {f"w{i}": widths[i - 1 : i + 1] for i in (1, 2, 3)} | {f"b{i}": widths[i : i + 1] for i in (1, 2, 3)}
@@ -149,11 +149,11 @@ def _shape(model: onnx.ModelProto, name: str, dimensions: int, path: Path) -> li
 
 
 def _check_labels(path: Path, model: onnx.ModelProto, manifest: Manifest) -> None:
-    _, heads, classes = _shape(model, "logits", 3, path)
-    if (heads, classes) != (len(manifest.gate.gammas), len(manifest.labels)):
+    _, rows, classes = _shape(model, "logits", 3, path)
+    if (rows, classes) != (len(manifest.gate.gammas), len(manifest.labels)):
         raise BundleError(
-            f"{path}: logits: expected one row per gamma and one column per label, {len(manifest.gate.gammas)} x "
-            f"{len(manifest.labels)}, found {heads} x {classes}; correct labels or gammas in {path.stem}.json"
+            f"{path}: logits: expected one row per expert and one column per label, {len(manifest.gate.gammas)} x "
+            f"{len(manifest.labels)}, found {rows} x {classes}; correct labels or gammas in {path.stem}.json"
         )
 
 
@@ -166,5 +166,5 @@ def _check_gate(path: Path, source: Bundle) -> None:
         wrong = str(error).partition(f"{GATE_FILE}: ")[2].partition(";")[0]
         raise BundleError(
             f"{path.with_suffix('.npz')}: expected a gate with a window of {gate.window} ticks for {len(gate.gammas)} "
-            f'gammas, found another: {wrong}; correct "gate" in {path.stem}.json, or the file'
+            f'experts, found another: {wrong}; correct "gate" in {path.stem}.json, or the file'
         ) from error

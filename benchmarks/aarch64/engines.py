@@ -1,7 +1,7 @@
 """The work of one step of the same student in every engine, on a Cortex-A76 model, in instructions.
 
 python -m benchmarks.aarch64.engines [BUNDLE ...]      (default: the package's INT8 bundle, its float origin, and the
-                                                        S8S8 form that `quantize --target arm` makes of that)
+                                                        S8S8 build that `quantize --target arm` makes of that)
 
 Each engine runs N and 2 N steps under qemu; the difference, over N, is a step, and what start-up costs cancels out.
 Instructions are no time. The bound beside them is the least number of cycles that a core can need which starts four

@@ -14,45 +14,46 @@ from edge.engines.base import Student
 from edge.engines.catalogue import open_with
 from edge.engines.onnxruntime import Student as DefaultStudent
 from edge.recognition.smoothing import softmax
-from quantize.observing.parts import Seen
+from quantize.observing.parts import ClipShare
 from quantize.result import Fidelity
 
 F64 = npt.NDArray[np.float64]
 
 
-class HeldOut:
-    """Clips under every gamma, and what the float student answers."""
+class HeldOutClips:
+    """Clips under every expert, and what the float student answers."""
 
-    def __init__(self, source: Bundle, seen: Seen) -> None:
-        self.seen = seen
-        self._heads = range(len(source.manifest.gate.gammas))
-        self._answers = [_answers(DefaultStudent(source), clip, self._heads) for clip in seen.tensors]
+    def __init__(self, source: Bundle, share: ClipShare) -> None:
+        self.share = share
+        self._experts = range(len(source.manifest.gate.gammas))
+        self._answers = [_answers(DefaultStudent(source), clip, self._experts) for clip in share.tensors]
 
-    def judge(self, bundle: Bundle, engine: str = "onnxruntime", one_gamma: bool = False) -> Fidelity:
-        """Run a student beside the float one. one_gamma: every clip under one of the gammas only, in turn."""
+    def judge(self, bundle: Bundle, engine: str = "onnxruntime", one_expert: bool = False) -> Fidelity:
+        """Run a student beside the float one. one_expert: every clip under one of the experts only, in turn."""
         student = open_with(engine, bundle, 1, _quiet)
         rows = []
         for place, (_, truth), clip, wanted in zip(
-            self.seen.places, self.seen.labelled, self.seen.tensors, self._answers, strict=True
+            self.share.places, self.share.labelled, self.share.tensors, self._answers, strict=True
         ):
-            heads = [self._heads[place % len(self._heads)]] if one_gamma else self._heads
-            found = _answers(student, clip, heads)
-            rows.append([_row(wanted[head], answer, truth, head) for head, answer in zip(heads, found, strict=True)])
-        return _fidelity([row for rows in self.seen.gather(rows) for row in rows])
+            experts = [self._experts[place % len(self._experts)]] if one_expert else self._experts
+            found = _answers(student, clip, experts)
+            pairs = zip(experts, found, strict=True)
+            rows.append([_row(wanted[expert], answer, truth, expert) for expert, answer in pairs])
+        return _fidelity([row for rows in self.share.gather(rows) for row in rows])
 
 
-def _answers(student: Student, clip: ClipTensors, heads: Sequence[int]) -> list[F64]:
-    """Logits [T, heads, classes] of every tick under each of these heads' gammas."""
+def _answers(student: Student, clip: ClipTensors, experts: Sequence[int]) -> list[F64]:
+    """Logits [T, rows, classes] of every tick as each of these experts sees the clip."""
     answers = []
-    for head in heads:
+    for expert in experts:
         student.reset()
-        answers.append(np.stack([student.step(x[np.newaxis]) for x in clip.x[head]]).astype(np.float64))
+        answers.append(np.stack([student.step(x[np.newaxis]) for x in clip.x[expert]]).astype(np.float64))
     return answers
 
 
-def _row(wanted: F64, found: F64, truth: int, head: int) -> dict[str, Any]:
+def _row(wanted: F64, found: F64, truth: int, expert: int) -> dict[str, Any]:
     """What one stream tells, as JSON carries it."""
-    p, q = (np.stack([softmax(tick) for tick in logits[:, head].astype(np.float32)]) for logits in (wanted, found))
+    p, q = (np.stack([softmax(tick) for tick in logits[:, expert].astype(np.float32)]) for logits in (wanted, found))
     before, after = int(np.argmax(p.mean(0))), int(np.argmax(q.mean(0)))
     divergence = (p * (np.log(np.maximum(p, 1e-30)) - np.log(np.maximum(q, 1e-30)))).sum()
     return {

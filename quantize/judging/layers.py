@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 from edge.bundles.bundle import StateSpec
 from quantize.graph import Graph
 from quantize.judging.fidelity import decibels
-from quantize.observing.parts import Seen
+from quantize.observing.parts import ClipShare
 from quantize.observing.ranges import Activations
 
 WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
@@ -58,12 +58,12 @@ def noise_db(
     model: onnx.ModelProto,
     student: bytes,
     states: tuple[Sequence[StateSpec], Sequence[StateSpec]],
-    seen: Seen,
+    share: ClipShare,
 ) -> dict[str, float]:
     """Signal to quantisation noise of every weighted layer's output in a whole integer student, by the layer's name.
 
     model: the float student, prepared. states: of the float and of the integer one. Each clip is streamed under one
-    gamma, in turn.
+    expert, in turn.
     """
     graph = Graph(onnx.load_from_string(student))
     outputs = _outputs(model, graph)
@@ -71,7 +71,7 @@ def noise_db(
     exposed = with_float_values(graph.model, [found for _, found in outputs.values()])
     got = Activations(exposed, states[1], [found for _, found in outputs.values()])
     rows = []
-    for place, clip in zip(seen.places, seen.tensors, strict=True):
+    for place, clip in zip(share.places, share.tensors, strict=True):
         stream = clip.x[place % len(clip.x)]
         energy = {name: [0.0, 0.0] for name in outputs}
         for real, found in zip(wanted.stream(stream), got.stream(stream), strict=True):
@@ -79,7 +79,7 @@ def noise_db(
                 energy[name][0] += float(np.square(real[a], dtype=np.float64).sum())
                 energy[name][1] += float(np.square(real[a] - found[b], dtype=np.float64).sum())
         rows.append(energy)
-    everybody = seen.gather(rows)
+    everybody = share.gather(rows)
     sums = {name: np.sum([row[name] for row in everybody], axis=0) for name in outputs}
     return {name: decibels(float(signal), float(noise)) for name, (signal, noise) in sums.items()}
 

@@ -1,4 +1,4 @@
-"""The clip form of any streaming student: one graph of T ticks, to show that streaming equals the clip."""
+"""Any streaming student, unrolled: one graph of T ticks, to show that streaming equals the clip."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from onnx import compose, numpy_helper
 from edge.bundles.bundle import Bundle
 
 
-def clip_form(bundle: Bundle, ticks: int) -> bytes:
+def unrolled_clip(bundle: Bundle, ticks: int) -> bytes:
     """Inputs x0..x(T-1), outputs logits0..logits(T-1), in order; the states' starts are constants inside."""
     step = onnx.load_from_string(bundle.student_bytes())
     states = bundle.manifest.states

@@ -1,4 +1,4 @@
-"""Verified, never assumed: what each integer form is worth on this machine, and what stands against writing it."""
+"""Verified, never assumed: what each integer build is worth on this machine, and what stands against writing it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from edge.engines.catalogue import open_with
 from edge.engines.onnxruntime import session_options
 from edge.engines.stopwatch import median_steps_ms
 from quantize.judging.execution import Execution, executed
-from quantize.judging.unroll import clip_form
-from quantize.result import Candidate, QuantizeResult, TargetResult
+from quantize.judging.unroll import unrolled_clip
+from quantize.result import IntegerCandidate, QuantizeResult, TargetResult
 
 CLIP_TICKS = 8
 NEARLY = 0.9  # times as fast as float: an idle machine may show a gain
@@ -46,8 +46,8 @@ print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text()).grou
 class Proof:
     """One candidate on this machine, one thread. float_ms, integer_ms: median steps of the float student and of this
     one in the same engine, in turn. size_bytes: of its files. peak_mb: of a process that runs it, None where it was not
-    kept. streaming: largest difference of its logits between stream and clip form, as a share of their spread; None
-    for a form that is no ONNX file.
+    kept. streaming: largest difference of its logits between stream and unrolled clip, as a share of their spread;
+    None for a build that is no ONNX file.
     """
 
     execution: Execution
@@ -85,7 +85,7 @@ class Verification:
 def verify(result: QuantizeResult) -> tuple[Verification, ...]:
     """Prove every candidate of every target and judge what is kept. Takes seconds per candidate.
 
-    A target is refused for a loss over `max_drop`, an integer form that is not faster than float where this machine
+    A target is refused for a loss over `max_drop`, an integer build that is not faster than float where this machine
     can tell, most layers in float, a stream that differs from its clip, or for TensorRT a zero point that is not 0.
     """
     return tuple(_target(result, target) for target in result.targets)
@@ -128,11 +128,11 @@ def latencies_ms(first: Bundle, second: Bundle, engine: str = "onnxruntime") -> 
 
 
 def streaming_difference(bundle: Bundle) -> float:
-    """Largest difference of the logits between stream and clip form, as a share of their spread, in onnxruntime."""
+    """Largest difference of the logits between stream and unrolled clip, as a share of their spread, in onnxruntime."""
     x = _pictures(bundle, CLIP_TICKS)
     student = open_with("onnxruntime", bundle, 1, print)
     streamed = np.stack([student.step(tick) for tick in x])
-    unrolled = ort.InferenceSession(clip_form(bundle, CLIP_TICKS), session_options(), ["CPUExecutionProvider"])
+    unrolled = ort.InferenceSession(unrolled_clip(bundle, CLIP_TICKS), session_options(), ["CPUExecutionProvider"])
     whole = np.concatenate(unrolled.run(None, {f"x{t}": x[t] for t in range(CLIP_TICKS)}))
     return float(np.abs(streamed - whole).max() / max(float(np.std(whole)), 1e-12))
 
@@ -150,7 +150,7 @@ def offsets(student: bytes) -> tuple[str, ...]:
 
 
 def refusals(
-    result: QuantizeResult, target: TargetResult, candidate: Candidate, proof: Proof, here: bool
+    result: QuantizeResult, target: TargetResult, candidate: IntegerCandidate, proof: Proof, here: bool
 ) -> list[Refusal]:
     """What stands against keeping this candidate, given its proof. here: this machine is such a target."""
     name = f"{target.target}: {candidate.name}"
@@ -163,14 +163,14 @@ def refusals(
         reason = f"not faster than float: {proof.integer_ms:.3f} ms a step against {proof.float_ms:.3f} ms"
         found.append((reason, _against_slowness(proof)))
     kernels = proof.execution.kernels
-    # Only TensorRT runs a Jetson's form in integers; edge-run --prepare shows it there.
+    # Only TensorRT runs a Jetson's build in integers; edge-run --prepare shows it there.
     told = target.target != "jetson" or proof.execution.engine.startswith("tensorrt")
     if told and 2 * proof.execution.integer < len(kernels):
         floats = [kernel.name for kernel in proof.execution.floats]
         reason = f"runs in float: {len(floats)} of {len(kernels)} layers with weights ({_some(floats)})"
         found.append((reason, _against_float(proof)))
     if proof.streaming is not None and proof.streaming > STREAM_TOLERANCE:
-        reason = f"the stream differs from its clip form by {proof.streaming:.1%} of the logits' spread"
+        reason = f"the stream differs from the unrolled clip by {proof.streaming:.1%} of the logits' spread"
         found.append((reason, AGAINST_DRIFT))
     uneven = offsets(candidate.bundle.student_bytes()) if target.target == "jetson" else ()
     if uneven:
@@ -187,7 +187,7 @@ def _some(names: Sequence[str]) -> str:
 AGAINST_DRIFT = (
     "make scale and zero point of every state the same where it enters and where it leaves",
     "keep the operators between a state and its quantiser free of rounding: Transpose, Concat, Split and Slice are",
-    "compare tick by tick: quantize.judging.unroll.clip_form makes the clip form of any student",
+    "compare tick by tick: quantize.judging.unroll.unrolled_clip makes one graph of a clip",
 )
 AGAINST_OFFSETS = (
     "quantise with --target jetson from the float bundle, not from one that was quantised for another target",
@@ -196,7 +196,7 @@ AGAINST_OFFSETS = (
 )
 
 
-def _against_loss(result: QuantizeResult, candidate: Candidate) -> tuple[str, str, str]:
+def _against_loss(result: QuantizeResult, candidate: IntegerCandidate) -> tuple[str, str, str]:
     worst = sorted((layer for layer in candidate.layers if layer.quantised), key=lambda layer: layer.sqnr_db)[:2]
     names = ", ".join(f"{layer.name} ({layer.sqnr_db:.0f} dB)" for layer in worst)
     float_layers = (
@@ -246,11 +246,11 @@ def _pictures(bundle: Bundle, ticks: int) -> np.ndarray[tuple[int, ...], np.dtyp
     return np.random.default_rng(0).integers(96, 160, (ticks, 1, size.height, size.width, 3), np.uint8)
 
 
-def peak_mb(bundle: Bundle, form: int, engine: str) -> float:
-    """Peak memory of a process of its own that loads the bundle as a device does and runs one of its forms."""
+def peak_mb(bundle: Bundle, build: int, engine: str) -> float:
+    """Peak memory of a process of its own that loads the bundle as a device does and runs one of its builds."""
     with tempfile.TemporaryDirectory(prefix="quantize-") as scratch:
         path = Path(scratch) / "bundle"
         write_bundle(path, bundle.manifest, bundle.files)
-        command: Sequence[str] = [sys.executable, "-c", MEMORY_PROBE, str(path), str(form), engine]
+        command: Sequence[str] = [sys.executable, "-c", MEMORY_PROBE, str(path), str(build), engine]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(done.stdout.split()[-1]) / 1024

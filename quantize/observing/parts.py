@@ -25,25 +25,27 @@ from quantize.result import Coverage
 
 LEAST_CLIPS = 4
 ENOUGH_TICKS = 96  # fewer lost up to 13 dB of signal to quantisation noise (docs/quantize.md)
-Labelled = tuple[Clip, int]
+LabelledClip = tuple[Clip, int]
 
 
 @dataclass(frozen=True)
-class Parts:
-    """calibration, held_out: clips with their label as an index of the bundle's. gate: a set for `evaluate`.
+class ClipParts:
+    """calibration, held_out: clips with their label as an index of the bundle's. acceptance: a set for `evaluate`.
 
-    gate_selection: the gate's clips as options of `edge-eval`, without the folders of this machine.
+    acceptance_selection: its clips as options of `edge-eval`, without the folders of this machine.
     """
 
-    calibration: Sequence[Labelled]
-    held_out: Sequence[Labelled]
-    gate: ClipSet
-    gate_selection: str
+    calibration: Sequence[LabelledClip]
+    held_out: Sequence[LabelledClip]
+    acceptance: ClipSet
+    acceptance_selection: str
 
 
-def divided(clips: ClipSet, labels: Sequence[str], limit: int | None, seed: int, gate: ClipSet | None = None) -> Parts:
-    """Divide a set: half of it for the gate, or none where the gate has a set of its own; of the rest two thirds
-    calibrate. All parts are spread over class, camera and light; `edge-eval --limit` finds the gate's half again.
+def divided(
+    clips: ClipSet, labels: Sequence[str], limit: int | None, seed: int, acceptance: ClipSet | None = None
+) -> ClipParts:
+    """Divide a set: half of it for acceptance, or none where that has a set of its own; of the rest two thirds
+    calibrate. All parts are spread over class, camera and light; `edge-eval --limit` finds acceptance's half again.
 
     Raises DataError: too few clips that the bundle has labels for, or all of one class.
     """
@@ -51,35 +53,36 @@ def divided(clips: ClipSet, labels: Sequence[str], limit: int | None, seed: int,
     known = known_clips(whole, labels)[0]
     _check(whole.name, known, labels)
     options = f"--seed {seed}"
-    if gate is None:
+    if acceptance is None:
         half = len(whole.clips) // 2
-        gate, options = clips.subset(half, seed), f"--limit {half} {options}"
+        acceptance, options = clips.subset(half, seed), f"--limit {half} {options}"
     elif limit is not None:
-        gate, options = gate.subset(limit, seed), f"--limit {limit} {options}"
-    known_clips(gate, labels)  # raises where the bundle knows none
-    judges = {clip.name for clip in gate.clips} if gate.name == clips.name else set()  # unique within a set only
+        acceptance, options = acceptance.subset(limit, seed), f"--limit {limit} {options}"
+    known_clips(acceptance, labels)  # raises where the bundle knows none
+    shared = acceptance.name == clips.name  # names are unique within a set only
+    judges = {clip.name for clip in acceptance.clips} if shared else set()
     rest = [clip for clip, _ in known if clip.name not in judges]
     held = {clip.name for clip in ClipSet(whole.name, whole.labels, rest).subset(max(1, len(rest) // 3), seed).clips}
     free = [(clip, label) for clip, label in known if clip.name not in judges]
     calibration = [pair for pair in free if pair[0].name not in held]
     if not calibration:
-        raise DataError(f"{whole.name}: all of its clips judge the result; name another --gate set, or more clips")
-    return Parts(
+        raise DataError(f"{whole.name}: all of its clips judge the result; name another set with --acceptance, or more")
+    return ClipParts(
         calibration,
         [pair for pair in free if pair[0].name in held],
-        gate,
-        f"{public_name(gate.name)} {options}",
+        acceptance,
+        f"{public_name(acceptance.name)} {options}",
     )
 
 
 @dataclass(frozen=True)
-class Seen:
-    """This process's share of some clips, as the network sees them under every gamma; what decodes and has a tick.
+class ClipShare:
+    """This process's share of some clips, as the network sees them under every expert; what decodes and has a tick.
 
     places: of each clip in the whole, so that the answers of all processes come back in one order.
     """
 
-    labelled: Sequence[Labelled]
+    labelled: Sequence[LabelledClip]
     tensors: StoredTensors
     places: Sequence[int]
     processes: Team
@@ -91,15 +94,15 @@ class Seen:
         return [row for _, row in sorted(everybody, key=lambda pair: int(pair[0]))]
 
 
-def look(
-    labelled: Sequence[Labelled],
+def load_share(
+    labelled: Sequence[LabelledClip],
     geometry: Geometry,
     cache: Path,
     workers: int,
     processes: Team,
     damaged: Callable[[Clip, EdgeError], None],
     progress: Callable[[int, int], None] | None = None,
-) -> Seen:
+) -> ClipShare:
     """Decode this process's share of the clips. cache: a folder. damaged: told of every clip that does not decode."""
     mine = processes.share(list(enumerate(labelled)))
     lost: set[str] = set()
@@ -112,29 +115,29 @@ def look(
     decoded = [item for item in mine if item[1][0].name not in lost]
     long = [i for i in range(len(decoded)) if stored.ticks(i)]
     kept = [decoded[i] for i in long]
-    return Seen([pair for _, pair in kept], stored.only(long), [place for place, _ in kept], processes)
+    return ClipShare([pair for _, pair in kept], stored.only(long), [place for place, _ in kept], processes)
 
 
-def coverage(seen: Seen, bundle: Bundle) -> Coverage:
-    """Ticks by gamma, camera, light and class, and what is too rare."""
+def coverage(share: ClipShare, bundle: Bundle) -> Coverage:
+    """Ticks by expert, camera, light and class, and what is too rare."""
     manifest = bundle.manifest
     gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
-    rows = seen.gather([_row(clip, one, gate) for (clip, _), one in zip(seen.labelled, seen.tensors, strict=True)])
-    names = seen.gather([manifest.labels[label] for _, label in seen.labelled])
-    by: dict[str, Counter[str]] = {name: Counter() for name in ("gamma", "camera", "light", "class")}
-    chosen: Counter[float] = Counter(dict.fromkeys(gate.gammas, 0))
+    rows = share.gather([_row(clip, one, gate) for (clip, _), one in zip(share.labelled, share.tensors, strict=True)])
+    names = share.gather([manifest.labels[label] for _, label in share.labelled])
+    by: dict[str, Counter[str]] = {name: Counter() for name in ("expert", "camera", "light", "class")}
+    chosen: Counter[int] = Counter(dict.fromkeys(range(len(gate.gammas)), 0))
     for row, name in zip(rows, names, strict=True):
         for what, value in (("camera", row["camera"]), ("light", row["light"]), ("class", name)):
             by[what][value or UNKNOWN] += row["ticks"]
-        for gamma, ticks in zip(gate.gammas, row["chosen"], strict=True):
-            by["gamma"][f"{gamma:g}"] += row["ticks"]
-            chosen[gamma] += ticks
+        for expert, ticks in enumerate(row["chosen"]):
+            by["expert"][str(expert)] += row["ticks"]
+            chosen[expert] += ticks
     ticks = sum(row["ticks"] for row in rows)
     return Coverage(len(rows), ticks, by, chosen, _warnings(by, manifest.labels))
 
 
 def _row(clip: Clip, tensors: ClipTensors, gate: Gate) -> dict[str, Any]:
-    """What a clip covers. chosen: ticks of the gate's choice, head by head."""
+    """What a clip covers. chosen: ticks of the gate's choice, expert by expert."""
     gate.reset()
     chosen = [0] * len(gate.gammas)
     for mean, std, entropy in tensors.statistics.tolist():
@@ -145,7 +148,7 @@ def _row(clip: Clip, tensors: ClipTensors, gate: Gate) -> dict[str, Any]:
 def _warnings(by: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -> tuple[str, ...]:
     few = [
         f"{name} {value}: {ticks} ticks are few to calibrate on, take {ENOUGH_TICKS} or more (--limit, other clips)"
-        for name in ("gamma", "camera", "light")
+        for name in ("expert", "camera", "light")
         for value, ticks in by[name].items()
         if ticks < ENOUGH_TICKS and value != UNKNOWN
     ]
@@ -153,7 +156,7 @@ def _warnings(by: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -> tup
     return (*few, *(["no clip to calibrate on of " + ", ".join(missing)] if missing else []))
 
 
-def _check(name: str, known: Sequence[Labelled], labels: Sequence[str]) -> None:
+def _check(name: str, known: Sequence[LabelledClip], labels: Sequence[str]) -> None:
     classes = sorted({label for _, label in known})
     if len(classes) < 2:
         raise DataError(
@@ -162,6 +165,6 @@ def _check(name: str, known: Sequence[Labelled], labels: Sequence[str]) -> None:
         )
     if len(known) < LEAST_CLIPS:
         raise DataError(
-            f"{name}: expected {LEAST_CLIPS} clips or more, for calibration, choice and gate are of different clips, "
-            f"found {len(known)}; take a larger set, or a larger --limit"
+            f"{name}: expected {LEAST_CLIPS} clips or more, for calibration, choice and acceptance are of different "
+            f"clips, found {len(known)}; take a larger set, or a larger --limit"
         )

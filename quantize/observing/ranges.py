@@ -1,6 +1,6 @@
 """What the activations of a float student are like while it streams with its real recurrent states, and their ranges.
 
-Two looks at the same streams: the first finds the extremes, the second counts values between them.
+The same streams twice: first the extremes are found, then the values between them are counted.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from edge.bundles.bundle import StateSpec
 from edge.engines.onnxruntime import session_options
 from edge.errors import BundleError
 from quantize.graph import Graph, float_tensors
-from quantize.observing.observed import BINS, Histogram, Observed, Range
-from quantize.observing.parts import Seen
+from quantize.observing.parts import ClipShare
+from quantize.observing.tensor_statistics import BINS, Histogram, Range, TensorStatistics
 
 F32 = npt.NDArray[np.float32]
 # One stream in a thousand may be clipped, so that the range of a large set is not that of its strangest clip.
@@ -53,31 +53,31 @@ class Activations:
         for picture in clip:
             levels = picture[np.newaxis]
             feed = {"x": levels if self._levels else levels.astype(np.float32) / np.float32(255), **states}
-            seen = dict(zip(self._names, self._session.run(self._names, feed), strict=True))
-            yield {**feed, **seen}
-            states = {s.input: seen[s.output] for s in self._states}
+            shown = dict(zip(self._names, self._session.run(self._names, feed), strict=True))
+            yield {**feed, **shown}
+            states = {s.input: shown[s.output] for s in self._states}
 
 
 def observe(
     model: onnx.ModelProto,
     states: Sequence[StateSpec],
-    seen: Seen,
+    share: ClipShare,
     progress: Callable[[int, int], None] | None = None,
-) -> Observed:
-    """Stream every clip under every gamma twice; all processes know what all have seen.
+) -> TensorStatistics:
+    """Stream every clip under every expert twice; all processes know what all have seen.
 
     Raises BundleError for a value that is not finite.
     """
     activations = Activations(model, states)
-    clips = seen.tensors
+    clips = share.tensors
     found = []
     for done, clip in enumerate(clips, 1):
         found.append([_extremes(activations.stream(stream)) for stream in clip.x])
         if progress is not None:
             progress(done, 2 * len(clips))
-    streams = [stream for streams in seen.gather(found) for stream in streams]
+    streams = [stream for streams in share.gather(found) for stream in streams]
     if not streams:
-        return Observed(0, {}, {}, {}, {})
+        return TensorStatistics(0, {}, {}, {}, {})
     extremes = {name: _over(streams, name, np.min, np.max) for name in streams[0]["lowest"]}
     ticks = sum(stream["ticks"] for stream in streams)
     counts = _Counts(extremes, {node.input[0] for node in model.graph.node if node.op_type == "Conv"})
@@ -87,28 +87,28 @@ def observe(
         sums.append([counts.observe(tick for tick in islice(activations.stream(s), 0, None, every)) for s in clip.x])
         if progress is not None:
             progress(done, 2 * len(clips))
-    counted = seen.processes.gather([counts.seen()])
-    means = _mean([stream for streams in seen.gather(sums) for stream in streams])
+    counted = share.processes.gather([counts.totals()])
+    means = _mean([stream for streams in share.gather(sums) for stream in streams])
     usual = {name: _over(streams, name, _low_quantile, _high_quantile) for name in extremes}
-    return Observed(ticks, extremes, usual, _histograms(extremes, counted), means)
+    return TensorStatistics(ticks, extremes, usual, _histograms(extremes, counted), means)
 
 
-def reach(model: onnx.ModelProto, states: Sequence[StateSpec], seen: Seen) -> dict[str, npt.NDArray[np.float64]]:
+def reach(model: onnx.ModelProto, states: Sequence[StateSpec], share: ClipShare) -> dict[str, npt.NDArray[np.float64]]:
     """float64 [C]: the largest magnitude in every channel of each tensor [1,C,...] that a convolution reads.
 
-    Every clip is streamed under one gamma, in turn.
+    Every clip is streamed under one expert, in turn.
     """
     names = sorted({str(node.input[0]) for node in model.graph.node if node.op_type == "Conv"})
     activations = Activations(model, states, names)
     rows = []
-    for place, clip in zip(seen.places, seen.tensors, strict=True):
+    for place, clip in zip(share.places, share.tensors, strict=True):
         largest = dict.fromkeys(names, np.float32(0))
         for tick in activations.stream(clip.x[place % len(clip.x)]):
             for name in names:
                 value = tick[name]
                 largest[name] = np.maximum(largest[name], np.abs(value).max((0, *range(2, value.ndim))))
         rows.append({name: np.asarray(value).tolist() for name, value in largest.items()})
-    everybody = seen.gather(rows)
+    everybody = share.gather(rows)
     return {name: np.max([row[name] for row in everybody], axis=0, initial=0.0) for name in names if everybody}
 
 
@@ -133,7 +133,7 @@ class _Counts:
                 sums[name] += value.mean(axis=(0, *range(2, value.ndim)), dtype=np.float64)
         return {"ticks": ticks, "sums": {name: np.asarray(total).tolist() for name, total in sums.items()}}
 
-    def seen(self) -> dict[str, list[int]]:
+    def totals(self) -> dict[str, list[int]]:
         """Everything counted, as JSON carries it."""
         return {name: counts.tolist() for name, counts in self._counts.items()}
 

@@ -17,7 +17,7 @@ import onnx
 from onnx import helper
 
 from quantize.graph import Graph
-from quantize.observing.observed import Range
+from quantize.observing.tensor_statistics import Range
 
 F64 = npt.NDArray[np.float64]
 SUFFIX = "_balanced"
@@ -25,7 +25,7 @@ WORTH = 1.25  # ratios of ranges from which a fifth of the levels or more would 
 
 
 @dataclass(frozen=True)
-class Balanced:
+class BalancedStudent:
     """A model of the same function, and what is known of its tensors."""
 
     model: onnx.ModelProto
@@ -33,7 +33,7 @@ class Balanced:
     means: Mapping[str, F64]
 
 
-def balanced(model: onnx.ModelProto, ranges: Mapping[str, Range], means: Mapping[str, F64]) -> Balanced:
+def balanced(model: onnx.ModelProto, ranges: Mapping[str, Range], means: Mapping[str, F64]) -> BalancedStudent:
     """Put a Mul on every branch that is narrower than the widest of its Concat."""
     graph, ranges, means = Graph(copy.deepcopy(model)), dict(ranges), dict(means)
     for concat in [node for node in graph.model.graph.node if node.op_type == "Concat"]:
@@ -49,7 +49,7 @@ def balanced(model: onnx.ModelProto, ranges: Mapping[str, Range], means: Mapping
             whole = [ranges[name] for name in concat.input]
             ranges[concat.output[0]] = min(low for low, _ in whole), max(high for _, high in whole)
             means[concat.output[0]] = means[concat.output[0]] * scales
-    return Balanced(onnx.shape_inference.infer_shapes(graph.model), ranges, means)
+    return BalancedStudent(onnx.shape_inference.infer_shapes(graph.model), ranges, means)
 
 
 def unbalanced(graph: Graph) -> None:

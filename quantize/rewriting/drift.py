@@ -17,34 +17,34 @@ import onnx
 from edge.bundles.bundle import StateSpec
 from quantize.graph import Graph
 from quantize.judging.layers import with_float_values
-from quantize.observing.parts import Seen
+from quantize.observing.parts import ClipShare
 from quantize.observing.ranges import Activations
 
 F64 = npt.NDArray[np.float64]
-CLIPS = 24  # of the calibrating ones, each under one gamma, in turn
+CLIPS = 24  # of the calibrating ones, each under one expert, in turn
 
 
-def mean_outputs(model: onnx.ModelProto, states: Sequence[StateSpec], seen: Seen) -> dict[str, F64]:
+def mean_outputs(model: onnx.ModelProto, states: Sequence[StateSpec], share: ClipShare) -> dict[str, F64]:
     """float64 [C]: the mean output of every convolution by its name, before its activation, in the float student."""
     tensors = {node.name: str(node.output[0]) for node in model.graph.node if node.op_type == "Conv"}
-    return _means(Activations(model, states, list(tensors.values())), tensors, seen)
+    return _means(Activations(model, states, list(tensors.values())), tensors, share)
 
 
-def undrifted(student: bytes, states: Sequence[StateSpec], wanted: Mapping[str, F64], seen: Seen) -> bytes:
+def undrifted(student: bytes, states: Sequence[StateSpec], wanted: Mapping[str, F64], share: ClipShare) -> bytes:
     """The integer student, each of whose layers gives the mean output that is wanted. wanted: as `mean_outputs`."""
     graph = Graph(onnx.load_from_string(student))
     nodes = {node.name: node for node in graph.model.graph.node}
     for name in (name for name in wanted if name in nodes and len(nodes[name].input) > 2):
         tensor = str(nodes[name].output[0])
         exposed = with_float_values(graph.model, [tensor])
-        found = _means(Activations(exposed, states, [tensor]), {name: tensor}, seen)
+        found = _means(Activations(exposed, states, [tensor]), {name: tensor}, share)
         _shift(graph, nodes[name], wanted[name] - found[name])
     shifted: bytes = graph.model.SerializeToString(deterministic=True)
     return shifted
 
 
-def _means(activations: Activations, tensors: Mapping[str, str], seen: Seen) -> dict[str, F64]:
-    everybody = seen.gather(list(_sums(activations, tensors, seen)))
+def _means(activations: Activations, tensors: Mapping[str, str], share: ClipShare) -> dict[str, F64]:
+    everybody = share.gather(list(_sums(activations, tensors, share)))
     rows = [row for row in everybody if row is not None]
     ticks = sum(row["ticks"] for row in rows)
     return {
@@ -52,15 +52,15 @@ def _means(activations: Activations, tensors: Mapping[str, str], seen: Seen) -> 
     }
 
 
-def _sums(activations: Activations, tensors: Mapping[str, str], seen: Seen) -> Iterator[dict[str, Any] | None]:
+def _sums(activations: Activations, tensors: Mapping[str, str], share: ClipShare) -> Iterator[dict[str, Any] | None]:
     """Per clip the ticks and the sums of the channels' means, as JSON carries them; None for one that is left out."""
-    places = seen.gather(seen.places)
+    places = share.gather(share.places)
     turns = {place: turn for turn, place in enumerate(places[:: max(1, len(places) // CLIPS)])}
-    for index, place in enumerate(seen.places):
+    for index, place in enumerate(share.places):
         if place not in turns:
             yield None
             continue
-        clip = seen.tensors[index]
+        clip = share.tensors[index]
         ticks, sums = 0, dict.fromkeys(tensors, np.float64(0))
         for tick in activations.stream(clip.x[turns[place] % len(clip.x)]):
             ticks += 1

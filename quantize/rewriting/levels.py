@@ -12,7 +12,7 @@ import onnx
 from onnx import helper
 
 from quantize.graph import Affine, Graph
-from quantize.observing.observed import Range
+from quantize.observing.tensor_statistics import Range
 
 Scale = tuple[Affine, str]  # and the name of its integers
 MAXIMA = ("GlobalMaxPool", "ReduceMax")

@@ -27,7 +27,7 @@ Sample = Mapping[str, npt.NDArray[np.generic]]
 
 
 def samples(source: Bundle, clips: Sequence[ClipTensors]) -> list[Sample]:
-    """Ticks of a float student with real states, spread over clips and gammas."""
+    """Ticks of a float student with real states, spread over clips and experts."""
     activations = Activations(onnx.load_from_string(source.student_bytes()), source.manifest.states, [])
     inputs = ("x", *(state.input for state in source.manifest.states))
     every = max(1, sum(clip.x.shape[1] for clip in clips) // SAMPLES)

@@ -1,4 +1,4 @@
-"""A float student to an integer one: QDQ by onnxruntime in a target's form, states tied, levels at the edges."""
+"""A float student to an integer one: QDQ by onnxruntime in a target's scheme, states tied, levels at the edges."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from quantize.graph import (
     with_uint8_picture,
 )
 from quantize.judging.layers import between
-from quantize.observing.observed import Range
+from quantize.observing.tensor_statistics import Range
 from quantize.rewriting.balance import unbalanced
 
 PICTURE = Affine(float(np.float32(1) / np.float32(255)), 0)
@@ -40,7 +40,7 @@ TENSORRT_OPERATORS = ("Add", "AveragePool", "Conv", "ConvTranspose", "Gemm", "Gl
 
 
 @dataclass(frozen=True)
-class Form:
+class Scheme:
     """How a target wants its integers; weights are int8, symmetric and per output channel in all of them.
 
     tensorrt: activations have zero point 0 and are rounded only where an integer layer reads them, behind the ReLU that
@@ -60,12 +60,12 @@ class Form:
         return bool(self.activations == QuantType.QUInt8)
 
 
-U8S8 = Form("U8S8", QuantType.QUInt8)
-S8S8 = Form("S8S8", QuantType.QInt8)
+U8S8 = Scheme("U8S8", QuantType.QUInt8)
+S8S8 = Scheme("S8S8", QuantType.QInt8)
 # TensorRT takes neither uint8 levels nor int32 biases.
-SYMMETRIC = Form("S8S8 symmetric", QuantType.QInt8, tensorrt=True, operators=TENSORRT_OPERATORS)
+SYMMETRIC = Scheme("S8S8 symmetric", QuantType.QInt8, tensorrt=True, operators=TENSORRT_OPERATORS)
 # The first one becomes `student.onnx`, the others stay beside it and the board decides.
-FORMS = {"x86": (U8S8,), "arm": (U8S8, S8S8), "jetson": (SYMMETRIC,), "openvino": (U8S8,)}
+SCHEMES = {"x86": (U8S8,), "arm": (U8S8, S8S8), "jetson": (SYMMETRIC,), "openvino": (U8S8,)}
 
 
 def prepared(student: bytes) -> onnx.ModelProto:
@@ -80,22 +80,22 @@ def quantized(
     model: onnx.ModelProto,
     ranges: Mapping[str, Range],
     states: Sequence[StateSpec],
-    form: Form,
+    scheme: Scheme,
     float_layers: Collection[str] = (),
 ) -> tuple[bytes, tuple[StateSpec, ...]]:
     """The integer student as an ONNX file, and its states' specs.
 
     model: `prepared`. float_layers: names of nodes that stay float. Two passes: the first shows with which scale each
     state leaves, the second makes it enter with the same, so that a state goes round without being rounded again.
-    A state that leaves in float, as some operators have no integer form, stays float.
+    A state that leaves in float, as some operators have no integer kernel, stays float.
     """
-    if form.tensorrt:
+    if scheme.tensorrt:
         model = centred(model)
-    first = Graph(_with_qdq(model, ranges, form, float_layers, {}))
+    first = Graph(_with_qdq(model, ranges, scheme, float_layers, {}))
     leaving = {s.input: first.affine(node) for s in states if (node := quantised_output(first, s.output)) is not None}
-    graph = Graph(_with_qdq(model, ranges, form, float_layers, leaving))
+    graph = Graph(_with_qdq(model, ranges, scheme, float_layers, leaving))
     unbalanced(graph)
-    specs = tuple(states) if form.tensorrt else with_level_states(graph, states)
+    specs = tuple(states) if scheme.tensorrt else with_level_states(graph, states)
     return finished(graph), specs
 
 
@@ -124,19 +124,19 @@ def finished(graph: Graph) -> bytes:
     return student
 
 
-def alone(model: onnx.ModelProto, ranges: Mapping[str, Range], form: Form, layer: str) -> bytes:
+def alone(model: onnx.ModelProto, ranges: Mapping[str, Range], scheme: Scheme, layer: str) -> bytes:
     """The student with one layer quantised, what it reads and gives and its weights; all else, and states, float."""
-    if form.tensorrt:
+    if scheme.tensorrt:
         model = centred(model)
     others = [node.name for node in model.graph.node if node.name != layer]
-    graph = Graph(_with_qdq(model, ranges, form, others, {}))
+    graph = Graph(_with_qdq(model, ranges, scheme, others, {}))
     return finished(graph)
 
 
 def _with_qdq(
     model: onnx.ModelProto,
     ranges: Mapping[str, Range],
-    form: Form,
+    scheme: Scheme,
     float_layers: Collection[str],
     entering: Mapping[str, Affine],
 ) -> onnx.ModelProto:
@@ -147,13 +147,13 @@ def _with_qdq(
     if graph.producer(CENTRED) is not None:
         seen[CENTRED] = (np.float32(-128 / 255), np.float32(127 / 255))
         given[CENTRED] = PICTURE
-    zero_point_type = np.uint8 if form.activations == QuantType.QUInt8 else np.int8
+    zero_point_type = np.uint8 if scheme.activations == QuantType.QUInt8 else np.int8
     overrides = {
         name: [
             {
                 "scale": np.array(affine.scale, np.float32),
                 "zero_point": np.array(affine.zero_point, zero_point_type),
-                "quant_type": form.activations,
+                "quant_type": scheme.activations,
             }
         ]
         for name, affine in given.items()
@@ -163,16 +163,16 @@ def _with_qdq(
         True,  # per output channel
         False,  # all 8 bits
         QuantType.QInt8,
-        form.activations,
+        scheme.activations,
         TensorsData(CalibrationMethod.MinMax, seen),
         [],
         [*float_layers, *between(model, float_layers)],
-        list(form.operators),
+        list(scheme.operators),
         {
             "WeightSymmetric": True,
-            "ActivationSymmetric": form.tensorrt,
-            "QuantizeBias": not form.tensorrt,
-            "OpTypesToExcludeOutputQuantization": list(form.operators) if form.tensorrt else [],
+            "ActivationSymmetric": scheme.tensorrt,
+            "QuantizeBias": not scheme.tensorrt,
+            "OpTypesToExcludeOutputQuantization": list(scheme.operators) if scheme.tensorrt else [],
             "TensorQuantOverrides": overrides,
         },
     )

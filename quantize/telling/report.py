@@ -12,14 +12,14 @@ from calibration.evaluation.report import comparison_line, left_out, summary_lin
 from calibration.evaluation.report import table as table_text
 from calibration.evaluation.scores import Z95, Comparison, Estimate, Evaluation
 from quantize.judging.verify import Proof, Refusal, Verification
-from quantize.result import Candidate, Layer, QuantizeResult, TargetResult, Trial
+from quantize.result import IntegerCandidate, Layer, QuantizeResult, TargetResult, Trial
 
 Groups = Callable[[Evaluation], dict[str, tuple[int, int]]]  # value -> (right, clips)
 NOISIEST = 8  # layers in the terminal; JSON and HTML have all
 
 
 @dataclass(frozen=True)
-class Report:
+class QuantizeReport:
     """verifications: of the result's targets, in their order. float_peak_mb: of the float student's process."""
 
     result: QuantizeResult
@@ -31,7 +31,7 @@ class Report:
         """Of all targets."""
         return tuple(refusal for verification in self.verifications for refusal in verification.refusals)
 
-    def candidates(self) -> Iterator[tuple[TargetResult, int, Candidate, Proof]]:
+    def candidates(self) -> Iterator[tuple[TargetResult, int, IntegerCandidate, Proof]]:
         """Every candidate of every target with its index there and its proof."""
         for target, verification in zip(self.result.targets, self.verifications, strict=True):
             for index, (candidate, proof) in enumerate(zip(target.candidates, verification.proofs, strict=True)):
@@ -47,8 +47,8 @@ def paired_difference(comparison: Comparison, clips: int) -> Estimate:
     return Estimate(value, min(value, centre - half), max(value, centre + half), clips)
 
 
-def tables(report: Report) -> list[Table]:
-    """Float beside every candidate: over all clips, by class, gamma, light and camera; notes: McNemar's p."""
+def tables(report: QuantizeReport) -> list[Table]:
+    """Float beside every candidate: over all clips, by class, expert, light and camera; notes: McNemar's p."""
     wholes = [report.result.float_evaluation, *(c.evaluation for _, _, c, _ in report.candidates())]
     names = ["float", *(name(target, c) for target, _, c, _ in report.candidates())]
     overall = Table(
@@ -60,14 +60,14 @@ def tables(report: Report) -> list[Table]:
     )
     by: dict[str, Groups] = {
         "class": lambda e: e.per_class,
-        "gamma that the float bundle's gate chose most": _by_gamma(report.result.float_evaluation),
+        "expert that the float bundle's gate chose most": _by_expert(report.result),
         "light": _by_attribute("light"),
         "camera": _by_attribute("camera"),
     }
     return [overall, *(_grouped(title, groups, names, wholes) for title, groups in by.items())]
 
 
-def difference_text(result: QuantizeResult, candidate: Candidate) -> str:
+def difference_text(result: QuantizeResult, candidate: IntegerCandidate) -> str:
     """`-0.4 points [-1.9, 1.1], McNemar p = 1`."""
     comparison = result.comparison(candidate)
     found = paired_difference(comparison, len(candidate.evaluation.results))
@@ -77,12 +77,12 @@ def difference_text(result: QuantizeResult, candidate: Candidate) -> str:
     )
 
 
-def name(target: TargetResult, candidate: Candidate) -> str:
+def name(target: TargetResult, candidate: IntegerCandidate) -> str:
     """`arm U8S8`."""
     return f"{target.target} {candidate.name}"
 
 
-def text(report: Report) -> str:
+def text(report: QuantizeReport) -> str:
     """The whole report for the terminal."""
     parts = [
         "\n".join(_head(report)),
@@ -100,7 +100,7 @@ def refusal_lines(refusal: Refusal) -> list[str]:
     return [f"refused: {refusal.reason}", *(f"  {i}. {step}" for i, step in enumerate(refusal.next_steps, 1))]
 
 
-def _head(report: Report) -> list[str]:
+def _head(report: QuantizeReport) -> list[str]:
     result = report.result
     return [
         f"float  {summary_line(result.float_evaluation)}",
@@ -110,7 +110,9 @@ def _head(report: Report) -> list[str]:
     ]
 
 
-def _candidate(report: Report, target: TargetResult, index: int, candidate: Candidate, proof: Proof) -> list[str]:
+def _candidate(
+    report: QuantizeReport, target: TargetResult, index: int, candidate: IntegerCandidate, proof: Proof
+) -> list[str]:
     kept = "kept" if index in target.kept else "not kept"
     execution = proof.execution
     here = next(v.here for v in report.verifications if v.target == target.target)
@@ -126,7 +128,9 @@ def _candidate(report: Report, target: TargetResult, index: int, candidate: Cand
     lines += [f"             in float: {kernel.name} ({kernel.how})" for kernel in execution.floats]
     lines += [f"             float island: {island}" for island in execution.islands]
     if proof.streaming is not None:
-        lines.append(f"  streaming  differs from the clip form by {proof.streaming:.1%} of the logits' spread at most")
+        lines.append(
+            f"  streaming  differs from the unrolled clip by {proof.streaming:.1%} of the logits' spread at most"
+        )
     lines += [
         f"  tried      {_trial(trial)}{' <- kept' * (i == candidate.kept)}" for i, trial in enumerate(candidate.trials)
     ]
@@ -156,10 +160,11 @@ def _memory(proof: Proof) -> str:
 
 def _coverage(result: QuantizeResult) -> list[str]:
     coverage = result.coverage
-    lines = [f"calibrated on {coverage.clips} clips, {coverage.ticks} ticks of every gamma"]
+    lines = [f"calibrated on {coverage.clips} clips, {coverage.ticks} ticks of every expert"]
     for attribute, values in coverage.by.items():
         lines.append(f"  {attribute}: " + ", ".join(f"{value} {ticks}" for value, ticks in values.items()))
-    lines.append("  gate chose: " + ", ".join(f"gamma {g:g} {ticks}" for g, ticks in coverage.gate_ticks.items()))
+    names = expert_names(result)
+    lines.append("  gate chose: " + ", ".join(f"{names[e]} {ticks}" for e, ticks in coverage.gate_ticks.items()))
     return [*lines, *(f"  warning: {warning}" for warning in coverage.warnings)]
 
 
@@ -167,7 +172,7 @@ def _making(result: QuantizeResult) -> list[str]:
     versions = ", ".join(f"{package} {version}" for package, version in result.versions.items())
     return [
         f"made by    {result.command}",
-        f"judged on  {result.gate_selection}",
+        f"judged on  {result.acceptance_selection}",
         f"parts      {result.calibration_clips} clips calibrate, {result.held_out_clips} choose, "
         f"{len(result.float_evaluation.results)} judge; seed {result.seed}, at most {result.max_drop:g} points lost",
         f"versions   {versions}",
@@ -191,18 +196,28 @@ def _by_attribute(attribute: str) -> Groups:
     return groups
 
 
-def _by_gamma(reference: Evaluation) -> Groups:
-    """Clips by the gamma of most of their ticks, as the reference's gate chose it."""
-    chosen = {r.clip.name: max(r.gammas, key=lambda g: r.gammas[g]) for r in reference.results if r.gammas}
+def expert_names(result: QuantizeResult) -> list[str]:
+    """`expert 0 (gamma 1)`, of each."""
+    return [f"expert {index} (gamma {gamma:g})" for index, gamma in enumerate(result.source.manifest.gate.gammas)]
+
+
+def _by_expert(result: QuantizeResult) -> Groups:
+    """Clips by the expert of most of their ticks, as the float bundle's gate chose it."""
+    names, gammas = expert_names(result), result.source.manifest.gate.gammas
+    chosen = {
+        r.clip.name: gammas.index(max(r.gammas, key=lambda g: r.gammas[g]))
+        for r in result.float_evaluation.results
+        if r.gammas
+    }
 
     def groups(evaluation: Evaluation) -> dict[str, tuple[int, int]]:
         parts = {
-            gamma: [r for r in evaluation.results if chosen.get(r.clip.name) == gamma]
-            for gamma in sorted(set(chosen.values()))
+            expert: [r for r in evaluation.results if chosen.get(r.clip.name) == expert]
+            for expert in sorted(set(chosen.values()))
         }
         return {
-            f"gamma {gamma:g}": _counts(dataclasses.replace(evaluation, results=tuple(part)))
-            for gamma, part in parts.items()
+            names[expert]: _counts(dataclasses.replace(evaluation, results=tuple(part)))
+            for expert, part in parts.items()
         }
 
     return groups
@@ -212,25 +227,26 @@ def _counts(evaluation: Evaluation) -> tuple[int, int]:
     return sum(r.right for r in evaluation.results), len(evaluation.results)
 
 
-def as_dict(report: Report) -> dict[str, object]:
+def as_dict(report: QuantizeReport) -> dict[str, object]:
     """The same for programs; rates are fractions of 1."""
     result = report.result
     return {
         "command": result.command,
-        "gate": result.gate_selection,
+        "acceptance": result.acceptance_selection,
         "seed": result.seed,
         "max_drop": result.max_drop,
         "versions": dict(result.versions),
+        "gammas": list(result.source.manifest.gate.gammas),  # of the experts, in their order
         "parts": {
             "calibration_clips": result.calibration_clips,
             "held_out_clips": result.held_out_clips,
-            "gate_clips": len(result.float_evaluation.results),
+            "acceptance_clips": len(result.float_evaluation.results),
         },
         "coverage": {
             "clips": result.coverage.clips,
             "ticks": result.coverage.ticks,
             "by": {attribute: dict(values) for attribute, values in result.coverage.by.items()},
-            "gate_ticks": {f"{gamma:g}": ticks for gamma, ticks in result.coverage.gate_ticks.items()},
+            "gate_ticks": {str(expert): ticks for expert, ticks in result.coverage.gate_ticks.items()},
             "warnings": list(result.coverage.warnings),
         },
         "float": {
@@ -254,7 +270,7 @@ def as_dict(report: Report) -> dict[str, object]:
     }
 
 
-def _candidate_dict(result: QuantizeResult, candidate: Candidate, proof: Proof, kept: bool) -> dict[str, object]:
+def _candidate_dict(result: QuantizeResult, candidate: IntegerCandidate, proof: Proof, kept: bool) -> dict[str, object]:
     comparison = result.comparison(candidate)
     difference = paired_difference(comparison, len(candidate.evaluation.results))
     return {

@@ -10,13 +10,13 @@ from calibration.evaluation import html_report
 from calibration.evaluation.protocols import Table
 from calibration.evaluation.report import comparison_line, summary_line
 from quantize.judging.verify import Proof, Refusal
-from quantize.result import Candidate, QuantizeResult, TargetResult
-from quantize.telling.report import Report, name, tables
+from quantize.result import IntegerCandidate, QuantizeResult, TargetResult
+from quantize.telling.report import QuantizeReport, expert_names, name, tables
 
 Cells = Sequence[object]
 
 
-def page(report: Report) -> str:
+def page(report: QuantizeReport) -> str:
     """The whole document."""
     result = report.result
     title = f"{result.source.manifest.name}: {', '.join(t.target for t in result.targets)}, INT8 against float"
@@ -47,7 +47,7 @@ def _refusal(refusal: Refusal) -> str:
     )
 
 
-def _decisions(report: Report) -> str:
+def _decisions(report: QuantizeReport) -> str:
     lines = [f"float: {summary_line(report.result.float_evaluation)}"]
     for target, _, candidate, _ in report.candidates():
         line = comparison_line(report.result.comparison(candidate), "float", candidate.name)
@@ -55,7 +55,7 @@ def _decisions(report: Report) -> str:
     return "<p>" + "<br>".join(map(escape, lines)) + "</p>"
 
 
-def _costs(report: Report) -> str:
+def _costs(report: QuantizeReport) -> str:
     source = report.result.source
     rows: list[Cells] = [
         ("float", f"{len(source.student_bytes()) / 1e6:.2f}", f"{report.float_peak_mb:.0f}", "", "", "", "")
@@ -77,7 +77,7 @@ def _costs(report: Report) -> str:
     return _grid(columns, rows)
 
 
-def _executions(report: Report) -> str:
+def _executions(report: QuantizeReport) -> str:
     rows = [_execution(name(target, candidate), proof) for target, _, candidate, proof in report.candidates()]
     columns = ("", "integer kernels", "layers in float", "float islands", "stream against clip")
     return _grid(columns, rows)
@@ -99,7 +99,7 @@ def _side_by_side(table: Table) -> str:
     return f"{html_report.table(table)}\n{svg.intervals(rows, table.columns)}"
 
 
-def _candidate(target: TargetResult, candidate: Candidate) -> list[str]:
+def _candidate(target: TargetResult, candidate: IntegerCandidate) -> list[str]:
     label = escape(name(target, candidate))
     parts = []
     if candidate.layers:
@@ -127,7 +127,7 @@ def _candidate(target: TargetResult, candidate: Candidate) -> list[str]:
     return parts
 
 
-def _trials(candidate: Candidate) -> str:
+def _trials(candidate: IntegerCandidate) -> str:
     rows: list[Cells] = [
         (
             trial.estimator + (" (kept)" if index == candidate.kept else ""),
@@ -145,10 +145,11 @@ def _trials(candidate: Candidate) -> str:
 
 def _coverage(result: QuantizeResult) -> list[str]:
     coverage = result.coverage
-    gate = {f"gamma {gamma:g}": ticks for gamma, ticks in coverage.gate_ticks.items()}
+    names = expert_names(result)
+    gate = {names[expert]: ticks for expert, ticks in coverage.gate_ticks.items()}
     parts = [
         "<h2>What calibration saw</h2>",
-        f"<p>{coverage.clips} clips, {coverage.ticks} ticks of every gamma</p>",
+        f"<p>{coverage.clips} clips, {coverage.ticks} ticks of every expert</p>",
         *(f"<p><b>Warning.</b> {escape(warning)}</p>" for warning in coverage.warnings),
     ]
     for attribute, values in {**coverage.by, "ticks for which the gate chose": gate}.items():
@@ -161,7 +162,7 @@ def _coverage(result: QuantizeResult) -> list[str]:
 def _making(result: QuantizeResult) -> list[str]:
     rows: list[Cells] = [
         ("command", result.command),
-        ("judged on", result.gate_selection),
+        ("judged on", result.acceptance_selection),
         ("clips that calibrate", result.calibration_clips),
         ("clips that choose", result.held_out_clips),
         ("clips that judge", len(result.float_evaluation.results)),

@@ -12,7 +12,7 @@ from calibration.clip_sets.clips import Clip
 from calibration.shards import Team
 from calibration.tensors import ClipTensors
 from edge.bundles.bundle import Bundle, StateSpec
-from quantize.observing.parts import Seen
+from quantize.observing.parts import ClipShare
 from tests.students import GAMMAS, HEIGHT, LABELS, WIDTH, GraphBuilder, tiny_files, tiny_manifest, tiny_student
 
 LOGITS = (1, len(GAMMAS), len(LABELS))
@@ -152,11 +152,11 @@ def smooth_clip(seed: int, ticks: int) -> npt.NDArray[np.uint8]:
     return np.asarray(np.rint(127.5 + 127.5 * np.stack(waves)), np.uint8)
 
 
-def smooth_seen(count: int = 6, ticks: int = 12, seed: int = 0) -> Seen:
-    """Clips as the network sees them under every gamma, held in memory."""
+def smooth_share(count: int = 6, ticks: int = 12, seed: int = 0) -> ClipShare:
+    """Clips as the network sees them under every expert, held in memory."""
     tensors, labelled = [], []
     for i in range(count):
-        x = np.stack([smooth_clip(seed + len(GAMMAS) * i + head, ticks) for head in range(len(GAMMAS))])
+        x = np.stack([smooth_clip(seed + len(GAMMAS) * i + expert, ticks) for expert in range(len(GAMMAS))])
         tensors.append(ClipTensors(x, np.full((ticks, 3), (30.0, 10.0, 3.0), np.float32)))
         labelled.append((Clip(f"clip {i}", i % len(LABELS), lambda: iter(()), ""), i % len(LABELS)))
-    return Seen(labelled, tensors, range(count), Team())  # type: ignore[arg-type]
+    return ClipShare(labelled, tensors, range(count), Team())  # type: ignore[arg-type]

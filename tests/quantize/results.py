@@ -14,7 +14,7 @@ import numpy as np
 from calibration.clip_sets.clips import Clip
 from calibration.evaluation.scores import ClipResult, Evaluation
 from edge.bundles.bundle import Bundle, default_bundle_path
-from quantize.result import Candidate, Coverage, Fidelity, Layer, QuantizeResult, TargetResult, Trial
+from quantize.result import Coverage, Fidelity, IntegerCandidate, Layer, QuantizeResult, TargetResult, Trial
 
 FLOAT_PATH = Path(__file__).parents[2] / "bundles" / "ellar-edge-s-float32"
 
@@ -49,21 +49,23 @@ def quantize_result(
         Layer("heads", "Conv", 19.8, None, False),
     )
     trials = (Trial("min-max", (), fidelity), Trial("mse", ("heads",), dataclasses.replace(fidelity, logits_db=24.0)))
-    candidate = Candidate("U8S8", "onnxruntime", integer, "mse", trials, 1, layers, evaluation(labels, set(after)))
+    candidate = IntegerCandidate(
+        "U8S8", "onnxruntime", integer, "mse", trials, 1, layers, evaluation(labels, set(after))
+    )
     return QuantizeResult(
         source=source,
         float_evaluation=evaluation(labels, set(before)),
-        targets=(TargetResult(target, Path("out"), integer, (candidate,), (0,), "the only form"),),
+        targets=(TargetResult(target, Path("out"), integer, (candidate,), (0,), "the only build"),),
         coverage=Coverage(
             clips=96,
             ticks=2000,
-            by={"gamma": {"1.5": 2000, "3": 2000}, "light": {"LL": 1500, "ELL": 500}},
-            gate_ticks={1.5: 1200, 3.0: 800},
+            by={"expert": {"0": 2000, "1": 2000, "2": 2000}, "light": {"LL": 1500, "ELL": 500}},
+            gate_ticks={0: 1200, 2: 800},
             warnings=("light ELL has 500 ticks only",),
         ),
         calibration_clips=64,
         held_out_clips=32,
-        gate_selection="synthetic_val --limit 48 --seed 0",
+        acceptance_selection="synthetic_val --limit 48 --seed 0",
         command="quantize --calib synthetic_val --model FLOAT --target x86 --out DIR",
         seed=0,
         max_drop=max_drop,

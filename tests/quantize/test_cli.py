@@ -19,7 +19,7 @@ from edge.engines.catalogue import open_with
 from edge.engines.onnxruntime import Student
 from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EXIT_USAGE
 from quantize.cli import main
-from quantize.job import Request, quantize
+from quantize.job import QuantizeRequest, quantize
 from quantize.search import Search
 from tests.clips import write_square_folder
 from tests.students import tiny_files, tiny_manifest, tiny_student
@@ -54,9 +54,9 @@ def test_float_becomes_integer_for_several_targets(workplace: Path, capsys: pyte
     for target, bundle in bundles.items():
         assert (bundle.manifest.precision, bundle.manifest.target) == ("int8", target)
         assert str(workplace) not in bundle.manifest.to_json()
-        for form in bundle.forms():
-            Student(form)
-    kinds = {t: [{s.dtype for s in form.manifest.states} for form in b.forms()] for t, b in bundles.items()}
+        for build in bundle.forms():
+            Student(build)
+    kinds = {t: [{s.dtype for s in build.manifest.states} for build in b.forms()] for t, b in bundles.items()}
     assert kinds == {"x86": [{"uint8"}], "arm": [{"uint8"}, {"int8"}], "jetson": [{"float32"}]}
     assert bundles["x86"].student_bytes() == bundles["arm"].student_bytes()
     assert [target["target"] for target in json.loads((workplace / "report.json").read_text())["targets"]] == [*bundles]
@@ -76,6 +76,19 @@ def test_the_manifest_says_what_its_command_prints(workplace: Path, capsys: pyte
     assert f"{entry.top1:.1%} top-1" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("option", ["--acceptance", "--gate"])
+def test_a_set_of_its_own_judges_the_loss_by_its_name_of_today_and_by_its_earlier_one(
+    workplace: Path, option: str
+) -> None:
+    others = f"folder:{write_square_folder(workplace / f'others{option}', 8)}"
+    report = workplace / "judged.json"
+    assert main(options(workplace, f"judged{option}", *TAKEN, option, others, "--json", str(report))) == 0
+    found = json.loads(report.read_text())
+    name = f"folder:others{option}"
+    assert found["acceptance"] == f"{name} --seed 0" and found["parts"]["acceptance_clips"] == 8
+    assert f"--acceptance {name} " in notes(Bundle.load(workplace / f"judged{option}").manifest)[0]
+
+
 def filled(command: str, workplace: Path, bundle: str) -> list[str]:
     """A manifest's command as a user of this folder would type it, without the program's name."""
     words = command.replace("BUNDLE", str(workplace / bundle)).replace("folder:", f"folder:{workplace}/").split()
@@ -89,7 +102,7 @@ def notes(manifest: Manifest) -> tuple[str, ...]:
 
 def test_the_same_input_gives_the_same_bytes(workplace: Path) -> None:
     clips = open_set(f"folder:{workplace / 'squares'}")
-    request = Request(clips.name, ("x86",), workplace, Search("auto", True, 100.0))
+    request = QuantizeRequest(clips.name, ("x86",), workplace, Search("auto", True, 100.0))
     bundles = [quantize(Bundle.load(workplace / "float"), clips, request).targets[0].bundle for _ in range(2)]
     assert bundles[0].files == bundles[1].files
     assert bundles[0].manifest == bundles[1].manifest
@@ -108,7 +121,7 @@ def test_two_processes_under_torchrun_write_the_same_bytes(workplace: Path) -> N
     assert alone.manifest.accuracy == together.manifest.accuracy
 
 
-def test_a_loss_over_the_gate_writes_nothing(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_loss_that_is_not_accepted_writes_nothing(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # asks INT8 to gain 101 points
     assert main(options(workplace, "lost", "--max-drop=-101", "--estimator=minmax")) == EXIT_FAILURE
     said = capsys.readouterr()
@@ -138,7 +151,7 @@ def test_a_kill_leaves_no_half_bundle(workplace: Path) -> None:
 
 
 @pytest.mark.parametrize("points", ["nan", "inf", "much"])
-def test_the_gate_cannot_be_opened_by_a_word(workplace: Path, capsys: pytest.CaptureFixture[str], points: str) -> None:
+def test_no_word_makes_any_loss_acceptable(workplace: Path, capsys: pytest.CaptureFixture[str], points: str) -> None:
     with pytest.raises(SystemExit) as caught:
         main(options(workplace, "unwritten", f"--max-drop={points}"))
     assert caught.value.code == EXIT_USAGE
@@ -256,8 +269,8 @@ def test_for_openvino_torch_is_not_imported_and_its_command_is_named(
     run = in_process(code, *options(workplace, "openvino", *TAKEN, "--target=openvino"))
     assert run.returncode == 0, run.stderr
     bundle = Bundle.load(workplace / "openvino")
-    for form in bundle.forms():
-        open_with("openvino", form, 1, print)
+    for build in bundle.forms():
+        open_with("openvino", build, 1, print)
     entry = bundle.manifest.accuracy[1]
     assert entry.command.startswith("edge-eval --engine openvino --bundle BUNDLE ")
     assert edge_eval(filled(entry.command, workplace, "openvino")) == 0

@@ -1,4 +1,4 @@
-"""The bundle in the package: INT8 throughout, and streaming equals its clip form."""
+"""The bundle in the package: INT8 throughout, and streaming equals the unrolled clip."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.engines.onnxruntime import Student, session_options
 from quantize.judging.execution import executed
-from quantize.judging.unroll import clip_form
+from quantize.judging.unroll import unrolled_clip
 
 pytestmark = pytest.mark.skipif(not default_bundle_path().exists(), reason="edge/data/bundle is not made: make bundle")
 
@@ -30,7 +30,7 @@ def test_streaming_equals_the_clip(bundle: Bundle) -> None:
     clip = np.random.default_rng(0).integers(0, 256, (ticks, size.height, size.width, 3), np.uint8)
     student = Student(bundle)
     streamed = np.stack([student.step(x[np.newaxis]) for x in clip])
-    unrolled = ort.InferenceSession(clip_form(bundle, ticks), session_options(), ["CPUExecutionProvider"])
+    unrolled = ort.InferenceSession(unrolled_clip(bundle, ticks), session_options(), ["CPUExecutionProvider"])
     whole = np.concatenate(unrolled.run(None, {f"x{t}": clip[t : t + 1] for t in range(ticks)}))
     np.testing.assert_allclose(streamed, whole, rtol=0, atol=1e-5)
 

@@ -6,18 +6,18 @@ import pytest
 
 from edge.bundles.bundle import Bundle
 from quantize.judging.execution import executed
-from quantize.judging.fidelity import HeldOut
+from quantize.judging.fidelity import HeldOutClips
 from quantize.judging.verify import STREAM_TOLERANCE, offsets, streaming_difference
-from quantize.rewriting.qdq import S8S8, SYMMETRIC, U8S8, Form
-from quantize.search import Made, Maker, Search
-from tests.quantize.networks import NETWORKS, mean_and_maximum, smooth_seen
+from quantize.rewriting.qdq import S8S8, SYMMETRIC, U8S8, Scheme
+from quantize.search import IntegerStudent, Maker, Search
+from tests.quantize.networks import NETWORKS, mean_and_maximum, smooth_share
 
 PLAIN = Search("minmax", mixed=False, max_drop=100.0)
 
 
-def made(source: Bundle, form: Form = U8S8, search: Search = PLAIN) -> Made:
-    held_out = HeldOut(source, smooth_seen(3, seed=100))
-    return Maker(source, smooth_seen(), held_out, None).best(form, search)
+def made(source: Bundle, scheme: Scheme = U8S8, search: Search = PLAIN) -> IntegerStudent:
+    held_out = HeldOutClips(source, smooth_share(3, seed=100))
+    return Maker(source, smooth_share(), held_out, None).best(scheme, search)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -38,10 +38,10 @@ def test_what_has_no_integer_form_is_an_island_with_a_name() -> None:
 @pytest.mark.parametrize("name", NETWORKS)
 def test_other_forms(name: str) -> None:
     source = NETWORKS[name]()
-    for form in (S8S8, SYMMETRIC):
-        found = made(source, form)
-        assert found.trials[0].fidelity.logits_db > 20, form.name
-        if form is S8S8:  # as on ARM, or the target would be refused on other machines
+    for scheme in (S8S8, SYMMETRIC):
+        found = made(source, scheme)
+        assert found.trials[0].fidelity.logits_db > 20, scheme.name
+        if scheme is S8S8:  # as on ARM, or the target would be refused on other machines
             assert not executed(found.bundle, "onnxruntime").floats
         assert streaming_difference(found.bundle) < STREAM_TOLERANCE
     assert offsets(found.bundle.student_bytes()) == ()
@@ -50,7 +50,7 @@ def test_other_forms(name: str) -> None:
 
 def test_branches_of_different_range_get_their_own_levels() -> None:
     source = mean_and_maximum()
-    maker = Maker(source, smooth_seen(), HeldOut(source, smooth_seen(3, seed=100)), None)
+    maker = Maker(source, smooth_share(), HeldOutClips(source, smooth_share(3, seed=100)), None)
     ready = maker.corrected("minmax")
     (concat,) = [node for node in ready.model.graph.node if node.op_type == "Concat"]
     low, high = (ready.ranges[name][1] for name in concat.input)

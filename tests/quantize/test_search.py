@@ -17,17 +17,17 @@ from edge.recognition.smoothing import softmax
 from quantize.graph import Graph, with_uint8_picture
 from quantize.judging.check import is_quantised
 from quantize.judging.execution import executed
-from quantize.judging.fidelity import HeldOut
+from quantize.judging.fidelity import HeldOutClips
 from quantize.judging.layers import between, weighted_layers
 from quantize.observing.estimators import ESTIMATORS, estimated
-from quantize.observing.observed import BINS, Histogram, Observed
-from quantize.observing.parts import Seen
+from quantize.observing.parts import ClipShare
 from quantize.observing.ranges import Activations, observe
+from quantize.observing.tensor_statistics import BINS, Histogram, TensorStatistics
 from quantize.rewriting.as_trained import as_trained
 from quantize.rewriting.bias import bias_corrected
 from quantize.rewriting.qdq import U8S8, prepared, quantized
 from quantize.search import Maker, Search, integer_bundle
-from tests.quantize.networks import float_bundle, smooth_clip, smooth_seen
+from tests.quantize.networks import float_bundle, smooth_clip, smooth_share
 from tests.students import GAMMAS, TinyStudent, tiny_student
 
 
@@ -43,31 +43,31 @@ def one_channel_shouts() -> TinyStudent:
     return dataclasses.replace(tiny_student(3), convolutions=((weight, bias), (reader, reader_bias), last))
 
 
-def judged_by_itself(source: Bundle, seen: Seen) -> Seen:
+def judged_by_itself(source: Bundle, share: ClipShare) -> ClipShare:
     """The same clip under every gamma, and the float student's own decisions as the truth."""
     student, labelled, tensors = Student(source), [], []
-    for (clip, _), one in zip(seen.labelled, seen.tensors, strict=True):
+    for (clip, _), one in zip(share.labelled, share.tensors, strict=True):
         student.reset()
         logits = np.stack([student.step(x[np.newaxis]) for x in one.x[0]])
         truth = int(np.argmax(np.mean([softmax(tick[0]) for tick in logits], axis=0)))
         labelled.append((clip, truth))
         tensors.append(ClipTensors(np.stack([one.x[0]] * len(GAMMAS)), one.statistics))
-    return Seen(labelled, tensors, seen.places, Team())  # type: ignore[arg-type]
+    return ClipShare(labelled, tensors, share.places, Team())  # type: ignore[arg-type]
 
 
-def same_heads_without_favourite(tiny: TinyStudent, seen: Seen) -> TinyStudent:
+def same_heads_without_favourite(tiny: TinyStudent, share: ClipShare) -> TinyStudent:
     """All heads alike, and every label as likely as the others on these clips."""
     weight, bias = (np.concatenate([part[: len(part) // len(GAMMAS)]] * len(GAMMAS)) for part in tiny.heads)
     alike = dataclasses.replace(tiny, heads=(weight, bias))
-    mean = np.mean([alike.clip_logits(one.x[0]).mean(0) for one in seen.tensors], axis=0)
+    mean = np.mean([alike.clip_logits(one.x[0]).mean(0) for one in share.tensors], axis=0)
     return dataclasses.replace(tiny, heads=(weight, bias - mean.reshape(-1).astype(np.float32)))
 
 
 def test_mixed_keeps_the_fewest_layers_in_float() -> None:
-    clips = smooth_seen(12, 8, seed=100)
+    clips = smooth_share(12, 8, seed=100)
     source = bundle_of(same_heads_without_favourite(one_channel_shouts(), clips))
-    held_out = HeldOut(source, judged_by_itself(source, clips))
-    found = Maker(source, smooth_seen(), held_out, None).best(U8S8, Search("minmax", mixed=True, max_drop=1.0))
+    held_out = HeldOutClips(source, judged_by_itself(source, clips))
+    found = Maker(source, smooth_share(), held_out, None).best(U8S8, Search("minmax", mixed=True, max_drop=1.0))
     assert found.trials[0].fidelity.drop > 1.0
     kept = found.trials[found.kept]
     assert kept.fidelity.drop <= 1.0
@@ -90,7 +90,7 @@ def test_what_lies_between_float_layers_is_float() -> None:
 
 def test_auto_keeps_the_estimator_that_diverges_least() -> None:
     source = bundle_of(tiny_student())
-    maker = Maker(source, smooth_seen(), HeldOut(source, smooth_seen(3, seed=100)), None)
+    maker = Maker(source, smooth_share(), HeldOutClips(source, smooth_share(3, seed=100)), None)
     found = maker.best(U8S8, Search("auto", mixed=False, max_drop=1.0))
     assert [trial.estimator for trial in found.trials] == list(ESTIMATORS)
     divergences = [trial.fidelity.divergence for trial in found.trials]
@@ -98,10 +98,10 @@ def test_auto_keeps_the_estimator_that_diverges_least() -> None:
     assert len(set(divergences)) > 1
 
 
-def histogram_of(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Observed:
+def histogram_of(values: np.ndarray[tuple[int], np.dtype[np.float64]]) -> TensorStatistics:
     counts, edges = np.histogram(values, BINS)
     extremes = {"t": (float(edges[0]), float(edges[-1]))}
-    return Observed(1, extremes, extremes, {"t": Histogram(*extremes["t"], counts)}, {})
+    return TensorStatistics(1, extremes, extremes, {"t": Histogram(*extremes["t"], counts)}, {})
 
 
 @pytest.mark.parametrize("estimator", ["percentile", "entropy", "mse"])
@@ -128,7 +128,7 @@ def test_mse_is_the_least_of_all_ends_tried_by_hand() -> None:
 def test_bias_correction_takes_the_mean_error_of_rounded_weights() -> None:
     tiny = tiny_student()
     model = prepared(tiny.streaming_onnx())
-    found = observe(model, tiny.states(), smooth_seen())
+    found = observe(model, tiny.states(), smooth_share())
     first = next(node for node in model.graph.node if node.op_type == "Conv")
 
     def mean_error(candidate: onnx.ModelProto) -> float:
@@ -150,7 +150,7 @@ def test_bias_correction_takes_the_mean_error_of_rounded_weights() -> None:
 def with_fake_quantisers() -> tuple[bytes, TinyStudent]:
     """As training exports it: float edges, float weights and biases, and a Q/DQ pair wherever something is rounded."""
     tiny = tiny_student()
-    ranges = estimated(observe(prepared(tiny.streaming_onnx()), tiny.states(), smooth_seen()), "minmax")
+    ranges = estimated(observe(prepared(tiny.streaming_onnx()), tiny.states(), smooth_share()), "minmax")
     student, states = quantized(prepared(tiny.streaming_onnx()), ranges, tiny.states(), U8S8)
     graph = Graph(onnx.load_from_string(student))
     for node in [node for node in graph.model.graph.node if node.op_type == "DequantizeLinear"]:

@@ -88,7 +88,7 @@ def test_wrong_labels_are_told(student: Path) -> None:
 
 def test_wrong_gammas_are_told(student: Path) -> None:
     rewrite(student, gate={"gammas": [1.0, 2.0], "window": 4})
-    with pytest.raises(BundleError, match=r"one row per gamma .* 2 x 3, found 3 x 3"):
+    with pytest.raises(BundleError, match=r"one row per expert .* 2 x 3, found 3 x 3"):
         load_source(student)
 
 
@@ -102,7 +102,7 @@ def test_a_gate_of_another_window_is_told(student: Path) -> None:
 
 def test_several_gammas_need_a_gate(student: Path) -> None:
     student.with_suffix(".npz").unlink()
-    with pytest.raises(UsageError, match=r"with 3 gammas expected a gate, mine\.npz beside it"):
+    with pytest.raises(UsageError, match=r"with 3 experts expected a gate, mine\.npz beside it"):
         load_source(student)
 
 

@@ -114,7 +114,7 @@ def test_a_form_that_is_not_faster_is_refused_where_this_machine_can_tell(
 
 def test_a_stream_that_is_not_its_clip_is_refused(verified: tuple[QuantizeResult, Verification]) -> None:
     (refusal,) = refused(verified, quantize_result(), streaming=0.07)
-    assert "differs from its clip form by 7.0% of the logits' spread" in refusal.reason
+    assert "differs from the unrolled clip by 7.0% of the logits' spread" in refusal.reason
 
 
 def test_tensorrt_gets_no_zero_point(verified: tuple[QuantizeResult, Verification]) -> None:

@@ -13,7 +13,7 @@ from edge.bundles.bundle import Bundle
 from edge.errors import DataError
 from quantize.observing.parts import ENOUGH_TICKS, coverage, divided
 from tests.clips import LABELS, square_set
-from tests.quantize.networks import smooth_seen
+from tests.quantize.networks import smooth_share
 from tests.students import tiny_files, tiny_manifest, tiny_student
 
 
@@ -23,7 +23,7 @@ def test_no_clip_does_two_things(count: int, limit: int | None, seed: int) -> No
     clips = square_set(count)
     parts = divided(clips, LABELS, limit, seed)
     groups = [[c.name for c, _ in part] for part in (parts.calibration, parts.held_out)]
-    groups.append([clip.name for clip in parts.gate.clips])
+    groups.append([clip.name for clip in parts.acceptance.clips])
     names = [name for group in groups for name in group]
     assert all(groups) and len(set(names)) == len(names) == min(count, limit or count)
 
@@ -33,36 +33,36 @@ def test_no_clip_does_two_things(count: int, limit: int | None, seed: int) -> No
 def test_the_judges_are_those_that_edge_eval_takes(count: int, limit: int | None) -> None:
     clips = square_set(count)
     parts = divided(clips, LABELS, limit, 3)
-    name, _, found, _, seed = parts.gate_selection.split()
+    name, _, found, _, seed = parts.acceptance_selection.split()
     assert (name, seed) == ("squares", "3")
-    assert [c.name for c in clips.subset(int(found), 3).clips] == [c.name for c in parts.gate.clips]
+    assert [c.name for c in clips.subset(int(found), 3).clips] == [c.name for c in parts.acceptance.clips]
 
 
-def test_a_gate_of_its_own_leaves_all_clips_to_calibration() -> None:
+def test_an_acceptance_set_of_its_own_leaves_all_clips_to_calibration() -> None:
     clips = square_set(12)
     other = ClipSet("others", clips.labels, clips.clips[:6])  # the same names, in another set
     parts = divided(clips, LABELS, None, 0, other)
     assert len(parts.calibration) + len(parts.held_out) == 12
-    assert parts.gate_selection == "others --seed 0"
+    assert parts.acceptance_selection == "others --seed 0"
 
 
-def test_a_gate_of_the_same_clips_is_refused() -> None:
+def test_acceptance_on_the_calibrating_clips_is_refused() -> None:
     with pytest.raises(DataError, match="all of its clips judge the result"):
         divided(square_set(12), LABELS, None, 0, square_set(12))
 
 
 def test_coverage_counts_and_warns() -> None:
-    seen = smooth_seen(6, 12)
+    share = smooth_share(6, 12)
     labelled = [
         (dataclasses.replace(clip, camera="brio", light="LL" if i else "ELL"), label)
-        for i, (clip, label) in enumerate(seen.labelled)
+        for i, (clip, label) in enumerate(share.labelled)
     ]
     tiny = tiny_student()
     bundle = Bundle("float", "", tiny_manifest(tiny), tiny_files(tiny))
-    found = coverage(dataclasses.replace(seen, labelled=labelled), bundle)
+    found = coverage(dataclasses.replace(share, labelled=labelled), bundle)
     assert (found.clips, found.ticks) == (6, 72)
-    assert found.by["light"] == {"ELL": 12, "LL": 60} and found.by["gamma"]["1"] == 72
+    assert found.by["light"] == {"ELL": 12, "LL": 60} and found.by["expert"] == {"0": 72, "1": 72, "2": 72}
     assert sum(found.gate_ticks.values()) == 72
     warned = [warning.partition(":")[0] for warning in found.warnings]
-    assert warned == ["gamma 1", "gamma 2", "gamma 3", "camera brio", "light ELL", "light LL"]
+    assert warned == ["expert 0", "expert 1", "expert 2", "camera brio", "light ELL", "light LL"]
     assert str(ENOUGH_TICKS) in found.warnings[0]

@@ -16,7 +16,7 @@ from quantize.observing.ranges import reach
 from quantize.rewriting.channels import FIXED, convolutions
 from quantize.rewriting.equalise import equalised
 from quantize.rewriting.qdq import prepared
-from tests.quantize.networks import clip_3d, float_bundle, hard_swish, mobilenet_tsm, smooth_clip, smooth_seen
+from tests.quantize.networks import clip_3d, float_bundle, hard_swish, mobilenet_tsm, smooth_clip, smooth_share
 from tests.students import tiny_student
 
 TINY = tiny_student()
@@ -32,7 +32,7 @@ def parts(bundle: Bundle) -> tuple[onnx.ModelProto, onnx.ModelProto]:
     """The student prepared, and equalised."""
     states = bundle.manifest.states
     model = prepared(bundle.student_bytes())
-    return model, equalised(model, states, reach(model, states, smooth_seen(2)))
+    return model, equalised(model, states, reach(model, states, smooth_share(2)))
 
 
 def streamed(bundle: Bundle, model: onnx.ModelProto) -> npt.NDArray[np.float32]:
@@ -53,7 +53,7 @@ def test_the_function_stays(name: str) -> None:
 def test_channels_come_nearer() -> None:
     bundle = BUNDLES["tiny"]
     states = bundle.manifest.states
-    before, after = (reach(model, states, smooth_seen(2)) for model in parts(bundle))
+    before, after = (reach(model, states, smooth_share(2)) for model in parts(bundle))
 
     def spread(seen: npt.NDArray[np.float64]) -> float:
         return float(seen.max() / seen[seen > 0].min())

@@ -12,13 +12,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from edge.engines.onnxruntime import session_options
 from quantize.judging.execution import executed
-from quantize.judging.fidelity import HeldOut
+from quantize.judging.fidelity import HeldOutClips
 from quantize.observing.estimators import estimated
 from quantize.observing.ranges import observe
 from quantize.rewriting.levels import on_levels, tied
 from quantize.rewriting.qdq import U8S8, prepared, quantized
 from quantize.search import Maker, Search, integer_bundle
-from tests.quantize.networks import mean_and_maximum, smooth_seen
+from tests.quantize.networks import mean_and_maximum, smooth_share
 
 Pairs = list[tuple[str, list[str], dict[str, object], float]]  # operator, more inputs, attributes, scale behind it
 
@@ -89,7 +89,7 @@ def test_levels_stay_what_they_are(chain: Pairs, left: dict[str, int]) -> None:
 
 def test_a_maximum_has_the_range_of_the_picture_and_nothing_else_is_tied() -> None:
     model = prepared(mean_and_maximum().student_bytes())
-    ranges = estimated(observe(model, (), smooth_seen(3)), "mse")
+    ranges = estimated(observe(model, (), smooth_share(3)), "mse")
     maximum = next(node for node in model.graph.node if node.op_type == "ReduceMax")
     ranges[maximum.output[0]] = (0.0, 99.0)
     found = tied(model, ranges)
@@ -98,7 +98,7 @@ def test_a_maximum_has_the_range_of_the_picture_and_nothing_else_is_tied() -> No
 
 def test_mean_and_maximum_are_no_float_islands() -> None:
     source = mean_and_maximum()
-    maker = Maker(source, smooth_seen(), HeldOut(source, smooth_seen(3, seed=100)), None)
+    maker = Maker(source, smooth_share(), HeldOutClips(source, smooth_share(3, seed=100)), None)
     made = maker.best(U8S8, Search("minmax", mixed=False, max_drop=100.0))
     execution = executed(made.bundle, "onnxruntime")
     assert execution.islands == () and not execution.floats
@@ -108,9 +108,9 @@ def test_mean_and_maximum_are_no_float_islands() -> None:
 def test_the_answers_are_those_between_quantisers() -> None:
     source = mean_and_maximum()
     model = prepared(source.student_bytes())
-    ranges = tied(model, estimated(observe(model, (), smooth_seen(3)), "minmax"))
+    ranges = tied(model, estimated(observe(model, (), smooth_share(3)), "minmax"))
     student, states = quantized(model, ranges, (), U8S8)
     before, after = (integer_bundle(source, one, states) for one in (student, on_levels(student)))
     assert executed(before, "onnxruntime").islands
-    found = HeldOut(before, smooth_seen(3, seed=50)).judge(after)
+    found = HeldOutClips(before, smooth_share(3, seed=50)).judge(after)
     assert found.logits_db > 40  # a mean may fall on the other side of a half

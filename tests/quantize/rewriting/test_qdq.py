@@ -18,21 +18,21 @@ from edge.bundles.bundle import Bundle, StateSpec
 from edge.engines.onnxruntime import Student, session_options
 from edge.errors import BundleError
 from quantize.judging.execution import executed
-from quantize.judging.unroll import clip_form
+from quantize.judging.unroll import unrolled_clip
 from quantize.observing.estimators import estimated
-from quantize.observing.observed import Observed
-from quantize.observing.parts import Seen
+from quantize.observing.parts import ClipShare
 from quantize.observing.ranges import observe
+from quantize.observing.tensor_statistics import TensorStatistics
 from quantize.rewriting.qdq import U8S8, prepared, quantized
-from tests.quantize.networks import smooth_clip, smooth_seen
+from tests.quantize.networks import smooth_clip, smooth_share
 from tests.students import TinyStudent, tiny_files, tiny_manifest, tiny_student
 
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]
 
 
-def observed(student: bytes, states: tuple[StateSpec, ...], seen: Seen | None = None) -> Observed:
-    return observe(prepared(student), states, seen or smooth_seen(3, 16))
+def observed(student: bytes, states: tuple[StateSpec, ...], share: ClipShare | None = None) -> TensorStatistics:
+    return observe(prepared(student), states, share or smooth_share(3, 16))
 
 
 def integer_bundle(tiny: TinyStudent) -> Bundle:
@@ -86,7 +86,7 @@ def test_the_picture_is_a_255th_a_level_from_zero(integer: Bundle) -> None:
 def test_streaming_equals_the_clip(tiny: TinyStudent, integer: Bundle, name: str, seed: int) -> None:
     bundle = {"float": float_bundle(tiny), "int8": integer}[name]
     clip = smooth_clip(seed, 9)
-    unrolled = ort.InferenceSession(clip_form(bundle, 9), session_options(), ["CPUExecutionProvider"])
+    unrolled = ort.InferenceSession(unrolled_clip(bundle, 9), session_options(), ["CPUExecutionProvider"])
     whole = np.concatenate(unrolled.run(None, {f"x{t}": clip[t : t + 1] for t in range(9)}))
     np.testing.assert_allclose(stream(bundle, clip), whole, rtol=0, atol=1e-5)
 
@@ -129,8 +129,8 @@ def test_a_start_that_is_not_zero_is_kept(tiny: TinyStudent) -> None:
 
 def test_ranges_are_those_of_real_states(tiny: TinyStudent) -> None:
     clip = smooth_clip(2, 8)
-    seen = dataclasses.replace(smooth_seen(1), tensors=[ClipTensors(clip[np.newaxis], np.zeros((8, 3), np.float32))])
-    found = observed(tiny.streaming_onnx(), tiny.states(), seen)
+    share = dataclasses.replace(smooth_share(1), tensors=[ClipTensors(clip[np.newaxis], np.zeros((8, 3), np.float32))])
+    found = observed(tiny.streaming_onnx(), tiny.states(), share)
     ranges = found.extremes
     for state in tiny.states():
         # What leaves at one tick enters at the next; the start, zero, is below all of it.

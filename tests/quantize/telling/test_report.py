@@ -10,24 +10,24 @@ import pytest
 
 from calibration.evaluation.scores import Comparison
 from quantize.judging.verify import float_peak_mb, verify
-from quantize.telling.report import Report, as_dict, paired_difference, refusal_lines, tables, text
+from quantize.telling.report import QuantizeReport, as_dict, paired_difference, refusal_lines, tables, text
 from quantize.telling.report_html import page
 from tests.quantize.results import quantize_result
 
 
 @pytest.fixture(scope="module")
-def report() -> Report:
+def report() -> QuantizeReport:
     result = quantize_result(max_drop=1.0)
-    return Report(result, verify(result), float_peak_mb(result))
+    return QuantizeReport(result, verify(result), float_peak_mb(result))
 
 
-def test_float_and_int8_stand_beside_each_other_in_every_group(report: Report) -> None:
+def test_float_and_int8_stand_beside_each_other_in_every_group(report: QuantizeReport) -> None:
     overall, *grouped = tables(report)
     (_, (float_top1, _)), (_, (int8_top1, _)) = overall.rows
     assert (float_top1.value, int8_top1.value) == (45 / 48, 44 / 48)
     assert "McNemar p = 1" in overall.notes[1] and overall.notes[1].startswith("-2.1 points [")
     found = {table.title: dict(table.rows) for table in grouped}
-    assert list(found) == ["by class", "by gamma that the float bundle's gate chose most", "by light", "by camera"]
+    assert list(found) == ["by class", "by expert that the float bundle's gate chose most", "by light", "by camera"]
     for rows in found.values():
         for column, right in ((0, 45), (1, 44)):
             counts = [cells[column] for cells in rows.values()]
@@ -36,10 +36,10 @@ def test_float_and_int8_stand_beside_each_other_in_every_group(report: Report) -
     by_light = found["by light"]
     assert [round(cell.value * cell.count) for cell in by_light["LL"]] == [22, 23]
     assert {
-        name: cells[0].count for name, cells in found["by gamma that the float bundle's gate chose most"].items()
+        name: cells[0].count for name, cells in found["by expert that the float bundle's gate chose most"].items()
     } == {
-        "gamma 1.5": 36,
-        "gamma 3": 12,
+        "expert 0 (gamma 1.5)": 36,
+        "expert 2 (gamma 3)": 12,
     }
 
 
@@ -63,7 +63,7 @@ WANTED = (
     "shifted.0",
     "ELL",
     "cam2",
-    "gamma 3",
+    "expert 2 (gamma 3)",
     "synthetic_val --limit 48 --seed 0",
     "quantize --calib synthetic_val --model FLOAT --target x86 --out DIR",
     "light ELL has 500 ticks only",
@@ -72,7 +72,7 @@ WANTED = (
 )
 
 
-def test_the_terminal_says_all_of_it(report: Report) -> None:
+def test_the_terminal_says_all_of_it(report: QuantizeReport) -> None:
     printed = text(report)
     for wanted in WANTED:
         assert wanted in printed
@@ -84,7 +84,7 @@ def test_the_terminal_says_all_of_it(report: Report) -> None:
     assert all(len(line) < 200 for line in printed.splitlines())
 
 
-def test_json_is_json_and_has_what_the_text_has(report: Report) -> None:
+def test_json_is_json_and_has_what_the_text_has(report: QuantizeReport) -> None:
     found = json.loads(json.dumps(as_dict(report), allow_nan=False))
     (target,) = found["targets"]
     (candidate,) = target["candidates"]
@@ -93,6 +93,8 @@ def test_json_is_json_and_has_what_the_text_has(report: Report) -> None:
     assert candidate["kept"] and all(kernel["integer"] for kernel in candidate["kernels"])
     assert [layer["sqnr_db"] for layer in candidate["layers"]] == [31.2, 24.9, 19.8]
     assert found["coverage"]["by"]["light"] == {"LL": 1500, "ELL": 500}
+    assert found["coverage"]["gate_ticks"] == {"0": 1200, "2": 800} and found["gammas"] == [1.5, 2.0, 3.0]
+    assert found["acceptance"] == "synthetic_val --limit 48 --seed 0" and found["parts"]["acceptance_clips"] == 48
     assert found["command"].startswith("quantize ") and found["versions"] and found["seed"] == 0
     assert len(target["refusals"][0]["next_steps"]) == 3
     assert candidate["bytes"] > 100_000 and candidate["peak_mb"] > 20 and found["float"]["peak_mb"] > 20
@@ -120,7 +122,7 @@ class Page(HTMLParser):
         self.text += data
 
 
-def test_the_page_is_whole_and_loads_nothing(report: Report) -> None:
+def test_the_page_is_whole_and_loads_nothing(report: QuantizeReport) -> None:
     document = page(report)
     found = Page()
     found.feed(document)

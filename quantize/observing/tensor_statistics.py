@@ -27,8 +27,8 @@ class Histogram:
 
 
 @dataclass(frozen=True)
-class Observed:
-    """What calibration saw of every tensor. ticks: under all gammas together.
+class TensorStatistics:
+    """What calibration saw of every tensor. ticks: under all experts together.
 
     extremes: of all streams. usual: the same, but of one stream in a thousand they may lie outside. histograms: of the
     tensors that are not constant. means: float64 [C], per channel, of the tensors [1,C,...] that convolutions read.
