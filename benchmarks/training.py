@@ -15,7 +15,7 @@ from calibration.tensors import ClipTensors
 from distill.students.recipe import Recipe, load_recipe
 from distill.students.sources import Source
 from distill.students.training import fine_tune, new_student
-from distill.training.loop import Run
+from distill.training.loop import TrainingRun
 
 CLIPS, TICKS = 150, 45  # three seconds each
 RECIPE = Path(__file__).parents[1] / "distill" / "recipes" / "students" / "student.yaml"
@@ -38,7 +38,7 @@ def main() -> None:
     steps = -(-CLIPS // recipe.schedule.batch)
     recipe = replace(recipe, schedule=replace(recipe.schedule, steps=steps))
     with tempfile.TemporaryDirectory() as folder:
-        run = Run(Path(folder), ("train",), show=lambda line: print(f"{CLIPS} clips, {steps} steps: {line}"))
+        run = TrainingRun(Path(folder), ("train",), show=lambda line: print(f"{CLIPS} clips, {steps} steps: {line}"))
         fine_tune(new_student(recipe), recipe, [clips_of_noise(recipe)], run)
 
 

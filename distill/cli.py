@@ -24,7 +24,7 @@ from edge.errors import EXIT_STOPPED, UsageError
 
 if TYPE_CHECKING:
     from distill.training.job import Job
-    from distill.training.parallel import Team
+    from distill.training.parallel import TrainingTeam
 
 TRAINING = {
     "pretrain": "learn from the sources marked `pretrain`",
@@ -54,9 +54,9 @@ def _run(options: argparse.Namespace) -> int:
         raise UsageError("needs PyTorch; install it with: pip install 'ellar-edge[distill]'") from None
     torch.set_num_threads(options.workers)
     from distill.training.job import Job, read_document, read_job
-    from distill.training.parallel import team
+    from distill.training.parallel import training_team
 
-    with team(options.device) as processes:
+    with training_team(options.device) as processes:
         if options.command in TRAINING:
             job = Job(
                 command=options.command,
@@ -79,7 +79,7 @@ def _run(options: argparse.Namespace) -> int:
     return EXIT_STOPPED
 
 
-def _train(job: Job, folder: Path, processes: Team, resume: bool) -> None:
+def _train(job: Job, folder: Path, processes: TrainingTeam, resume: bool) -> None:
     if job.kind == "student":
         from distill.students.job import run_student
 
@@ -97,7 +97,7 @@ def _train(job: Job, folder: Path, processes: Team, resume: bool) -> None:
         run_enhancer(job, folder, processes, resume)
 
 
-def _evaluate(options: argparse.Namespace, processes: Team) -> None:
+def _evaluate(options: argparse.Namespace, processes: TrainingTeam) -> None:
     from calibration.evaluation.evaluate import evaluate, show_progress
     from calibration.sets import open_set
     from distill.scores import record, tell

@@ -16,17 +16,17 @@ DROPOUT = 0.1
 
 
 class GateNetwork(nn.Module):
-    """FC 3T->128, BN, LeakyReLU, dropout, FC 128->256, BN, LeakyReLU, dropout, FC 256->gammas (ELLAR paper)."""
+    """FC 3T->128, BN, LeakyReLU, dropout, FC 128->256, BN, LeakyReLU, dropout, FC 256->experts (ELLAR paper)."""
 
-    def __init__(self, window: int, gammas: int) -> None:
+    def __init__(self, window: int, experts: int) -> None:
         super().__init__()
         self.linear1, self.norm1 = nn.Linear(3 * window, WIDTHS[0]), nn.BatchNorm1d(WIDTHS[0])
         self.linear2, self.norm2 = nn.Linear(WIDTHS[0], WIDTHS[1]), nn.BatchNorm1d(WIDTHS[1])
-        self.linear3 = nn.Linear(WIDTHS[1], gammas)
+        self.linear3 = nn.Linear(WIDTHS[1], experts)
         self.dropout = nn.Dropout(DROPOUT)
 
     def forward(self, features: Tensor) -> Tensor:
-        """float32 [B, 3T] -> scores [B, gammas], before the softmax."""
+        """float32 [B, 3T] -> scores [B, experts], before the softmax."""
         x = self.dropout(functional.leaky_relu(self.norm1(self.linear1(features)), LEAK))
         x = self.dropout(functional.leaky_relu(self.norm2(self.linear2(x)), LEAK))
         return torch.as_tensor(self.linear3(x))

@@ -65,23 +65,23 @@ PLAIN = AugmentConfig(
 
 
 def window(
-    looks: npt.NDArray[np.uint8],
-    heads: npt.NDArray[np.int64],
+    x: npt.NDArray[np.uint8],
+    experts: npt.NDArray[np.int64],
     config: AugmentConfig,
     levels_per_pixel: float,
     rng: Rng,
 ) -> tuple[Tensor, Tensor]:
     """A piece of a clip, played at a drawn tempo, each tick as the expert of this tick sees it.
 
-    looks: uint8 [experts,T,h,w,3]; heads: int64 [ticks] -> first plane [ticks,h,w] in levels, velocities
+    x: uint8 [experts,T,h,w,3]; experts: int64 [ticks] -> first plane [ticks,h,w] in levels, velocities
     [ticks,2,h,w] in pixels per tick. Past the clip's end the last picture stands still.
     """
-    length = looks.shape[1]
+    length = x.shape[1]
     tempo = _factor(config.tempo, rng)
-    steps = tempo * np.where(rng.random(len(heads)) < config.late, 2.0, 1.0)
+    steps = tempo * np.where(rng.random(len(experts)) < config.late, 2.0, 1.0)
     start = rng.integers(0, max(length - round(steps.sum()), 0) + 1)
     index = start + np.cumsum(steps) - steps[0]
-    piece = torch.from_numpy(looks[heads, np.minimum(index.astype(int), length - 1)]).float()
+    piece = torch.from_numpy(x[experts, np.minimum(index.astype(int), length - 1)]).float()
     factor = torch.from_numpy(steps / levels_per_pixel).float().view(-1, 1, 1, 1)
     velocity = (piece[..., 1:].movedim(-1, 1) - ZERO) * factor
     velocity[torch.from_numpy(index >= length)] = 0

@@ -7,13 +7,15 @@ from pathlib import Path
 
 from distill.gate_network import GateNetwork
 from distill.students.network.export import to_onnx
-from distill.students.network.student import Student
+from distill.students.network.student import StudentNetwork
 from distill.students.recipe import Recipe
 from edge.bundles.bundle import GATE_FILE, STUDENT_FILE, gate_bytes, write_bundle
 from edge.bundles.manifest import Manifest, Provenance
 
 
-def write_float_bundle(target: Path, student: Student, gate: GateNetwork, recipe: Recipe, recipe_name: str) -> None:
+def write_float_bundle(
+    target: Path, student: StudentNetwork, gate: GateNetwork, recipe: Recipe, recipe_name: str
+) -> None:
     """Export and write the bundle. Raises BundleError where the directory cannot be written."""
     geometry = recipe.geometry
     model, states = to_onnx(student, geometry.input_height, geometry.input_width)

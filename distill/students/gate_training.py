@@ -1,4 +1,4 @@
-"""The second step of the ELLAR paper: the student is frozen, and the gate learns which gamma each clip needs."""
+"""The gate's training, the ELLAR paper's second step: of a frozen student it learns which expert each clip needs."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from torch import Tensor
 from torch.nn import functional
 
 from distill.gate_network import GateNetwork
-from distill.students.network.student import Student
+from distill.students.network.student import StudentNetwork
 from distill.students.recipe import Recipe
 from distill.students.sources import NOBODY, Source
-from distill.training.loop import REPORT_EVERY, Run
+from distill.training.loop import REPORT_EVERY, TrainingRun
 
 F32 = npt.NDArray[np.float32]
 
 
-def train_gate(student: Student, recipe: Recipe, sources: Sequence[Source], run: Run) -> GateNetwork:
-    """A gate that lowers the expected loss: the gammas' losses of the frozen student, weighted by the gate's softmax.
+def train_gate(student: StudentNetwork, recipe: Recipe, sources: Sequence[Source], run: TrainingRun) -> GateNetwork:
+    """A gate that lowers the expected loss: the experts' losses of the frozen student, weighted by the gate's softmax.
 
-    The expectation replaces the paper's hard choice in training, because its gradient reaches every gamma.
+    The expectation replaces the paper's hard choice in training, because its gradient reaches every expert.
     """
     torch.manual_seed(recipe.seed)
     sources = [source for source in sources if NOBODY not in source.labels]
@@ -46,22 +46,22 @@ def train_gate(student: Student, recipe: Recipe, sources: Sequence[Source], run:
 
 
 class Question(NamedTuple):
-    """What the gate sees of a clip, float32 [T, 3], and what each of its answers costs, float32 [gammas]."""
+    """What the gate sees of a clip, float32 [T, 3], and what each of its answers costs, float32 [experts]."""
 
     statistics: F32
     costs: Tensor
 
 
-def _questions(student: Student, source: Source, recipe: Recipe) -> list[Question]:
-    """Every clip with the cross entropy of the frozen student under every gamma, each with its own head."""
+def _questions(student: StudentNetwork, source: Source, recipe: Recipe) -> list[Question]:
+    """Every clip with the cross entropy of the frozen student under every expert, each by its own row of logits."""
     questions = []
     student.eval()
     with torch.no_grad():
         for clip, label in zip(source.clips, source.labels, strict=True):
             logits = student(torch.from_numpy(clip.x).movedim(-1, 2).float())[:, recipe.schedule.warm_up :]
-            own_head = logits.diagonal(dim1=0, dim2=2).mean(0).T  # [gammas, classes]
-            wanted = torch.full((len(own_head),), label)
-            questions.append(Question(clip.statistics, functional.cross_entropy(own_head, wanted, reduction="none")))
+            own_row = logits.diagonal(dim1=0, dim2=2).mean(0).T  # [experts, classes]
+            wanted = torch.full((len(own_row),), label)
+            questions.append(Question(clip.statistics, functional.cross_entropy(own_row, wanted, reduction="none")))
     return questions
 
 

@@ -1,4 +1,4 @@
-"""`distill pretrain`, `train` and `folds` for a student; what they leave in their folder.
+"""A student's `distill pretrain`, `train` and `folds`; what they leave in their folder.
 
 DIR/pretrained.safetensors, or DIR/student.safetensors, DIR/gate.safetensors and the float bundle DIR/bundle; where the
 recipe has `quantisation`, DIR/quantised.safetensors, too, and the bundle's student brings its quantisers along.
@@ -13,15 +13,15 @@ from distill.gate_network import GateNetwork
 from distill.students.bundles import write_float_bundle
 from distill.students.gate_training import train_gate
 from distill.students.lessons import Lessons, StudentLessons
-from distill.students.network.student import Student
+from distill.students.network.student import StudentNetwork
 from distill.students.quantisation import STAGE, load_quantised, quantisation_aware, save_quantised
 from distill.students.recipe import Recipe, recipe_of
 from distill.students.sources import Source, Teach, load_sources
 from distill.students.training import STUDENT, fine_tune, load_weights, pretrain, save_weights
 from distill.training.checkpoint import load_model, read_tensors, write_tensors
 from distill.training.job import Job, read_job
-from distill.training.loop import Run
-from distill.training.parallel import Team
+from distill.training.loop import TrainingRun
+from distill.training.parallel import TrainingTeam
 from edge.bundles.bundle import Bundle
 from edge.errors import UsageError
 
@@ -29,7 +29,7 @@ PRETRAINED, QUANTISED = "pretrained.safetensors", "quantised.safetensors"
 GATE, BUNDLE = "gate.safetensors", "bundle"
 
 
-def run_student(job: Job, folder: Path, team: Team, resume: bool = False) -> None:
+def run_student(job: Job, folder: Path, team: TrainingTeam, resume: bool = False) -> None:
     """Train as the job says. Raises EdgeError."""
     recipe = recipe_of(job.fields, job.recipe_name)
     progress, teach = _progress if team.first else None, _teach(job, recipe, team)
@@ -38,15 +38,15 @@ def run_student(job: Job, folder: Path, team: Team, resume: bool = False) -> Non
         job.write(folder)
     learn = ("train", "gate") if recipe.quantisation is None else ("train", STAGE, "gate")
     if job.command == "pretrain":
-        student = pretrain(recipe, sources, Run(folder, ("pretrain",), team, resume))
+        student = pretrain(recipe, sources, TrainingRun(folder, ("pretrain",), team, resume))
         if team.first:
             save_weights(student, folder / PRETRAINED)
     elif job.command == "train":
-        run = Run(folder, learn if job.start else ("pretrain", *learn), team, resume)
+        run = TrainingRun(folder, learn if job.start else ("pretrain", *learn), team, resume)
         student = load_weights(recipe, job.start) if job.start else pretrain(recipe, sources, run)
         _finish(folder, run, student, _taught(sources, job.teacher, recipe), recipe, job)
     else:
-        run = Run(folder, () if job.start else ("pretrain",), team, resume)
+        run = TrainingRun(folder, () if job.start else ("pretrain",), team, resume)
         pretrained = None if job.start else pretrain(recipe, sources, run)
         for number, actors in enumerate(recipe.folds.actors):
             fold = folder / str(number)
@@ -54,7 +54,7 @@ def run_student(job: Job, folder: Path, team: Team, resume: bool = False) -> Non
                 teacher = None if job.teacher is None else job.teacher / str(number)
                 chosen = _taught([source.without(actors) for source in sources], teacher, recipe)
                 student = pretrained or load_weights(recipe, _weights_of(job.start, number))
-                _finish(fold, Run(fold, learn, team, resume), student, chosen, recipe, job)
+                _finish(fold, TrainingRun(fold, learn, team, resume), student, chosen, recipe, job)
             held_out = sources[recipe.folds.source]
             names = [name for name, actor in zip(held_out.names, held_out.actors, strict=True) if actor in actors]
             if team.first:
@@ -90,7 +90,9 @@ def _weights_of(start: Path | None, fold: int) -> Path:
     return start / str(fold) / STUDENT if start.is_dir() else start
 
 
-def _finish(folder: Path, run: Run, pretrained: Student, sources: list[Source], recipe: Recipe, job: Job) -> None:
+def _finish(
+    folder: Path, run: TrainingRun, pretrained: StudentNetwork, sources: list[Source], recipe: Recipe, job: Job
+) -> None:
     if run.is_over("train"):
         student = load_weights(recipe, folder / STUDENT).eval()
     else:
@@ -109,7 +111,7 @@ def _finish(folder: Path, run: Run, pretrained: Student, sources: list[Source], 
     run.team.wait()
 
 
-def _teach(job: Job, recipe: Recipe, team: Team) -> Teach | None:
+def _teach(job: Job, recipe: Recipe, team: TrainingTeam) -> Teach | None:
     if (recipe.distillation is None) != (job.teacher is None):
         expected = "name the teacher's training with --teacher DIR" if job.teacher is None else "leave --teacher out"
         raise UsageError(f"{job.recipe_name}: distillation is {recipe.distillation}; {expected}, or change the recipe")

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from distill.students.network.student import Student
+from distill.students.network.student import StudentNetwork
 from distill.students.recipe import Recipe, ScheduleConfig
 from distill.students.sources import NOBODY, Batch
 from distill.students.wiid import Consistency, RegionErasing, target_map
@@ -18,7 +18,7 @@ from distill.training.losses import consistency_loss, distillation_loss, maximum
 class Learner(nn.Module):
     """Modules that only training needs stand beside the student. lesson_width: of the teacher's features, or None."""
 
-    def __init__(self, student: Student, recipe: Recipe, lesson_width: int | None = None) -> None:
+    def __init__(self, student: StudentNetwork, recipe: Recipe, lesson_width: int | None = None) -> None:
         super().__init__()
         self.student, self._recipe = student, recipe
         width, wiid, distillation = 2 * student.config.embedding, recipe.wiid, recipe.distillation
@@ -69,7 +69,7 @@ class Learner(nn.Module):
 class Encoder(nn.Module):
     """A student up to its heads, mean over the clip: [B,T,3,h,w] -> [B,2 * embedding]."""
 
-    def __init__(self, student: Student) -> None:
+    def __init__(self, student: StudentNetwork) -> None:
         super().__init__()
         self.student = student
 

@@ -20,7 +20,7 @@ from distill.teachers.evaluation import ask
 from distill.teachers.training import WEIGHTS, load_teacher
 from distill.training.checkpoint import read_tensors, write_tensors
 from distill.training.job import JOB, read_job
-from distill.training.parallel import Team
+from distill.training.parallel import TrainingTeam
 from edge.errors import DataError
 
 
@@ -34,7 +34,7 @@ class Lessons:
     folder: Path
     labels: tuple[str, ...]
     cache: Path
-    team: Team = field(default_factory=Team)
+    team: TrainingTeam = field(default_factory=TrainingTeam)
 
     def __post_init__(self) -> None:
         self._trained = load_teacher(self.folder, self.team)
@@ -62,7 +62,7 @@ class Lessons:
 
 
 class StudentLessons:
-    """Callable on a clip's tensors: the mean of what all experts of a wider student answer, each with its own head.
+    """Callable on a clip's tensors: the mean of what all experts of a wider student answer, each in its own row.
 
     folder: that student's training. recipe: of the one who learns; it has to see the same. Raises DataError.
     """
@@ -79,5 +79,5 @@ class StudentLessons:
         """Mean over experts and ticks: float32 logits [classes], features [D]."""
         with torch.inference_mode():
             features = self._student.features(torch.from_numpy(clip.x).movedim(-1, 2).float())[:, self._warm_up :]
-            own_head = self._student.score(features).diagonal(dim1=0, dim2=2)  # [ticks, classes, experts]
-        return Lesson(own_head.mean((0, 2)), features.mean((0, 1)))
+            own_row = self._student.score(features).diagonal(dim1=0, dim2=2)  # [ticks, classes, experts]
+        return Lesson(own_row.mean((0, 2)), features.mean((0, 1)))

@@ -14,18 +14,20 @@ from torch import Tensor, nn
 
 from distill.students.augment import PLAIN
 from distill.students.network.quantisers import QuantisedStudent
-from distill.students.network.student import Student
+from distill.students.network.student import StudentNetwork
 from distill.students.recipe import Recipe
 from distill.students.sources import Batch, Batches, Source
 from distill.students.training import new_student
 from distill.training.checkpoint import Trainee, load_model, read_tensors, write_tensors
-from distill.training.loop import Losses, Run, fit
+from distill.training.loop import Losses, TrainingRun, fit
 from distill.training.losses import distillation_loss
 
 STAGE = "quantisation"
 
 
-def quantisation_aware(student: Student, recipe: Recipe, sources: Sequence[Source], run: Run) -> QuantisedStudent:
+def quantisation_aware(
+    student: StudentNetwork, recipe: Recipe, sources: Sequence[Source], run: TrainingRun
+) -> QuantisedStudent:
     """A copy of a trained student that has learnt to be rounded. The recipe has `quantisation`."""
     config = recipe.quantisation
     assert config is not None
@@ -71,7 +73,7 @@ class Follower(nn.Module):
     because bfloat16 rounds as coarsely as the levels that it is to get used to.
     """
 
-    def __init__(self, student: QuantisedStudent, leader: Student, warm_up: int) -> None:
+    def __init__(self, student: QuantisedStudent, leader: StudentNetwork, warm_up: int) -> None:
         super().__init__()
         self.student, self.leader = student, copy.deepcopy(leader).requires_grad_(False)
         self._warm_up = warm_up
@@ -83,6 +85,6 @@ class Follower(nn.Module):
             wanted = self._answers(self.leader, batch)
         return {"divergence": distillation_loss(self._answers(self.student, batch), wanted, temperature=1.0)}
 
-    def _answers(self, student: Student, batch: Batch) -> Tensor:
-        """Logits [B * T, classes], each tick by the head of the expert that looks."""
+    def _answers(self, student: StudentNetwork, batch: Batch) -> Tensor:
+        """Logits [B * T, classes], of each tick's expert."""
         return batch.own(student(batch.x))[:, self._warm_up :].flatten(0, 1)

@@ -113,21 +113,21 @@ def _known(clip_set: ClipSet, labels: Sequence[str]) -> ClipSet:
 
 @dataclass(frozen=True)
 class Batch:
-    """x: float32 [B,T,3,h,w] in levels; labels: int64 [B]; heads: int64 [B,T], the gamma of each tick.
+    """x: float32 [B,T,3,h,w] in levels; labels: int64 [B]; experts: int64 [B,T], the one of each tick.
 
     sources: int64 [B], the number of each clip's source. lessons: the teacher's, for the clips at `taught`: int64 [L].
     """
 
     x: Tensor
     labels: Tensor
-    heads: Tensor
+    experts: Tensor
     sources: Tensor
     taught: Tensor
     lessons: Lesson | None = None
 
     def own(self, logits: Tensor) -> Tensor:
-        """Of logits [B,T,heads,classes] those of the expert that looks, tick by tick: [B,T,classes]."""
-        return logits.gather(2, self.heads[..., None, None].expand(-1, -1, 1, logits.shape[-1])).squeeze(2)
+        """Of logits [B,T,experts,classes] those of each tick's expert: [B,T,classes]."""
+        return logits.gather(2, self.experts[..., None, None].expand(-1, -1, 1, logits.shape[-1])).squeeze(2)
 
     def part(self, share: slice, device: torch.device) -> Batch:
         """Some of the clips, on a device."""
@@ -137,26 +137,26 @@ class Batch:
         return Batch(
             self.x[share].to(device),
             self.labels[share].to(device),
-            self.heads[share].to(device),
+            self.experts[share].to(device),
             self.sources[share].to(device),
             matches.nonzero()[:, 1].to(device),
             lessons,
         )
 
 
-class Drawn(NamedTuple):
-    """A clip for a batch: first plane [T,h,w], velocity [T,2,h,w], heads [T], the teacher's lesson if it applies."""
+class Piece(NamedTuple):
+    """A piece of a clip for a batch: first plane [T,h,w], velocity [T,2,h,w], experts [T], the lesson if it applies."""
 
     plane: Tensor
     velocity: Tensor
     label: int
-    heads: Tensor
+    experts: Tensor
     source: int
     lesson: Lesson | None
 
 
 class Batches:
-    """Endless balanced batches: a source by its share, a class, a clip, a gamma at random (the paper's first step)."""
+    """Endless balanced batches: by a source's share a class, a clip, an expert at random (the paper's first step)."""
 
     def __init__(self, sources: Sequence[Source], recipe: Recipe, rng: Rng) -> None:
         self._sources = [(source, source.by_class()) for source in sources]
@@ -182,33 +182,33 @@ class Batches:
         geometry = recipe.geometry
         x = augment(planes, velocities, recipe.augment, geometry.form, geometry.levels_per_pixel, self.rng)
         labels, sources = torch.tensor([(one.label, one.source) for one in drawn]).unbind(1)
-        heads = torch.stack([one.heads for one in drawn])
+        experts = torch.stack([one.experts for one in drawn])
         taught = [i for i, one in enumerate(drawn) if one.lesson is not None]
         lessons = [one.lesson for one in drawn if one.lesson is not None]
         stacked = Lesson(*map(torch.stack, zip(*lessons, strict=True))) if lessons else None
-        return Batch(x, labels, heads, sources, torch.tensor(taught, dtype=torch.int64), stacked)
+        return Batch(x, labels, experts, sources, torch.tensor(taught, dtype=torch.int64), stacked)
 
-    def _draw(self) -> Drawn:
+    def _draw(self) -> Piece:
         rng, recipe = self.rng, self._recipe
         number = int(rng.choice(len(self._sources), p=self._shares))
         source, by_class = self._sources[number]
         clips = by_class[rng.integers(len(by_class))]
         clip = clips[rng.integers(len(clips))]
-        heads = _heads(recipe, rng)
-        plane, velocity = window(source.clips[clip].x, heads, recipe.augment, recipe.geometry.levels_per_pixel, rng)
+        experts = _experts(recipe, rng)
+        plane, velocity = window(source.clips[clip].x, experts, recipe.augment, recipe.geometry.levels_per_pixel, rng)
         label, lesson = source.labels[clip], source.lessons[clip] if source.lessons else None
         if label in self._reversed and rng.random() < recipe.augment.reverse:
             plane, velocity = reverse_time(plane, velocity)
-            heads = heads[::-1].copy()
+            experts = experts[::-1].copy()
             # The teacher has not seen the clip backwards.
             label, lesson = self._reversed[label], None
-        return Drawn(plane, velocity, label, torch.from_numpy(heads), number, lesson)
+        return Piece(plane, velocity, label, torch.from_numpy(experts), number, lesson)
 
 
-def _heads(recipe: Recipe, rng: Rng) -> npt.NDArray[np.int64]:
-    """Which expert looks, tick by tick: one for all of the piece, or another from somewhere on."""
-    ticks, experts = recipe.schedule.ticks, len(recipe.geometry.gammas)
-    heads = np.full(ticks, rng.integers(experts))
+def _experts(recipe: Recipe, rng: Rng) -> npt.NDArray[np.int64]:
+    """The expert of each tick: one for all of the piece, or another from somewhere on."""
+    ticks, count = recipe.schedule.ticks, len(recipe.geometry.gammas)
+    experts = np.full(ticks, rng.integers(count))
     if rng.random() < recipe.augment.switch:
-        heads[rng.integers(ticks) :] = rng.integers(experts)
-    return heads
+        experts[rng.integers(ticks) :] = rng.integers(count)
+    return experts

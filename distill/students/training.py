@@ -1,4 +1,4 @@
-"""The student's training: random gamma per clip (the ELLAR paper's first step), sources first alone, then together."""
+"""The student's training: random expert per clip (the ELLAR paper's first step), sources first alone, then together."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 from distill.students.learner import Learner
-from distill.students.network.student import Student, StudentConfig
+from distill.students.network.student import StudentConfig, StudentNetwork
 from distill.students.recipe import Recipe
 from distill.students.sources import Batches, Source
 from distill.training.checkpoint import Trainee
-from distill.training.loop import Losses, Run, fit
+from distill.training.loop import Losses, TrainingRun, fit
 from edge.errors import DataError
 
 STUDENT = "student.safetensors"  # in the folder of a training, written by `save_weights`
 
 
-def new_student(recipe: Recipe) -> Student:
+def new_student(recipe: Recipe) -> StudentNetwork:
     """A student with random weights, of the recipe's shape; the recipe's seed decides them."""
     torch.manual_seed(recipe.seed)
     shape = recipe.student
-    return Student(
+    return StudentNetwork(
         StudentConfig(
             classes=len(recipe.labels),
-            heads=len(recipe.geometry.gammas),
+            experts=len(recipe.geometry.gammas),
             shared_head=shape.shared_head,
             stages=shape.channels,
             embedding=shape.embedding,
@@ -39,7 +39,7 @@ def new_student(recipe: Recipe) -> Student:
     )
 
 
-def pretrain(recipe: Recipe, sources: Sequence[Source], run: Run) -> Student:
+def pretrain(recipe: Recipe, sources: Sequence[Source], run: TrainingRun) -> StudentNetwork:
     """A student that has seen the sources marked `pretrain`, and nothing else."""
     student = new_student(recipe)
     chosen = [source for source in sources if source.pretrain]
@@ -49,7 +49,9 @@ def pretrain(recipe: Recipe, sources: Sequence[Source], run: Run) -> Student:
     return student
 
 
-def fine_tune(pretrained: Student, recipe: Recipe, sources: Sequence[Source], run: Run) -> Student:
+def fine_tune(
+    pretrained: StudentNetwork, recipe: Recipe, sources: Sequence[Source], run: TrainingRun
+) -> StudentNetwork:
     """A copy of a pre-trained student, trained on all sources together."""
     student = copy.deepcopy(pretrained)
     torch.manual_seed(recipe.seed)
@@ -57,14 +59,14 @@ def fine_tune(pretrained: Student, recipe: Recipe, sources: Sequence[Source], ru
     return student.eval()
 
 
-def save_weights(student: Student, path: Path) -> None:
+def save_weights(student: StudentNetwork, path: Path) -> None:
     """Weights as safetensors; written aside and renamed, so that a kill leaves the old file or the new."""
     aside = path.with_suffix(".tmp")
     save_file(student.state_dict(), aside)
     aside.replace(path)
 
 
-def load_weights(recipe: Recipe, path: Path) -> Student:
+def load_weights(recipe: Recipe, path: Path) -> StudentNetwork:
     """A student of the recipe's shape with stored weights; heads for other classes or experts start anew.
 
     Raises DataError where the file does not fit.
@@ -84,7 +86,7 @@ def load_weights(recipe: Recipe, path: Path) -> Student:
     return student
 
 
-def _train(student: Student, batches: Batches, recipe: Recipe, run: Run, stage: str) -> None:
+def _train(student: StudentNetwork, batches: Batches, recipe: Recipe, run: TrainingRun, stage: str) -> None:
     schedule, device = recipe.schedule, run.team.device
     steps = schedule.pretrain_steps if stage == "pretrain" else schedule.steps
     # What is pre-trained already moves in smaller steps.

@@ -1,4 +1,4 @@
-"""`distill train` for an enhancer, Zero-DCE: dark frames alone. Leaves DIR/enhancer.safetensors."""
+"""An enhancer's training, `distill train` of Zero-DCE: dark frames alone. Leaves DIR/enhancer.safetensors."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from distill.teachers.clips import VideoClips
 from distill.teachers.recipe import ClipConfig, ClipSource
 from distill.training.checkpoint import Trainee, write_tensors
 from distill.training.job import Job
-from distill.training.loop import Losses, Run, fit
-from distill.training.parallel import Team
+from distill.training.loop import Losses, TrainingRun, fit
+from distill.training.parallel import TrainingTeam
 from edge.errors import ConfigError
 from edge.fields import build
 
@@ -47,7 +47,7 @@ def enhancer_recipe_of(document: dict[str, Any], where: str) -> EnhancerRecipe:
     return recipe
 
 
-def run_enhancer(job: Job, folder: Path, team: Team, resume: bool = False) -> None:
+def run_enhancer(job: Job, folder: Path, team: TrainingTeam, resume: bool = False) -> None:
     """Train as the job says. Raises EdgeError."""
     recipe = enhancer_recipe_of(job.fields, job.recipe_name)
     found = [clip for source in recipe.sources for clip in source.open(job.data_root).clips]
@@ -68,7 +68,7 @@ def run_enhancer(job: Job, folder: Path, team: Team, resume: bool = False) -> No
         lifted, maps = network(pictures)
         yield zero_dce_losses(pictures, lifted, maps, recipe.exposure)
 
-    run = Run(folder, ("enhancer",), team, resume)
+    run = TrainingRun(folder, ("enhancer",), team, resume)
     fit(
         run,
         "enhancer",

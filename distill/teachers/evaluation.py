@@ -12,14 +12,14 @@ from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.clip_sets.labels import known_clips
 from calibration.evaluation.evaluate import ClipResult, Evaluation, show_progress
 from distill.teachers.clips import frames_of, views_of
-from distill.teachers.training import Trained, in_half, load_teacher
+from distill.teachers.training import TrainedTeacher, in_half, load_teacher
 from distill.training.job import Job
-from distill.training.parallel import Team
+from distill.training.parallel import TrainingTeam
 
 VIEWS_AT_ONCE = 4
 
 
-def evaluate_teacher(job: Job, folder: Path, clips: ClipSet, team: Team) -> Evaluation:
+def evaluate_teacher(job: Job, folder: Path, clips: ClipSet, team: TrainingTeam) -> Evaluation:
     """Every process takes its share of the clips; all get the whole evaluation. Raises EdgeError."""
     trained = load_teacher(folder, team)
     known, unknown = known_clips(clips, trained.labels)
@@ -36,7 +36,7 @@ def evaluate_teacher(job: Job, folder: Path, clips: ClipSet, team: Team) -> Eval
     return Evaluation(clips.name, trained.labels, tuple(results), unknown, trained.recipe.name)
 
 
-def ask(trained: Trained, clip: Clip, number: int, cache: Path, team: Team) -> tuple[Tensor, Tensor]:
+def ask(trained: TrainedTeacher, clip: Clip, number: int, cache: Path, team: TrainingTeam) -> tuple[Tensor, Tensor]:
     """Logits and features of every view: float32 [views,classes], [views,D], on the CPU.
 
     number: decides the draws of Delta Sampling.

@@ -1,4 +1,4 @@
-"""`distill train` for a teacher: stage after stage, each with its parts, rates and schedule.
+"""A teacher's training, `distill train`: stage after stage, each with its parts, rates and schedule.
 
 What it leaves in its folder: DIR/teacher.safetensors, weights under the network's own key names, and the labels.
 """
@@ -25,9 +25,9 @@ from distill.teachers.networks.weights import load_start
 from distill.teachers.recipe import StageConfig, TeacherRecipe, teacher_recipe_of
 from distill.training.checkpoint import Scheduler, Trainee, load_model, read_tensors, write_tensors
 from distill.training.job import Job, read_job
-from distill.training.loop import Losses, Run, fit
+from distill.training.loop import Losses, TrainingRun, fit
 from distill.training.optim import Ranger
-from distill.training.parallel import Team
+from distill.training.parallel import TrainingTeam
 from edge.errors import DataError, UsageError
 from edge.fields import build
 
@@ -37,7 +37,7 @@ SHOWN_KEYS = 3
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedTeacher:
     """A finished teacher in evaluation mode, its recipe, and the names of its logits."""
 
     teacher: Teacher
@@ -45,7 +45,7 @@ class Trained:
     labels: tuple[str, ...]
 
 
-def run_teacher(job: Job, folder: Path, team: Team, resume: bool = False) -> None:
+def run_teacher(job: Job, folder: Path, team: TrainingTeam, resume: bool = False) -> None:
     """Train as the job says. Raises EdgeError."""
     recipe = teacher_recipe_of(job.fields, job.recipe_name)
     sets = [source.open(job.data_root) for source in recipe.sources]
@@ -58,7 +58,7 @@ def run_teacher(job: Job, folder: Path, team: Team, resume: bool = False) -> Non
     if team.first and not resume:
         job.write(folder)
     pairs = [pair for clips in sets for pair in known_clips(clips, labels)[0]]
-    run = Run(folder, [f"stage{stage.stage}" for stage in recipe.stages], team, resume)
+    run = TrainingRun(folder, [f"stage{stage.stage}" for stage in recipe.stages], team, resume)
     teacher.to(team.device)
     if team.size > 1 and team.device.type == "cuda":
         nn.SyncBatchNorm.convert_sync_batchnorm(teacher)
@@ -81,7 +81,7 @@ def new_teacher(recipe: TeacherRecipe, classes: int) -> Teacher:
     return build_teacher(recipe.teacher, classes, **options)
 
 
-def load_teacher(folder: Path, team: Team) -> Trained:
+def load_teacher(folder: Path, team: TrainingTeam) -> TrainedTeacher:
     """What `distill train` left in a folder, on the team's device. Raises DataError, UsageError."""
     job = read_job(folder)
     if job.kind != "teacher":
@@ -92,10 +92,10 @@ def load_teacher(folder: Path, team: Team) -> Trained:
     tensors, state = read_tensors(folder / WEIGHTS)
     teacher = new_teacher(recipe, len(state["labels"]))
     load_model(teacher, tensors, str(folder / WEIGHTS))
-    return Trained(teacher.to(team.device).eval(), recipe, tuple(state["labels"]))
+    return TrainedTeacher(teacher.to(team.device).eval(), recipe, tuple(state["labels"]))
 
 
-def in_half(team: Team) -> torch.autocast:
+def in_half(team: TrainingTeam) -> torch.autocast:
     """bfloat16 where a GPU computes, float32 on a CPU."""
     return torch.autocast(team.device.type, torch.bfloat16, enabled=team.device.type == "cuda")
 
@@ -105,9 +105,9 @@ def _train_stage(
     clips: VideoClips,
     recipe: TeacherRecipe,
     stage: StageConfig,
-    run: Run,
+    run: TrainingRun,
     workers: int,
-    distiller: Trained | None,
+    distiller: TrainedTeacher | None,
 ) -> None:
     name, team = f"stage{stage.stage}", run.team
     if run.is_over(name):
@@ -132,7 +132,7 @@ def _train_stage(
     fit(run, name, Trainee(teacher, optimizer, scheduler), steps, losses_of, recipe.every, clip_norm=stage.clip_norm)
 
 
-def _losses(teacher: Teacher, clip: Tensor, labels: Tensor, distiller: Trained | None) -> Losses:
+def _losses(teacher: Teacher, clip: Tensor, labels: Tensor, distiller: TrainedTeacher | None) -> Losses:
     output: TeacherOutput = teacher(clip)
     losses = teacher.losses(output, labels)
     if distiller is not None and isinstance(teacher, ActLumosStudent) and output.projection is None:
@@ -163,7 +163,7 @@ def _scheduler(optimizer: torch.optim.Optimizer, stage: StageConfig, steps: int,
     return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
 
 
-def _start(teacher: Teacher, path: Path, team: Team) -> None:
+def _start(teacher: Teacher, path: Path, team: TrainingTeam) -> None:
     report = load_start(teacher, path)
     if not team.first:
         return
@@ -179,7 +179,7 @@ def _start(teacher: Teacher, path: Path, team: Team) -> None:
             )
 
 
-def _distiller(job: Job, teacher: Teacher, labels: tuple[str, ...], team: Team) -> Trained | None:
+def _distiller(job: Job, teacher: Teacher, labels: tuple[str, ...], team: TrainingTeam) -> TrainedTeacher | None:
     if job.teacher is None:
         return None
     if not isinstance(teacher, ActLumosStudent):

@@ -18,7 +18,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from distill.training.parallel import Team
+from distill.training.parallel import TrainingTeam
 from edge.errors import DataError
 
 Scheduler = torch.optim.lr_scheduler.LRScheduler
@@ -68,7 +68,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, json.loads(metadata["state"])
 
 
-def save(path: Path, stage: str, step: int, elapsed_s: float, trainee: Trainee, team: Team) -> None:
+def save(path: Path, stage: str, step: int, elapsed_s: float, trainee: Trainee, team: TrainingTeam) -> None:
     """The first process writes; all must call it, because everyone's random state is kept."""
     tensors = {f"model.{name}": tensor for name, tensor in trainee.model.state_dict().items()}
     optimizer = trainee.optimizer.state_dict()
@@ -102,7 +102,7 @@ def read(path: Path) -> Checkpoint:
     return Checkpoint(state["stage"], state["step"], state["elapsed_s"], tensors, state)
 
 
-def restore(checkpoint: Checkpoint, trainee: Trainee, team: Team) -> None:
+def restore(checkpoint: Checkpoint, trainee: Trainee, team: TrainingTeam) -> None:
     """Continue as if nothing had happened. Raises DataError where model or team are not those of the checkpoint."""
     random = checkpoint.tensors["random.cpu"]
     if len(random) != team.size:

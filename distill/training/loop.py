@@ -15,7 +15,7 @@ from torch import Tensor
 from distill.training import checkpoint
 from distill.training.checkpoint import Checkpoint, Trainee
 from distill.training.metrics import Metrics, Values, draw_curves
-from distill.training.parallel import Team
+from distill.training.parallel import TrainingTeam
 from edge.errors import EdgeError
 
 CHECKPOINT, METRICS, CURVES = "checkpoint.safetensors", "metrics.jsonl", "curves.svg"
@@ -28,7 +28,7 @@ class TrainingError(EdgeError, ArithmeticError):
 
 
 @dataclass
-class Run:
+class TrainingRun:
     """A training in its folder: DIR/checkpoint.safetensors, DIR/metrics.jsonl, DIR/curves.svg.
 
     stages: their names, in order. resume: continue from the checkpoint, if there is one.
@@ -36,7 +36,7 @@ class Run:
 
     folder: Path
     stages: Sequence[str]
-    team: Team = field(default_factory=Team)
+    team: TrainingTeam = field(default_factory=TrainingTeam)
     resume: bool = False
     show: Callable[[str], None] = print
     saved: Checkpoint | None = field(init=False, default=None)
@@ -91,7 +91,7 @@ class Run:
 
 
 def fit(
-    run: Run,
+    run: TrainingRun,
     stage: str,
     trainee: Trainee,
     steps: int,

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 
 
 @dataclass(frozen=True)
-class Team:
+class TrainingTeam:
     """The processes of one training. rank: this one; 0 prints and writes. size: how many there are."""
 
     rank: int = 0
@@ -80,7 +80,7 @@ class Team:
 
 
 @contextmanager
-def team(device: str = "auto") -> Iterator[Team]:
+def training_team(device: str = "auto") -> Iterator[TrainingTeam]:
     """The team that torchrun started (RANK, WORLD_SIZE, LOCAL_RANK), or this process alone.
 
     device: cpu, cuda, or auto (a GPU where there is one). Raises UsageError where there is no GPU to use.
@@ -93,11 +93,11 @@ def team(device: str = "auto") -> Iterator[Team]:
     if on_gpu:
         torch.cuda.set_device(place)
     if size == 1:
-        yield Team(device=place)
+        yield TrainingTeam(device=place)
         return
     distributed.init_process_group("nccl" if on_gpu else "gloo")
     try:
-        yield Team(distributed.get_rank(), size, place)
+        yield TrainingTeam(distributed.get_rank(), size, place)
         distributed.barrier()  # nobody leaves while another still talks to it: gloo would abort the other
     finally:
         distributed.destroy_process_group()

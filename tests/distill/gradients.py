@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from distill.teachers.networks.video_swin import SwinConfig, VideoSwin
-from distill.training.parallel import Team, team
+from distill.training.parallel import TrainingTeam, training_team
 
 BATCH = 4
 
 
-def gradients(processes: Team) -> dict[str, Tensor]:
+def gradients(processes: TrainingTeam) -> dict[str, Tensor]:
     """By parameter, of the mean loss over 4 clips, each with its own head; heads 0 and 1 have clips, head 2 has none.
 
     With two processes one has clips for head 0 only, the other for head 1 only.
@@ -35,7 +35,7 @@ def gradients(processes: Team) -> dict[str, Tensor]:
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    with team("cpu") as processes:
+    with training_team("cpu") as processes:
         found = gradients(processes)
         if processes.first:
             save_file({name: gradient.contiguous() for name, gradient in found.items()}, Path(sys.argv[1]))

@@ -8,10 +8,10 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from distill.students.network.student import ConvBlock, Student
+from distill.students.network.student import ConvBlock, StudentNetwork
 
 
-def fold(student: Student) -> Student:
+def fold(student: StudentNetwork) -> StudentNetwork:
     """A copy whose convolutions hold their batch norms, and whose first one holds scale and zero of the input."""
     folded = copy.deepcopy(student).eval()
     for block in folded.modules():

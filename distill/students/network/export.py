@@ -1,4 +1,4 @@
-"""A trained student as a float bundle: the streaming form in ONNX, the gate's weights, the manifest."""
+"""A trained student as a float bundle: the streaming network in ONNX, the gate's weights, the manifest."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from distill.students.network.batch_norms import fold
 from distill.students.network.quantisers import QuantisedStudent
-from distill.students.network.student import Student
+from distill.students.network.student import StudentNetwork
 from edge.bundles.manifest import StateSpec
 
 OPSET = 20
@@ -20,7 +20,7 @@ class DeployedStudent(nn.Module):
     rounds brings its quantisers along.
     """
 
-    def __init__(self, student: Student) -> None:
+    def __init__(self, student: StudentNetwork) -> None:
         super().__init__()
         self.student = student.frozen() if isinstance(student, QuantisedStudent) else fold(student)
 
@@ -30,8 +30,8 @@ class DeployedStudent(nn.Module):
         return (logits, *next_states)
 
 
-def to_onnx(student: Student, height: int, width: int) -> tuple[bytes, tuple[StateSpec, ...]]:
-    """The streaming form for pictures of this size, as the bytes of an ONNX file, and its states."""
+def to_onnx(student: StudentNetwork, height: int, width: int) -> tuple[bytes, tuple[StateSpec, ...]]:
+    """The streaming network for pictures of this size, as the bytes of an ONNX file, and its states."""
     shapes = student.state_shapes(height, width)
     states = tuple(StateSpec(f"s{i}", f"t{i}", shape, "float32", 0) for i, shape in enumerate(shapes))
     example = (torch.zeros(1, height, width, 3, dtype=torch.uint8), *(torch.zeros(shape) for shape in shapes))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from distill.students.network.batch_norms import fold
-from distill.students.network.student import ConvBlock, Student
+from distill.students.network.student import ConvBlock, StudentNetwork
 
 LEVELS, WEIGHT_LEVELS = 255, 127
 PICTURE_SCALE = 1 / 255  # the camera's levels, exactly
@@ -62,7 +62,7 @@ class Quantiser(nn.Module):
         return (_rounded(levels) - zero_point) * (self.scale if given is None else given)
 
     def watch(self) -> None:
-        """From now on it lets values pass, and looks at them."""
+        """From now on it lets values pass, and keeps what it sees."""
         self._seen, self._reach = [], []
 
     def reach(self) -> Tensor:
@@ -115,7 +115,7 @@ class QuantisedConvolution(nn.Conv2d):
         return _convolved(self, x, weight)
 
     def watch(self) -> None:
-        """From now on it computes in float, and looks at the means of what it reads."""
+        """From now on it computes in float, and keeps the means of what it reads."""
         self._seen = []
 
     def settle(self, factors: Tensor) -> None:
@@ -136,7 +136,7 @@ class QuantisedConvolution(nn.Conv2d):
         return FrozenConvolution(self)
 
 
-class QuantisedStudent(Student):
+class QuantisedStudent(StudentNetwork):
     """Made from a trained student, batch norms folded. What is joined shares a scale, as in the deployed graph.
 
     A state leaves with the scale with which it enters, for both are one quantiser's; the largest value over the picture
@@ -144,7 +144,7 @@ class QuantisedStudent(Student):
     their neighbour's scale, and the weights behind them make up for it (quantize/rewriting/balance.py).
     """
 
-    def __init__(self, student: Student) -> None:
+    def __init__(self, student: StudentNetwork) -> None:
         config = dataclasses.replace(student.config, input_zero=0.0, input_scale=PICTURE_SCALE, dropout=0.0)
         super().__init__(config)
         folded = fold(student)
@@ -161,7 +161,7 @@ class QuantisedStudent(Student):
         self.picture.change.requires_grad_(False)
 
     def step_folded(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """As Student's."""
+        """As StudentNetwork's."""
         return super().step_folded(self.picture(x), states)
 
     @torch.no_grad()

@@ -1,7 +1,7 @@
-"""The student: plain 3x3 convolutions with a causal temporal shift, one head per gamma; clip and stream are one code.
+"""The student: plain 3x3 convolutions, causal temporal shift, a row of logits per expert; clip and stream are one code.
 
 Temporal shift: Lin et al., TSM, ICCV 2019. Plain convolutions, because every one of them becomes an integer kernel
-(docs/architecture.md); heads per gamma: AHS of the ELLAR paper, ACCV 2024.
+(docs/architecture.md); a head per expert: AHS of the ELLAR paper, ACCV 2024.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ class StudentConfig:
     stages: channels of the two convolutions of each stage; the first of them halves the picture, the second shifts.
     embedding: width of the temporal stage; history: ticks that it sees at once.
     input_zero, input_scale: the network computes on (level - input_zero) * input_scale; folded into the first
-    convolution when it is exported. shared_head: one head answers for every expert (an ablation).
+    convolution when it is exported. shared_head: one head answers for every expert.
     """
 
     classes: int
-    heads: int = 5
+    experts: int = 5
     shared_head: bool = False
     stages: tuple[tuple[int, int], ...] = SIZES["s"]
     input_zero: float = 128.0
@@ -123,8 +123,8 @@ class ConvBlock(nn.Sequential):
         return layer
 
 
-class Student(nn.Module):
-    """Pictures in levels (0..255) in, logits of every head out, tick by tick."""
+class StudentNetwork(nn.Module):
+    """Pictures in levels (0..255) in, logits for every expert out, tick by tick."""
 
     def __init__(self, config: StudentConfig) -> None:
         super().__init__()
@@ -139,7 +139,7 @@ class Student(nn.Module):
         self.embed = ConvBlock(2 * channels, config.embedding, 1)
         self.temporal = ConvBlock(config.embedding, config.embedding, (1, config.history))
         self.dropout = nn.Dropout(config.dropout)
-        rows = 1 if config.shared_head else config.heads
+        rows = 1 if config.shared_head else config.experts
         self.heads: nn.Module = nn.Conv2d(2 * config.embedding, rows * config.classes, 1)
 
     @property
@@ -150,7 +150,7 @@ class Student(nn.Module):
         return block.convolution
 
     def forward(self, clip: Tensor) -> Tensor:
-        """float32 [B,T,3,H,W], levels -> logits float32 [B,T,heads,classes]; every tick sees only its past."""
+        """float32 [B,T,3,H,W], levels -> logits float32 [B,T,experts,classes]; every tick sees only its past."""
         return self.score(self.features(clip))
 
     def features(self, clip: Tensor) -> Tensor:
@@ -159,12 +159,12 @@ class Student(nn.Module):
         return self._embedded(self._centred(clip.flatten(0, 1)), ClipMemory(ticks)).view(batch, ticks, -1)
 
     def score(self, features: Tensor) -> Tensor:
-        """Features [B,T,2 * embedding] -> logits [B,T,heads,classes]."""
+        """Features [B,T,2 * embedding] -> logits [B,T,experts,classes]."""
         logits = self._scores(features.flatten(0, 1)[..., None, None])
         return logits.view(*features.shape[:2], *logits.shape[1:])
 
     def step(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
-        """One tick of a stream: float32 [1,3,H,W], states [1,h,w,c] -> logits [1,heads,classes], next states."""
+        """One tick of a stream: float32 [1,3,H,W], states [1,h,w,c] -> logits [1,experts,classes], next states."""
         return self.step_folded(self._centred(x), states)
 
     def step_folded(self, x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
@@ -207,5 +207,5 @@ class Student(nn.Module):
 
     def _scores(self, features: Tensor) -> Tensor:
         scores: Tensor = self.heads(self.dropout(features))
-        rows = scores.view(-1, 1 if self.config.shared_head else self.config.heads, self.config.classes)
-        return rows.repeat(1, self.config.heads, 1) if self.config.shared_head else rows
+        rows = scores.view(-1, 1 if self.config.shared_head else self.config.experts, self.config.classes)
+        return rows.repeat(1, self.config.experts, 1) if self.config.shared_head else rows

@@ -20,7 +20,7 @@ ARID = (20.298, 18.8445, 18.4875), (25.6275, 24.735, 22.9245)  # published for A
 class TeacherOutput(NamedTuple):
     """What a teacher says of a batch.
 
-    logits: [B,classes], or [B,heads,classes] where every gamma has its own head. features: [B,D], before the heads.
+    logits: [B,classes], or [B,heads,classes] where every expert has its own head. features: [B,D], before the heads.
     gate: [B,gammas], the weights of the gammas that the clips were seen under (one-hot in value), or None.
     projection: [B,views,P], what a contrastive loss compares, or None.
     """
@@ -32,7 +32,7 @@ class TeacherOutput(NamedTuple):
 
     @property
     def scores(self) -> Tensor:
-        """The logits that count, [B,classes]: those of the head that belongs to the clip's gamma."""
+        """The logits that count, [B,classes]: those of the head that belongs to the clip's expert."""
         if self.logits.ndim == 2:
             return self.logits
         if self.gate is None:

@@ -1,4 +1,4 @@
-"""DGAM: an adaptive gate chooses a gamma per clip; five GIC experts, one Video Swin backbone, a head per gamma.
+"""DGAM: an adaptive gate chooses one of five GIC experts per clip; one Video Swin backbone, a head per expert.
 
 The ELLAR paper, ACCV 2024: AGC (the gate), SoftArgmax, GIC (eq. 6), AHS (the heads). Statistics and GIC are those of
 the released code (the `dgam` convention of edge/picture/reference.py), so that its checkpoint means the same here.
@@ -42,7 +42,7 @@ def switching_schedule(gate_factor: float = 10.0) -> dict[int, Stage]:
     }
 
 
-class FrameStatistics(NamedTuple):
+class DgamStatistics(NamedTuple):
     """Of every frame, all channels pooled, on normalised values; float64 [B,T] each."""
 
     mean: Tensor
@@ -62,7 +62,7 @@ def normalised_levels(device: torch.device | None = None) -> Tensor:
     return ((torch.arange(LEVELS, dtype=torch.float64, device=device) - mean) / std).float()
 
 
-def frame_statistics(clip: Tensor) -> FrameStatistics:
+def frame_statistics(clip: Tensor) -> DgamStatistics:
     """Statistics of a clip of levels [B,3,T,H,W] (rounded to whole ones), exact, from its histograms.
 
     Standard deviation unbiased; entropy in nats of 256 bins between 0 and 255, after a stretch in float32 by the
@@ -84,7 +84,7 @@ def frame_statistics(clip: Tensor) -> FrameStatistics:
     p = torch.zeros(*weights.shape[:2], LEVELS, dtype=torch.float64, device=clip.device).scatter_add(2, bins, inside)
     entropy = torch.special.entr(p / p.sum(2, keepdim=True)).sum(2)
     std = (square / (total - 1).clamp(min=1)).sqrt()
-    return FrameStatistics(mean, std, entropy, low.squeeze(2).double(), high.squeeze(2).double())
+    return DgamStatistics(mean, std, entropy, low.squeeze(2).double(), high.squeeze(2).double())
 
 
 def gic_levels(minimum: Tensor, maximum: Tensor, gammas: Tensor) -> Tensor:
@@ -123,7 +123,7 @@ class GicExperts(nn.Module):
         super().__init__()
         self.register_buffer("gammas", torch.tensor(tuple(gammas), dtype=torch.float64), persistent=False)
 
-    def forward(self, clip: Tensor, statistics: FrameStatistics, weights: Tensor) -> Tensor:
+    def forward(self, clip: Tensor, statistics: DgamStatistics, weights: Tensor) -> Tensor:
         """Levels [B,3,T,H,W], weights [B,gammas] -> the corrected clip, normalised, float32, same shape."""
         curves = gic_levels(statistics.minimum, statistics.maximum, self.gammas).float()
         table = torch.einsum("bg,gbtcl->bctl", weights.float(), curves)
@@ -174,14 +174,14 @@ class Dgam(Teacher):
         return TeacherOutput(logits if len(self.heads) > 1 else logits.squeeze(1), features, weights)
 
     def adapt(self, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """`DGAM_ELLAR.pth`, a Video Swin checkpoint or our own; where there is one head, every gamma gets a copy."""
+        """`DGAM_ELLAR.pth`, a Video Swin checkpoint or our own; where there is one head, every expert gets a copy."""
         renamed = {_renamed(key): value for key, value in weights.items()}
         if "heads.0.weight" in renamed and "heads.1.weight" not in renamed:
             for i in range(1, len(self.heads)):
                 renamed |= {f"heads.{i}.{part}": renamed[f"heads.0.{part}"] for part in ("weight", "bias")}
         return renamed
 
-    def _weights(self, statistics: FrameStatistics) -> Tensor:
+    def _weights(self, statistics: DgamStatistics) -> Tensor:
         if self.training and self.stages[self.stage].gamma == "random":
             drawn = torch.randint(len(self.experts.gammas), (len(statistics.mean),), device=statistics.mean.device)
             return functional.one_hot(drawn, len(self.experts.gammas)).float()

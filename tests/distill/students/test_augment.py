@@ -86,9 +86,9 @@ def test_a_late_tick_spans_two_and_moves_twice_as_far() -> None:
 
 
 def test_every_tick_is_seen_by_its_own_expert() -> None:
-    looks = np.stack([moving_right(10, speed) for speed in (1.0, 3.0)])
-    heads = np.array([0] * 4 + [1] * 6)
-    _, velocity = window(looks, heads, NOTHING, LEVELS, np.random.default_rng(0))
+    x = np.stack([moving_right(10, speed) for speed in (1.0, 3.0)])
+    experts = np.array([0] * 4 + [1] * 6)
+    _, velocity = window(x, experts, NOTHING, LEVELS, np.random.default_rng(0))
     assert velocity[:, 0, 0, 0].tolist() == [1.0] * 4 + [3.0] * 6
 
 

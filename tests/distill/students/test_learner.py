@@ -33,8 +33,8 @@ def batch() -> Batch:
     x = torch.randint(0, 256, (4, 8, 3, 30, 40)).float()
     lessons = Lesson(torch.randn(2, CLASSES), torch.randn(2, WIDTH))
     sources = torch.tensor([0, 1, 0, 1])
-    heads = torch.tensor([0, 1, 2, 2])[:, None].expand(-1, x.shape[1])
-    return Batch(x, torch.tensor([0, 1, 2, 3]), heads, sources, torch.tensor([1, 3]), lessons)
+    experts = torch.tensor([0, 1, 2, 2])[:, None].expand(-1, x.shape[1])
+    return Batch(x, torch.tensor([0, 1, 2, 3]), experts, sources, torch.tensor([1, 3]), lessons)
 
 
 def learner(recipe: Recipe, wiid: WiidConfig | None = None, distillation: DistillationConfig | None = None) -> Learner:

@@ -16,7 +16,7 @@ from onnx import numpy_helper
 from distill.cli import main
 from distill.students.network.export import to_onnx
 from distill.students.network.quantisers import LEVELS, QuantisedStudent, Quantiser
-from distill.students.network.student import Student, StudentConfig
+from distill.students.network.student import StudentConfig, StudentNetwork
 from distill.training.checkpoint import read_tensors
 from distill.training.losses import distillation_loss
 from edge.bundles.bundle import Bundle
@@ -44,11 +44,11 @@ def clip(seed: int, count: int = 1) -> torch.Tensor:
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["heads", "shared head"])
-def student(request: pytest.FixtureRequest) -> Student:
+def student(request: pytest.FixtureRequest) -> StudentNetwork:
     """A small student whose batch norms have seen something; some channels reach ten times as far as others."""
     torch.manual_seed(0)
     config = StudentConfig(4, 3, request.param, stages=((8, 12), (16, 16)), embedding=16, history=5)
-    student = Student(config)
+    student = StudentNetwork(config)
     for block in (student.halve[0], student.shifted[0], student.embed):
         with torch.no_grad():
             block.norm.weight[::3] *= 10
@@ -58,13 +58,13 @@ def student(request: pytest.FixtureRequest) -> Student:
 
 
 @pytest.fixture(scope="module")
-def quantised(student: Student) -> QuantisedStudent:
+def quantised(student: StudentNetwork) -> QuantisedStudent:
     made = QuantisedStudent(student)
     made.observe([clip(seed, 2) for seed in range(3)])
     return made.eval()
 
 
-def trained(quantised: QuantisedStudent, student: Student, steps: int) -> list[float]:
+def trained(quantised: QuantisedStudent, student: StudentNetwork, steps: int) -> list[float]:
     """Divergences from the float student, step by step."""
     optimizer = torch.optim.AdamW(quantised.parameters(), 1e-3, weight_decay=0.0)
     found = []
@@ -81,7 +81,7 @@ def trained(quantised: QuantisedStudent, student: Student, steps: int) -> list[f
 
 
 def streamed(model: bytes, states: tuple[StateSpec, ...], pictures: U8) -> F32:
-    """Logits [T,heads,classes] of onnxruntime."""
+    """Logits [T,experts,classes] of onnxruntime."""
     tiny = tiny_student()
     manifest = tiny_manifest(tiny)
     manifest = dataclasses.replace(
@@ -119,7 +119,7 @@ def test_a_quantiser_rounds_to_the_nearest_level_and_is_a_relu() -> None:
     assert 2.9 < top <= 3.0001
 
 
-def test_equalising_and_balancing_are_nothing_in_float(student: Student) -> None:
+def test_equalising_and_balancing_are_nothing_in_float(student: StudentNetwork) -> None:
     made, x = QuantisedStudent(student), clip(9)
     made._watch([clip(0)])
     made._equalise()
@@ -128,7 +128,7 @@ def test_equalising_and_balancing_are_nothing_in_float(student: Student) -> None
         torch.testing.assert_close(made(x), student(x), atol=1e-4, rtol=1e-4)
 
 
-def test_channels_of_one_scale_reach_alike(student: Student) -> None:
+def test_channels_of_one_scale_reach_alike(student: StudentNetwork) -> None:
     made = QuantisedStudent(student)
 
     def spread() -> float:
@@ -151,7 +151,7 @@ def test_stream_equals_clip(quantised: QuantisedStudent) -> None:
             torch.testing.assert_close(logits[0], whole[tick], atol=1.01 * logits_scale(quantised), rtol=0)
 
 
-def test_every_gradient_arrives_and_the_divergence_falls(quantised: QuantisedStudent, student: Student) -> None:
+def test_every_gradient_arrives_and_the_divergence_falls(quantised: QuantisedStudent, student: StudentNetwork) -> None:
     made = copy.deepcopy(quantised).train()
     fallen = trained(made, student, 40)
     for name, parameter in made.named_parameters():
@@ -161,7 +161,7 @@ def test_every_gradient_arrives_and_the_divergence_falls(quantised: QuantisedStu
     assert np.mean(fallen[-5:]) < 0.7 * np.mean(fallen[:5])
 
 
-def test_integer_kernels_answer_as_the_trained_student(quantised: QuantisedStudent, student: Student) -> None:
+def test_integer_kernels_answer_as_the_trained_student(quantised: QuantisedStudent, student: StudentNetwork) -> None:
     made = copy.deepcopy(quantised).train()
     trained(made, student, 3)  # scales have moved
     model, states = to_onnx(made.eval(), HEIGHT, WIDTH)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from distill.training.parallel import Team
+from distill.training.parallel import TrainingTeam
 from edge.errors import ConfigError
 from tests.clips import write_square_folder
 from tests.distill.gradients import gradients
@@ -26,7 +26,7 @@ def torchrun(*arguments: object) -> None:
 
 def test_two_processes_have_the_gradients_of_one(tmp_path: Path) -> None:
     torchrun("tests.distill.gradients", tmp_path / "two.safetensors")
-    two, one = load_file(tmp_path / "two.safetensors"), gradients(Team())
+    two, one = load_file(tmp_path / "two.safetensors"), gradients(TrainingTeam())
     assert two.keys() == one.keys()
     # A head that no clip of the batch has used keeps no gradient, in both.
     assert "heads.0.weight" in one and "heads.2.weight" not in one
@@ -61,6 +61,6 @@ def test_two_processes_go_on_bit_for_bit(tmp_path: Path) -> None:
 
 
 def test_a_share_is_equally_large_for_everyone() -> None:
-    assert list(range(8))[Team(1, 2).share(8)] == [1, 3, 5, 7]
+    assert list(range(8))[TrainingTeam(1, 2).share(8)] == [1, 3, 5, 7]
     with pytest.raises(ConfigError, match="cannot be shared by 3 processes"):
-        Team(0, 3).share(8)
+        TrainingTeam(0, 3).share(8)

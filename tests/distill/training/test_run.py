@@ -18,9 +18,9 @@ from distill.teachers.recipe import ClipConfig, ProtocolConfig
 from distill.training import checkpoint
 from distill.training.checkpoint import Trainee
 from distill.training.job import Job, read_job
-from distill.training.loop import Run, TrainingError, fit
+from distill.training.loop import TrainingError, TrainingRun, fit
 from distill.training.metrics import draw_curves, read
-from distill.training.parallel import Team
+from distill.training.parallel import TrainingTeam
 from edge.errors import DataError
 from tests.clips import square_set
 
@@ -39,10 +39,10 @@ def test_a_checkpoint_is_everything(tmp_path: Path) -> None:
     first, path = trainee(), tmp_path / "c.safetensors"
     first.model(torch.rand(4, 3)).sum().backward()
     first.optimizer.step()
-    checkpoint.save(path, "train", 1, 2.5, first, Team())
+    checkpoint.save(path, "train", 1, 2.5, first, TrainingTeam())
     expected = (torch.rand(3), first.rng.random(3))  # type: ignore[union-attr]
     second, saved = trainee(), checkpoint.read(path)
-    checkpoint.restore(saved, second, Team())
+    checkpoint.restore(saved, second, TrainingTeam())
     assert (saved.stage, saved.step, saved.elapsed_s) == ("train", 1, 2.5)
     assert torch.equal(torch.rand(3), expected[0])
     assert np.array_equal(second.rng.random(3), expected[1])  # type: ignore[union-attr]
@@ -53,22 +53,22 @@ def test_a_checkpoint_is_everything(tmp_path: Path) -> None:
 
 def test_a_damaged_checkpoint_and_another_team_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "c.safetensors"
-    checkpoint.save(path, "train", 1, 0.0, trainee(), Team())
+    checkpoint.save(path, "train", 1, 0.0, trainee(), TrainingTeam())
     with pytest.raises(DataError, match="1 processes, now there are 2"):
-        checkpoint.restore(checkpoint.read(path), trainee(), Team(0, 2))
+        checkpoint.restore(checkpoint.read(path), trainee(), TrainingTeam(0, 2))
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(DataError, match="safetensors"):
         checkpoint.read(path)
 
 
 def test_metrics_after_the_checkpoint_are_written_again(tmp_path: Path) -> None:
-    run = Run(tmp_path, ("pretrain", "train"), show=lambda _: None)
-    checkpoint.save(tmp_path / "checkpoint.safetensors", "train", 2, 0.0, trainee(), Team())
+    run = TrainingRun(tmp_path, ("pretrain", "train"), show=lambda _: None)
+    checkpoint.save(tmp_path / "checkpoint.safetensors", "train", 2, 0.0, trainee(), TrainingTeam())
     for phase, step in (("other", 9), ("pretrain", 5), ("train", 2), ("train", 3)):
         run.report({"phase": phase, "step": step})
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"phase": "tra')  # cut by the kill
-    Run(tmp_path, ("pretrain", "train"), resume=True, show=lambda _: None)
+    TrainingRun(tmp_path, ("pretrain", "train"), resume=True, show=lambda _: None)
     assert [(line["phase"], line["step"]) for line in read(tmp_path / "metrics.jsonl")] == [
         ("other", 9),
         ("pretrain", 5),
@@ -78,7 +78,7 @@ def test_metrics_after_the_checkpoint_are_written_again(tmp_path: Path) -> None:
 
 def test_a_loss_that_is_no_number_stops_the_training(tmp_path: Path) -> None:
     one = trainee()
-    run = Run(tmp_path, ("train",), show=lambda _: None)
+    run = TrainingRun(tmp_path, ("train",), show=lambda _: None)
     with pytest.raises(TrainingError, match="step 1: the loss is nan"):
         fit(run, "train", one, 3, lambda _: [{"loss": one.model(torch.full((1, 3), torch.nan)).sum()}])
 
@@ -121,7 +121,7 @@ def test_an_epoch_has_every_clip_once(tmp_path: Path) -> None:
 
 def test_processes_share_the_batches(tmp_path: Path) -> None:
     whole = [x for x, _ in samples(tmp_path).batches(1, 3, 4, slice(0, 4, 1), 1)]
-    parts = [[x for x, _ in samples(tmp_path).batches(1, 3, 4, Team(rank, 2).share(4), 1)] for rank in (0, 1)]
+    parts = [[x for x, _ in samples(tmp_path).batches(1, 3, 4, TrainingTeam(rank, 2).share(4), 1)] for rank in (0, 1)]
     assert len(whole) == 2
     for batch, first, second in zip(whole, *parts, strict=True):
         assert torch.equal(batch, torch.stack([first, second], 1).flatten(0, 1))

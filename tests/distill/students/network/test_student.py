@@ -1,4 +1,4 @@
-"""The student: one network in two forms, and its export."""
+"""The student: one network for clip and stream, and its export."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distill.students.network.export import to_onnx
-from distill.students.network.student import SIZES, Student, StudentConfig
+from distill.students.network.student import SIZES, StudentConfig, StudentNetwork
 from distill.students.recipe import load_recipe
 from distill.students.training import new_student
 
@@ -22,10 +22,10 @@ HEIGHT, WIDTH = 30, 40
 
 
 @pytest.fixture(scope="module")
-def student() -> Student:
+def student() -> StudentNetwork:
     """A small student whose batch norms have seen something, so that folding them is not trivial."""
     torch.manual_seed(0)
-    student = Student(StudentConfig(classes=4, stages=((8, 12), (16, 16)), embedding=16, history=5))
+    student = StudentNetwork(StudentConfig(classes=4, stages=((8, 12), (16, 16)), embedding=16, history=5))
     student.train()
     student(torch.rand(4, 9, 3, HEIGHT, WIDTH) * 255)
     return student.eval()
@@ -38,7 +38,7 @@ def clip(ticks: int, seed: int) -> torch.Tensor:
 
 @settings(max_examples=10, deadline=None)
 @given(ticks=st.integers(1, 20), seed=st.integers(0, 2**16))
-def test_stream_equals_clip(student: Student, ticks: int, seed: int) -> None:
+def test_stream_equals_clip(student: StudentNetwork, ticks: int, seed: int) -> None:
     x = clip(ticks, seed)
     states = [torch.zeros(shape) for shape in student.state_shapes(HEIGHT, WIDTH)]
     with torch.inference_mode():
@@ -56,7 +56,7 @@ def test_m_is_larger_than_s() -> None:
     assert replace(recipe.student, size="m", stages=((8, 8),)).channels == ((8, 8),)
 
 
-def test_a_tick_does_not_see_the_future(student: Student) -> None:
+def test_a_tick_does_not_see_the_future(student: StudentNetwork) -> None:
     x, other = clip(12, 0), clip(12, 1)
     other[:, :7] = x[:, :7]
     with torch.inference_mode():
@@ -65,14 +65,14 @@ def test_a_tick_does_not_see_the_future(student: Student) -> None:
     assert not torch.allclose(first[7:], second[7:])
 
 
-def test_a_tick_remembers_the_past(student: Student) -> None:
+def test_a_tick_remembers_the_past(student: StudentNetwork) -> None:
     x, other = clip(6, 0), clip(6, 1)
     other[:, 3:] = x[:, 3:]
     with torch.inference_mode():
         assert not torch.allclose(student(x)[0][-1], student(other)[0][-1])
 
 
-def test_the_exported_stream_equals_the_clip(student: Student) -> None:
+def test_the_exported_stream_equals_the_clip(student: StudentNetwork) -> None:
     model, states = to_onnx(student, HEIGHT, WIDTH)
     session = onnxruntime.InferenceSession(model, providers=["CPUExecutionProvider"])
     x = clip(15, 3)
