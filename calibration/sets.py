@@ -9,7 +9,7 @@ from pathlib import Path
 
 from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.clip_sets.folder import open_folder
-from calibration.clip_sets.published import LIGHTS, PUBLISHED, Published, open_published
+from calibration.clip_sets.published import LIGHTS, PUBLISHED, PublishedSet, open_published
 from calibration.clip_sets.roots import data_root as find_data_root
 from calibration.synthetic.motions import SIX, TWELVE
 from calibration.synthetic.relight import open_relit
@@ -46,7 +46,7 @@ def _nobody(split: str) -> Callable[[str, Path | None], ClipSet]:
     return lambda name, _: open_nobody(name, split)
 
 
-def _published(published: Published, split: str, light: str | None = None) -> NamedSet:
+def _published(published: PublishedSet, split: str, light: str | None = None) -> NamedSet:
     name = "_".join(part for part in (published.name, light and light.lower(), split) if part)
     lists = f"{published.folder}/{published.lists[split]}, {published.folder}/{published.videos}"
     needs = f"{published.title} under --data-root: {lists}"

@@ -14,7 +14,7 @@ from typing import TypeVar
 import cv2
 
 from calibration.clip_sets.listing import Problem
-from calibration.clip_sets.survey import Listed, Survey, survey
+from calibration.clip_sets.survey import Survey, SurveyClip, survey
 from calibration.parallel import WorkerError, in_order
 
 CHUNK = 16  # files per task of a worker
@@ -71,7 +71,7 @@ def check(
     return report
 
 
-def _count(report: Report, listed: Listed) -> None:
+def _count(report: Report, listed: SurveyClip) -> None:
     report.counts["clips", "", listed.split] += 1
     report.counts["class", listed.label, listed.split] += 1
     for what in ("camera", "light"):
@@ -80,7 +80,7 @@ def _count(report: Report, listed: Listed) -> None:
 
 def _listed_twice(found: Survey) -> Iterator[Problem]:
     """A clip twice in a list, or in two of the lists that should share none (split1_train and split1_test)."""
-    seen: dict[tuple[str, str], Listed] = {}
+    seen: dict[tuple[str, str], SurveyClip] = {}
     for listed in found.listed:
         key = listed.split.rpartition("_")[0], PurePosixPath(listed.file).as_posix()
         first = seen.setdefault(key, listed)

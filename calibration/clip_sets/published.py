@@ -23,7 +23,7 @@ ARID_LISTS = {
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedSet:
     """One data set. Its sets are called <name>_<split>, its files lie in DIR/<folder>.
 
     lists: split -> its list, a glob with one match. videos: what the lists' paths are relative to. classes: how many
@@ -91,7 +91,7 @@ class Published:
         return None
 
 
-ELLAR = Published(
+ELLAR = PublishedSet(
     "ellar",
     "the ELLAR data set (ACCV 2024)",
     "ELLAR",
@@ -103,9 +103,9 @@ ELLAR = Published(
     # `Stertching` is a folder's name in the release. Its actions are movements, not postures.
     aliases={"Stertching": "stretch", "Sitting": "sit", "Standing": "stand"},
 )
-ARID = Published("arid", "ARID 1.0", "ARID", ARID_LISTS, "data", numbered, 11, ARID_LABELS)
-ARID15 = Published("arid15", "ARID 1.5", "ARID_v1.5", ARID_LISTS, "data", numbered, 11, ARID_LABELS)
-UG2 = Published(
+ARID = PublishedSet("arid", "ARID 1.0", "ARID", ARID_LISTS, "data", numbered, 11, ARID_LABELS)
+ARID15 = PublishedSet("arid15", "ARID 1.5", "ARID_v1.5", ARID_LISTS, "data", numbered, 11, ARID_LABELS)
+UG2 = PublishedSet(
     "ug2",
     "ARID of the UG2 challenge",
     "ARID_UG2",
@@ -115,7 +115,7 @@ UG2 = Published(
     11,
     ARID_LABELS,
 )
-DARK48 = Published(
+DARK48 = PublishedSet(
     "dark48",
     "Dark48",
     "Dark48",
@@ -127,7 +127,9 @@ DARK48 = Published(
 PUBLISHED = (ELLAR, ARID, ARID15, UG2, DARK48)
 
 
-def open_published(published: Published, name: str, split: str, light: str | None, data_root: Path | None) -> ClipSet:
+def open_published(
+    published: PublishedSet, name: str, split: str, light: str | None, data_root: Path | None
+) -> ClipSet:
     """One split, or its clips of one light. Raises DataError: missing or damaged, with the place and what to do."""
     root = published.root(name, data_root)
     listing = published.listing(root, split)
@@ -149,7 +151,7 @@ def open_published(published: Published, name: str, split: str, light: str | Non
     return ClipSet(name, labels, chosen, published.aliases)
 
 
-def _sound(published: Published, listing: Path) -> list[Entry]:
+def _sound(published: PublishedSet, listing: Path) -> list[Entry]:
     entries = []
     for entry in published.entries(listing):
         if isinstance(entry, Problem):
@@ -158,7 +160,7 @@ def _sound(published: Published, listing: Path) -> list[Entry]:
     return entries
 
 
-def _folder_names(published: Published, name: str, root: Path) -> tuple[str, ...]:
+def _folder_names(published: PublishedSet, name: str, root: Path) -> tuple[str, ...]:
     """Names by number, from the folders of every split's clips, so that all splits agree."""
     names: dict[int, str] = {}
     for listing in filter(None, (published.listing(root, split) for split in published.lists)):
@@ -187,7 +189,7 @@ def _clip(videos: Path, entry: Entry, side: Side) -> Clip:
     return Clip(entry.file, entry.label, partial(video.read, path), "video", file=path, **known)
 
 
-def _of_light(published: Published, name: str, clips: list[Clip], light: str) -> list[Clip]:
+def _of_light(published: PublishedSet, name: str, clips: list[Clip], light: str) -> list[Clip]:
     dumb = [clip.name for clip in clips if clip.light is None]
     if dumb:
         raise DataError(

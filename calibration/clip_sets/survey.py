@@ -10,13 +10,13 @@ from pathlib import Path, PurePosixPath
 from calibration.clip_sets import video
 from calibration.clip_sets.folder import LAYOUT
 from calibration.clip_sets.listing import Entry, Problem, path_problem
-from calibration.clip_sets.published import PUBLISHED, Published, folder_of
+from calibration.clip_sets.published import PUBLISHED, PublishedSet, folder_of
 from calibration.clip_sets.side import Side, read_side
 from edge.errors import DataError, UsageError
 
 
 @dataclass(frozen=True)
-class Listed:
+class SurveyClip:
     """A clip as a list names it. place: the list and its line. file: relative to the survey's videos."""
 
     split: str
@@ -34,7 +34,7 @@ class Survey:
     videos: Path
     splits: list[str]
     whole: bool = True
-    listed: list[Listed] = field(default_factory=list)
+    listed: list[SurveyClip] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -54,7 +54,7 @@ def survey(name: str, data_root: Path | None) -> Survey:
     raise UsageError(f"{name!r} cannot be checked; there are: {names}, folder:DIR")
 
 
-def _published(published: Published, name: str, splits: Sequence[str], data_root: Path | None) -> Survey:
+def _published(published: PublishedSet, name: str, splits: Sequence[str], data_root: Path | None) -> Survey:
     root = published.root(name, data_root)
     if not root.is_dir():
         raise DataError(f"{name}: there is no folder {root}; DIR = {data_root} should hold\n{published.layout}")
@@ -75,13 +75,13 @@ def _published(published: Published, name: str, splits: Sequence[str], data_root
             if published.labels is None and folder_of(first.file) != label:
                 what = f"label {entry.label} is {label!r} here and {folder_of(first.file)!r} in {first.place}"
                 found.problems.append(Problem(entry.place, what))
-            found.listed.append(Listed(split, entry.place, entry.file, label, side.of(entry.file)))
+            found.listed.append(SurveyClip(split, entry.place, entry.file, label, side.of(entry.file)))
     if found.whole:
         _complete(found, published, root, names, side)
     return found
 
 
-def _complete(found: Survey, published: Published, root: Path, names: dict[int, Entry], side: Side) -> None:
+def _complete(found: Survey, published: PublishedSet, root: Path, names: dict[int, Entry], side: Side) -> None:
     """What only the whole data set can tell: labels without a clip, rows of the side table without one, spare files."""
     gaps = [label for label in range(published.classes) if label not in names]
     if gaps and names:
@@ -107,7 +107,7 @@ def _folder(name: str, root: Path) -> Survey:
             continue
         place, cells = row
         known = {key: cells.get(key) or value for key, value in side.of(cells["file"]).items()}
-        found.listed.append(Listed("all", place, cells["file"], cells["class"], known))
+        found.listed.append(SurveyClip("all", place, cells["file"], cells["class"], known))
     if not found.listed and not found.problems:
         found.problems.append(Problem(str(root), f"no clips; expected {LAYOUT}"))
     files = {listed.file for listed in found.listed}

@@ -28,7 +28,7 @@ PICTURES = {
 
 
 @dataclass(frozen=True)
-class Watched:
+class CameraSample:
     """times_s: capture times of the pictures. means: brightness of those that decode, 0..255. reasons: of health."""
 
     times_s: tuple[float, ...]
@@ -68,7 +68,7 @@ def check(source: CameraSource, interval_ms: float | None) -> Iterator[Finding]:
     yield judge_picture(source.name, watched)
 
 
-def watch(camera: Camera) -> Watched:
+def watch(camera: Camera) -> CameraSample:
     """Read for a moment. Raises CameraError if nothing comes."""
     front_end, health = FrontEnd(*SMALL), PictureHealth()
     times_s: list[float] = []
@@ -94,10 +94,10 @@ def watch(camera: Camera) -> Watched:
         reasons.append(health.check(statistics, front_end.small, frame.capture_time_s))
     if not times_s:
         raise CameraError(f"{camera.name}: opened, but no picture came for {FIRST_S:g} s")
-    return Watched(tuple(times_s), tuple(means), tuple(reasons))
+    return CameraSample(tuple(times_s), tuple(means), tuple(reasons))
 
 
-def judge_rate(name: str, watched: Watched, interval_ms: float | None) -> Finding:
+def judge_rate(name: str, watched: CameraSample, interval_ms: float | None) -> Finding:
     """Slower than the model's tick is slower than it was trained for."""
     found = f"{watched.fps:.1f} pictures a second"
     if interval_ms is not None and watched.fps < 0.9e3 / interval_ms:
@@ -106,7 +106,7 @@ def judge_rate(name: str, watched: Watched, interval_ms: float | None) -> Findin
     return ok(AREA, f"{name} rate", found)
 
 
-def judge_picture(name: str, watched: Watched) -> Finding:
+def judge_picture(name: str, watched: CameraSample) -> Finding:
     """A picture that leads to no label."""
     found = f"mean brightness {watched.mean:.1f} of 255"
     if watched.reason:

@@ -54,7 +54,7 @@ def rolled_back(kept: Bundle, error: Exception, rejected: str = "") -> Event:
 
 
 @dataclass(frozen=True)
-class Renewed:
+class RenewalResult:
     """The answer to a request: a recogniser that passed its self-test, or the error. digest: as far as known."""
 
     digest: str = ""
@@ -75,13 +75,13 @@ class Renewal:
         self._find, self._test, self._make = find, test, make
         self._requested = False
         self._thread: threading.Thread | None = None
-        self._result: Renewed | None = None
+        self._result: RenewalResult | None = None
 
     def request(self) -> None:
         """Ask for it; safe in a signal handler, which must not take a lock."""
         self._requested = True
 
-    def poll(self) -> Renewed | None:
+    def poll(self) -> RenewalResult | None:
         """The answer, once; to be called between two frames."""
         if self._thread is None and self._requested:
             self._requested = False
@@ -98,8 +98,8 @@ class Renewal:
             bundle = Bundle.load(self._find())
             digest = bundle.digest
             self_test(bundle, self._test)
-            self._result = Renewed(digest, bundle, self._make(bundle))
+            self._result = RenewalResult(digest, bundle, self._make(bundle))
         except EdgeError as error:
-            self._result = Renewed(digest, error=error)
+            self._result = RenewalResult(digest, error=error)
         except Exception as error:  # a thread's exception would be lost, and the service would wait for ever
-            self._result = Renewed(digest, error=BundleError(f"{type(error).__name__}: {error}"))
+            self._result = RenewalResult(digest, error=BundleError(f"{type(error).__name__}: {error}"))

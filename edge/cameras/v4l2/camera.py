@@ -10,7 +10,7 @@ from edge.cameras.holding.closing import close_in_time
 from edge.cameras.layout import BYTES_PER_PIXEL, PLANAR, picture
 from edge.cameras.profile import CameraProfile, Mode
 from edge.cameras.v4l2.controls import set_controls
-from edge.cameras.v4l2.device import Agreed, V4l2Device
+from edge.cameras.v4l2.device import AgreedFormat, V4l2Device
 from edge.cameras.v4l2.stream import V4l2Stream
 from edge.cameras.v4l2.sysfs import DeviceFinder, device_at, profile_of
 from edge.picture.frame import Frame
@@ -76,7 +76,7 @@ def open_device(device: Path) -> V4l2Camera:
     return V4l2Camera(device, profile_of(device_at(device)))
 
 
-def _agree(device: V4l2Device, modes: tuple[Mode, ...]) -> tuple[Agreed, tuple[str, ...]]:
+def _agree(device: V4l2Device, modes: tuple[Mode, ...]) -> tuple[AgreedFormat, tuple[str, ...]]:
     """The first of the modes that the camera has, else the nearest to the first; and what differs from the first."""
     exact = (agreed for mode in modes if (agreed := device.set_mode(mode)) and _is(agreed, mode))
     agreed = next(exact, None) or _nearest(device, modes[0])
@@ -88,7 +88,7 @@ def _agree(device: V4l2Device, modes: tuple[Mode, ...]) -> tuple[Agreed, tuple[s
     return agreed, tuple(notes)
 
 
-def _nearest(device: V4l2Device, mode: Mode) -> Agreed:
+def _nearest(device: V4l2Device, mode: Mode) -> AgreedFormat:
     """What the camera gives for this mode, or for its size in another format; one that can be read."""
     offered = {found.format for found in device.modes()}
     for format in (mode.format, *(format for format in FORMATS if format in offered)):
@@ -99,20 +99,20 @@ def _nearest(device: V4l2Device, mode: Mode) -> Agreed:
     raise CameraStateError("no_format", f"{device.path}: no format that can be read: {found}")
 
 
-def _is(agreed: Agreed, mode: Mode) -> bool:
+def _is(agreed: AgreedFormat, mode: Mode) -> bool:
     same = (agreed.format, agreed.width, agreed.height) == (mode.format, mode.width, mode.height)
     return same and (not agreed.fps or agreed.fps >= SLOWER * mode.fps)
 
 
-def _text(mode: Mode | Agreed) -> str:
+def _text(mode: Mode | AgreedFormat) -> str:
     return f"{mode.format} {mode.width}x{mode.height} at {mode.fps:g} fps"
 
 
-def _stride(agreed: Agreed) -> int:
+def _stride(agreed: AgreedFormat) -> int:
     return agreed.stride or agreed.width * BYTES_PER_PIXEL.get(FORMATS[agreed.format], 1)
 
 
-def _least_bytes(agreed: Agreed) -> int:
+def _least_bytes(agreed: AgreedFormat) -> int:
     """Of a picture without the padding after its last row; 0 for JPEG."""
     format = FORMATS[agreed.format]
     if format == "jpeg":

@@ -36,7 +36,7 @@ class OfferedMode:
 
 
 @dataclass(frozen=True)
-class Agreed:
+class AgreedFormat:
     """What the device will deliver.
 
     format: FourCC. fps: 0 where it does not say. stride: bytes from row to row. full_range: levels of 0..255 in YUV.
@@ -127,7 +127,7 @@ class V4l2Device:
             for size in self._sizes(found.pixelformat)
         ]
 
-    def set_mode(self, wanted: Mode) -> Agreed | None:
+    def set_mode(self, wanted: Mode) -> AgreedFormat | None:
         """Ask for a mode; the driver answers with the nearest that it has. None: it refuses the format."""
         format = v4l2.Format(type=v4l2.CAPTURE)
         pix = format.fmt.pix
@@ -139,7 +139,9 @@ class V4l2Device:
                 return None
             raise CameraStateError.of(self.path, error) from error
         fps = self._set_rate(wanted.fps)
-        return Agreed(v4l2.fourcc(pix.pixelformat), pix.width, pix.height, fps, pix.bytesperline, _is_full_range(pix))
+        return AgreedFormat(
+            v4l2.fourcc(pix.pixelformat), pix.width, pix.height, fps, pix.bytesperline, _is_full_range(pix)
+        )
 
     def controls(self) -> list[OfferedControl]:
         """Every control with its present value."""

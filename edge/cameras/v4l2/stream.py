@@ -24,7 +24,7 @@ LONGEST_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True)
-class Captured:
+class CapturedBuffer:
     """A driver's buffer with a picture.
 
     data: uint8, flat, read-only. time_s: monotonic; when the frame was taken if it is `stamped`, else when it came.
@@ -54,13 +54,13 @@ class V4l2Stream:
         self._maps = [self._map(index) for index in range(self._request_buffers())]
         self._pictures = [np.frombuffer(memory, np.uint8) for memory in self._maps]
         self._queued = 0
-        self._lent: Captured | None = None
+        self._lent: CapturedBuffer | None = None
         self._last: tuple[int, float] | None = None
         for index in range(len(self._maps)):
             self._queue(index)
         device.demand(v4l2.STREAMON, c_int32(v4l2.CAPTURE))
 
-    def newest(self, timeout_s: float) -> Captured | None:
+    def newest(self, timeout_s: float) -> CapturedBuffer | None:
         """The newest good frame, each once; None when none comes in time. It stays as it is until the next call."""
         end_s = time.monotonic() + timeout_s
         newest = self._waiting()
@@ -101,7 +101,7 @@ class V4l2Stream:
         except OSError as error:
             raise CameraStateError.of(self._device.path, error) from error
 
-    def _waiting(self) -> Captured | None:
+    def _waiting(self) -> CapturedBuffer | None:
         """What came since the last call, if it is new.
 
         When every buffer was full, the driver had none for what came later, and the newest of them may be old.
@@ -115,7 +115,7 @@ class V4l2Stream:
         self._queue(newest.index)
         return None
 
-    def _drain(self) -> tuple[Captured | None, int]:
+    def _drain(self) -> tuple[CapturedBuffer | None, int]:
         """The newest of the good frames that are there, and how many buffers were."""
         newest, taken = None, 0
         for _ in range(self._queued):  # no more: a fast camera fills them again as fast as they are taken
@@ -150,7 +150,7 @@ class V4l2Stream:
         if lent:
             self._queue(lent.index)
 
-    def _accept(self, buffer: v4l2.Buffer) -> Captured | None:
+    def _accept(self, buffer: v4l2.Buffer) -> CapturedBuffer | None:
         """None for a buffer without a whole picture, which is counted."""
         if buffer.flags & v4l2.BUFFER_ERROR:
             self._drops.flagged += 1
@@ -160,7 +160,7 @@ class V4l2Stream:
             self._drops.short += 1
         else:
             data = self._pictures[buffer.index][: buffer.bytesused]
-            return Captured(buffer.index, data, buffer.sequence, *_time_s(buffer))
+            return CapturedBuffer(buffer.index, data, buffer.sequence, *_time_s(buffer))
         return None
 
     def _is_whole(self, buffer: v4l2.Buffer) -> bool:
@@ -169,10 +169,10 @@ class V4l2Stream:
         memory = self._maps[buffer.index]
         return bool(memory[:2] == jpeg.START and memory.rfind(jpeg.END, 2, buffer.bytesused) > 0)
 
-    def _is_stale(self, captured: Captured) -> bool:
+    def _is_stale(self, captured: CapturedBuffer) -> bool:
         return not captured.stamped or time.monotonic() - captured.time_s > STALE_INTERVALS * self.interval_s
 
-    def _lend(self, captured: Captured) -> Captured:
+    def _lend(self, captured: CapturedBuffer) -> CapturedBuffer:
         """Counts as the driver does, or by one where its count stands still."""
         steps = 1
         if self._last:

@@ -154,7 +154,7 @@ def test_the_profile_counts_where_it_sets_a_value() -> None:
 
 
 def test_a_rate_below_the_models_tick() -> None:
-    slow = stream.Watched(tuple(index / 5 for index in range(6)), (20.0,) * 6, (None,) * 6)
+    slow = stream.CameraSample(tuple(index / 5 for index in range(6)), (20.0,) * 6, (None,) * 6)
     assert slow.fps == pytest.approx(5.0)
     assert stream.judge_rate("arducam", slow, interval_ms=66.7).level == "warning"
     assert stream.judge_rate("arducam", slow, interval_ms=200.0).level == "ok"
@@ -188,12 +188,12 @@ def test_pictures_that_never_change_or_never_decode() -> None:
 
 @pytest.mark.parametrize("reason", ["black", "saturated", "frozen"])
 def test_a_picture_without_a_label(reason: str) -> None:
-    watched = stream.Watched((0.0, 0.1, 0.2), (20.0, 0.1, 0.1), (None, reason, reason))
+    watched = stream.CameraSample((0.0, 0.1, 0.2), (20.0, 0.1, 0.1), (None, reason, reason))
     finding = stream.judge_picture("arducam", watched)
     assert finding.level == "warning"
     assert finding.found.startswith(reason)
     assert finding.repair
-    mostly_good = stream.Watched((0.0, 0.1, 0.2), (20.0, 20.0, 0.1), (None, None, reason))
+    mostly_good = stream.CameraSample((0.0, 0.1, 0.2), (20.0, 20.0, 0.1), (None, None, reason))
     assert stream.judge_picture("arducam", mostly_good).level == "ok"
 
 
