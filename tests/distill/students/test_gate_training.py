@@ -10,13 +10,13 @@ from edge.recognition.gate import Gate
 
 
 def test_the_papers_size() -> None:
-    gate = GateNetwork(window=32, gammas=5)
+    gate = GateNetwork(window=32, experts=5)
     assert sum(parameter.numel() for parameter in gate.parameters()) == 47_493
 
 
 def test_folded_weights_give_the_networks_scores() -> None:
     torch.manual_seed(0)
-    network = GateNetwork(window=8, gammas=5)
+    network = GateNetwork(window=8, experts=5)
     features = torch.rand(64, 24) * torch.tensor([40.0, 20.0, 5.0]).repeat(8)
     network.train()
     for _ in range(5):
