@@ -86,8 +86,8 @@ setup(
             "edge-service = edge.deploy.cli:main",
             "quantize = quantize.cli:main",
             "calibration = calibration.cli:main",
-            "edge-eval = calibration.evaluation.evaluate:main",
-            "edge-folds = calibration.evaluation.folds:main",
+            "edge-eval = calibration.evaluation.cli:main",
+            "edge-folds = calibration.evaluation.folds_cli:main",
             "distill = distill.cli:main",
         ]
     },

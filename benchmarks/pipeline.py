@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from edge.bundles.bundle import Bundle, default_bundle_path
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.picture.frame import Frame
 from edge.recognition.recogniser import Recogniser
 
@@ -55,7 +55,7 @@ def integer_against_float(int8: Bundle, float32: Bundle) -> None:
     """One step of the student, INT8 and float, in turn."""
     form = int8.manifest.input
     x = np.random.default_rng(0).integers(0, 256, (1, form.height, form.width, 3), dtype=np.uint8)
-    students = {"INT8": Student(int8, threads=1), "float": Student(float32, threads=1)}
+    students = {"INT8": OnnxRuntimeSession(int8, threads=1), "float": OnnxRuntimeSession(float32, threads=1)}
     times_ms: dict[str, list[float]] = {name: [] for name in students}
     for _ in range(ROUNDS):
         for name, student in students.items():

@@ -19,7 +19,7 @@ import onnx
 
 from calibration.clip_sets.labels import known_clips
 from calibration.sets import open_set
-from calibration.shards import Team
+from calibration.shards import ShardTeam
 from calibration.tensors import Geometry
 from edge.bundles.bundle import Bundle
 from quantize.judging.fidelity import HeldOutClips
@@ -96,7 +96,7 @@ def _children_cpu_s() -> float:
 
 def _load(source: Bundle, clips: list[LabelledClip], scratch: Path, workers: int) -> ClipShare:
     return load_share(
-        clips, Geometry.of(source.manifest), scratch, workers, Team(), lambda clip, error: print(clip.name, error)
+        clips, Geometry.of(source.manifest), scratch, workers, ShardTeam(), lambda clip, error: print(clip.name, error)
     )
 
 

@@ -32,7 +32,7 @@ from calibration.tensors import ClipTensors, store_tensors
 from distill.students.recipe import Recipe, recipe_of
 from distill.training.job import read_document
 from edge.bundles.bundle import Bundle
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.picture.front_end import FrameStatistics
 from edge.recognition.gate import Gate
 from edge.recognition.smoothing import softmax
@@ -251,7 +251,7 @@ class _Run:
         manifest = bundle.manifest
         self._way, self._heads = way, len(manifest.gate.gammas)
         self._gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
-        self._students = [Student(bundle) for _ in range(self._heads if way.average else 1)]
+        self._students = [OnnxRuntimeSession(bundle) for _ in range(self._heads if way.average else 1)]
 
     def __call__(self, clip: Clip, label: int, tensors: ClipTensors) -> ClipResult:
         self._gate.reset()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from calibration.clip_sets.check import check
 from calibration.clip_sets.roots import data_root
-from calibration.evaluation.evaluate import show_progress
 from calibration.measurement import camera as measure_camera
 from calibration.measurement import clip_statistics
+from calibration.progress import show_progress
 from calibration.sets import named_sets
 from calibration.synthetic import demo
 from edge.command import run_command

@@ -3,7 +3,7 @@
 `torchrun` starts the processes and names them (RANK, WORLD_SIZE); nothing here needs PyTorch. Answers travel as JSON
 files in a folder that every process sees: floats come back bit for bit.
 
-    with team(folder) as processes:                       # one process without torchrun: no files, no waiting
+    with shard_team(folder) as processes:                       # one process without torchrun: no files, no waiting
         mine = [work(clip) for clip in processes.share(clips)]
         everything = processes.gather(mine)               # in the order of `clips`, the same in every process
         if processes.first:
@@ -34,7 +34,7 @@ class ShardError(EdgeError, TimeoutError):
 
 
 @dataclass
-class Team:
+class ShardTeam:
     """The processes of one job. rank: this one, 0 is the first. size: how many. folder: theirs alone."""
 
     rank: int = 0
@@ -76,9 +76,9 @@ class Team:
 
 
 @contextmanager
-def team(
+def shard_team(
     folder: Path | None = None, timeout_s: float = 3600.0, environment: Mapping[str, str] = os.environ
-) -> Iterator[Team]:
+) -> Iterator[ShardTeam]:
     """The team that torchrun started, or this process alone where it did not.
 
     folder: seen by every process; by default one of this machine, which is enough while all run on it. timeout_s: how
@@ -89,7 +89,7 @@ def team(
     if not 0 <= rank < size:
         raise UsageError(f"RANK={rank} and WORLD_SIZE={size}: expected 0 <= RANK < WORLD_SIZE; start it with torchrun")
     if size == 1:
-        yield Team()
+        yield ShardTeam()
         return
     if folder is None:
         if _number(environment, "LOCAL_WORLD_SIZE", size) != size:
@@ -99,7 +99,7 @@ def team(
     meeting = folder / f"{environment.get('MASTER_ADDR', 'here')}-{environment.get('MASTER_PORT', '0')}"
     meeting.mkdir(parents=True, exist_ok=True)
     ours = _meet(meeting, rank, size, timeout_s)
-    yield Team(rank, size, ours, timeout_s)
+    yield ShardTeam(rank, size, ours, timeout_s)
     _write(ours / f"left-{rank}", rank)
     if rank == 0:
         for other in range(size):

@@ -26,7 +26,7 @@ from edge.recognition.cadence import Cadence, at_cadence
 from edge.recognition.inputs import network_input
 
 # Part of every cache key: raise it when the front end or an input form changes what it computes.
-REVISION = 2
+REVISION = 3
 
 
 @dataclass(frozen=True)
@@ -99,18 +99,17 @@ class ClipTensors:
 def clip_tensors(frames: Iterable[Frame], geometry: Geometry) -> ClipTensors:
     """Run the input stage over a clip, as every expert sees it.
 
-    Where the form has motion the first frame gives no tick.
+    Where the form has motion the first frame, also after a gap, gives no tick.
     """
-    cadence = Cadence(geometry.interval_ms, geometry.tolerance_ms, geometry.reset_after_ms)
     eyes = network_input(geometry.front_end, geometry.input, geometry.gate(1, 1))
     ticks: list[Image] = []
     seen: list[tuple[float, float, float]] = []
-    for frame in at_cadence(frames, cadence):
+    for frame in at_cadence(frames, Cadence(geometry.cadence), eyes.reset):
         statistics = eyes.take(frame)
-        # Every look fills the same buffer.
-        looks = [look.copy() for head in range(len(geometry.gammas)) if (look := eyes.see(head)) is not None]
-        if looks:
-            ticks.append(np.concatenate(looks))
+        # Every expert's input fills the same buffer.
+        inputs = [x.copy() for expert in range(len(geometry.gammas)) if (x := eyes.see(expert)) is not None]
+        if inputs:
+            ticks.append(np.concatenate(inputs))
             seen.append((statistics.mean, statistics.std, statistics.entropy))
     if not ticks:
         shape = (len(geometry.gammas), 0, geometry.input_height, geometry.input_width, 3)

@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from calibration.evaluation.report import show_progress
+from calibration.progress import show_progress
 from calibration.sets import open_set
-from calibration.shards import Team, team
+from calibration.shards import ShardTeam, shard_team
 from edge.bundles.bundle import Bundle, check_target, write_bundle
 from edge.bundles.manifest import TARGETS
 from edge.command import run_command
@@ -47,7 +47,7 @@ def _run(options: argparse.Namespace) -> int:
     request = _request(options)
     _check_outputs(options, request)  # before minutes of work
     source = load_source(options.model, options.like)
-    with team(options.exchange) as processes:
+    with shard_team(options.exchange) as processes:
         result = _quantized(options, source, request, processes)
         return _judged(options, result) if processes.first else 0
 
@@ -83,7 +83,7 @@ def _check_outputs(options: argparse.Namespace, request: QuantizeRequest) -> Non
 
 
 def _quantized(
-    options: argparse.Namespace, source: Bundle, request: QuantizeRequest, processes: Team
+    options: argparse.Namespace, source: Bundle, request: QuantizeRequest, processes: ShardTeam
 ) -> QuantizeResult:
     from quantize.job import quantize
 

@@ -11,15 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from calibration.clip_sets.clips import ClipSet
-from calibration.evaluation.evaluate import Evaluation, contend
-from calibration.evaluation.report import Progress, comparison_line, summary_line
-from calibration.evaluation.scores import compare
+from calibration.evaluation.evaluate import contend
+from calibration.evaluation.report import comparison_line, summary_line
+from calibration.evaluation.scores import Evaluation, compare
 from calibration.evaluation.variants import Variant, form_alone
+from calibration.progress import Progress
 from calibration.sets import public_name
-from calibration.shards import Team
+from calibration.shards import ShardTeam
 from calibration.tensors import Geometry
 from edge.bundles.bundle import STUDENT_FILE, Accuracy, Bundle, write_bundle
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.errors import DataError, UsageError
 from quantize.builds import AS_TRAINED, Draft, Selection, calibrated_builds, target_bundle, trained_builds
 from quantize.judging.check import checked, is_quantised
@@ -75,7 +76,7 @@ class _Job:
     source: Bundle
     request: QuantizeRequest
     parts: ClipParts
-    processes: Team
+    processes: ShardTeam
     show: ShowProgress
     lost: list[str] = field(default_factory=list)
 
@@ -96,7 +97,7 @@ def quantize(
     request: QuantizeRequest,
     acceptance: ClipSet | None = None,
     show: ShowProgress = lambda _: None,
-    processes: Team | None = None,
+    processes: ShardTeam | None = None,
 ) -> QuantizeResult:
     """Quantise a float bundle for every target. The same input gives the same bytes, by however many processes.
 
@@ -110,13 +111,13 @@ def quantize(
         raise UsageError(
             f"{source.where}: expected a float bundle, found {source.manifest.precision}; quantize its origin"
         )
-    processes = processes or Team()
+    processes = processes or ShardTeam()
     if "openvino" in request.targets and processes.size > 1:
         raise UsageError(
             "--target openvino: NNCF runs in one process; run it without torchrun, --workers decodes clips"
         )
     model = checked(source.student_bytes(), f"{source.where}: {STUDENT_FILE}")
-    Student(source)  # refuses what is not the manifest's, before minutes of work
+    OnnxRuntimeSession(source)  # refuses what is not the manifest's, before minutes of work
     parts = divided(clips, source.manifest.labels, request.limit, request.seed, acceptance)
     job = _Job(source, request, parts, processes, show)
     with tempfile.TemporaryDirectory(prefix="quantize-") as scratch:

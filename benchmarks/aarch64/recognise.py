@@ -15,12 +15,12 @@ import numpy.typing as npt
 import onnxruntime as ort
 
 from edge.bundles.bundle import Bundle
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 
 
 def recognised(bundle: Path, clips: Mapping[str, npt.NDArray[np.uint8]]) -> dict[str, npt.NDArray[np.float32]]:
     """Per clip, float32 [streams,T,heads,classes]; every stream starts anew."""
-    student = Student(Bundle.load(bundle))
+    student = OnnxRuntimeSession(Bundle.load(bundle))
     found = {}
     for name, streams in clips.items():
         logits = []

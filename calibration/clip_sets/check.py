@@ -16,16 +16,16 @@ import cv2
 from calibration.clip_sets.listing import Problem
 from calibration.clip_sets.survey import Survey, SurveyClip, survey
 from calibration.parallel import WorkerError, in_order
+from calibration.progress import Progress
 
 CHUNK = 16  # files per task of a worker
 BLOCK = 1 << 20  # bytes read at once
 UNKNOWN = "unknown"
-Progress = Callable[[int, int], None]
 T = TypeVar("T")
 
 
 @dataclass
-class Report:
+class SetReport:
     """counts: (what, which, split) -> clips, such as ("camera", "brio", "train"). notes: worth knowing, not wrong."""
 
     name: str
@@ -56,14 +56,14 @@ class Report:
 
 def check(
     name: str, data_root: Path | None, workers: int = 1, full: bool = False, progress: Progress | None = None
-) -> Report:
+) -> SetReport:
     """Look at every line of every list and at every file that they name.
 
     name: a data set (`ellar`), one of its splits (`ellar_val`) or `folder:DIR`. full: decode every frame, not the first
     alone. progress: called with (files looked at, all). Raises UsageError, DataError where there is nothing to check.
     """
     found = survey(name, data_root)
-    report = Report(name, found.videos, found.splits, problems=found.problems, notes=found.notes)
+    report = SetReport(name, found.videos, found.splits, problems=found.problems, notes=found.notes)
     for listed in found.listed:
         _count(report, listed)
     report.problems += _listed_twice(found)
@@ -71,7 +71,7 @@ def check(
     return report
 
 
-def _count(report: Report, listed: SurveyClip) -> None:
+def _count(report: SetReport, listed: SurveyClip) -> None:
     report.counts["clips", "", listed.split] += 1
     report.counts["class", listed.label, listed.split] += 1
     for what in ("camera", "light"):

@@ -1,24 +1,19 @@
-"""Accuracy on people that a student has not seen: every fold's bundle on the clips that it was trained without.
-
-edge-folds --folds runs/folds --set folder:DIR
-edge-folds --folds runs/folds --member int8 --against bundle --set folder:DIR --record BUNDLE
-"""
+"""Accuracy on people that a student has not seen: every fold's bundle on the clips that it was trained without."""
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from calibration.clip_sets.clips import ClipSet
-from calibration.evaluation.evaluate import Evaluation, attributes, contend, report, summary_line
+from calibration.evaluation.evaluate import contend
+from calibration.evaluation.scores import Evaluation
 from calibration.evaluation.variants import Variant
-from calibration.sets import open_set, public_name
+from calibration.sets import public_name
 from edge.bundles.bundle import Bundle, write_bundle
 from edge.bundles.manifest import Accuracy
-from edge.errors import DataError, EdgeError
+from edge.errors import DataError
 
 CLIPS_FILE = "clips.txt"
 
@@ -74,46 +69,3 @@ def record(path: Path, evaluation: Evaluation, what: str, command: str) -> None:
     )
     kept = tuple(entry for entry in bundle.manifest.accuracy if entry.what != what)
     write_bundle(path, dataclasses.replace(bundle.manifest, accuracy=(measured, *kept)), bundle.files)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """The command `edge-folds`; returns its exit code."""
-    options = _parser().parse_args(arguments)
-    members = [options.member] + ([options.against] if options.against else [])
-    try:
-        clips = open_set(options.set, options.data_root)
-        evaluations = evaluate_folds(
-            options.folds, members, clips, Variant(gamma=options.gamma, average=options.average)
-        )
-        print(report(evaluations))
-        for attribute in options.by:
-            for member, evaluation in zip(members, evaluations, strict=True):
-                for value, part in evaluation.by(attribute).items():
-                    print(f"{member}, {attribute} {value}: {summary_line(part)}")
-        command = f"edge-folds --folds FOLDS --member {options.member} --set {public_name(options.set)}"
-        for path in options.record:
-            record(path, evaluations[0], "folds that leave actors out", command)
-    except EdgeError as error:
-        print(f"edge-folds: {error}", file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="edge-folds", description="Accuracy on actors that training left out.")
-    parser.add_argument("--folds", type=Path, required=True, help="what `distill folds` wrote")
-    parser.add_argument("--member", default="bundle", help="which bundle of every fold (default: %(default)s)")
-    parser.add_argument("--against", help="another bundle of every fold, compared clip by clip")
-    parser.add_argument("--set", required=True, help="the data set whose actors were left out")
-    parser.add_argument("--data-root", type=Path, help="where downloaded data sets lie")
-    parser.add_argument("--gamma", type=float, help="fix the gamma (default: the gate chooses)")
-    parser.add_argument("--by", type=attributes, default=(), metavar="light,camera,actor", help="a line for each value")
-    parser.add_argument("--average", action="store_true", help="every expert answers, averaged (default: the gate's)")
-    parser.add_argument(
-        "--record", type=Path, action="append", default=[], metavar="BUNDLE", help="write it into a bundle's manifest"
-    )
-    return parser
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from calibration import svg
 from calibration.evaluation.protocols import Table
-from calibration.evaluation.report import Report, comparison_line, left_out, percent, summary_line
+from calibration.evaluation.report import EvaluationReport, comparison_line, left_out, percent, summary_line
 from calibration.evaluation.scores import Estimate, Evaluation, compare
 from edge.errors import UsageError
 
@@ -27,7 +27,7 @@ def write(path: Path, text: str) -> None:
         raise UsageError(f"{path}: the report cannot be written ({error.strerror}); name another file") from error
 
 
-def page(found: Report) -> str:
+def page(found: EvaluationReport) -> str:
     """The whole document."""
     title = f"{found.evaluations[0].name} on {found.evaluations[0].set_name}"
     parts = [f"<h1>{escape(title)}</h1>", *(_summary(e) for e in found.evaluations)]

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calibration.evaluation.protocols import PROTOCOLS, Table, beside, groups
 from calibration.evaluation.scores import Comparison, Estimate, Evaluation, compare
 from edge.bundles.manifest import Manifest
 
-Progress = Callable[[int, int], None]
-
 
 @dataclass(frozen=True)
-class Report:
+class EvaluationReport:
     """Everything of one run of `edge-eval`. evaluations: the bundle, and the one that it is compared with."""
 
     evaluations: tuple[Evaluation, ...]
@@ -29,7 +26,7 @@ class Report:
         variants: int,
         by: Sequence[str],
         protocol: str | None,
-    ) -> Report:
+    ) -> EvaluationReport:
         """runs: first the baselines, then the bundle's variants (the last is the bundle as it runs), then the bundle
         that it is compared with, if there is one.
         """
@@ -54,18 +51,7 @@ class Report:
             title = "baselines: the same chain with a fixed gamma, or equalised before"
             tables.append(dataclasses.replace(beside([*simple, whole]), title=title))
         tables += [groups(whole, attribute) for attribute in by]
-        return Report((whole, *others), tuple(tables))
-
-
-def show_progress(what: str) -> Progress | None:
-    """A counter on stderr, for people: None where stderr is not a terminal."""
-    if not sys.stderr.isatty():
-        return None
-
-    def show(done: int, total: int) -> None:
-        print(f"\r{what} {done}/{total} clips", end="\n" if done == total else "", file=sys.stderr, flush=True)
-
-    return show
+        return EvaluationReport((whole, *others), tuple(tables))
 
 
 def summary_line(evaluation: Evaluation) -> str:
@@ -109,7 +95,7 @@ def report(evaluations: Sequence[Evaluation]) -> str:
     return "\n".join(lines + left_out(evaluations[0]))
 
 
-def text(found: Report) -> str:
+def text(found: EvaluationReport) -> str:
     """The whole report for people."""
     parts = [report(found.evaluations), *_details(found.evaluations[0]), *map(table, found.tables)]
     return "\n\n".join(parts)
@@ -156,15 +142,15 @@ def _details(evaluation: Evaluation) -> list[str]:
 
 
 def _confusion(evaluation: Evaluation) -> str:
-    heads = [*(label[:7] for label in evaluation.labels), "none"]
-    lines = ["decided as:     " + "".join(f"{head:>8}" for head in heads)]
+    columns = [*(label[:7] for label in evaluation.labels), "none"]
+    lines = ["decided as:     " + "".join(f"{column:>8}" for column in columns)]
     for label, row in zip(evaluation.labels, evaluation.confusion.tolist(), strict=True):
         if any(row):
             lines.append(f"  {label:<14}" + "".join(f"{count or '.':>8}" for count in row))
     return "\n".join(lines)
 
 
-def as_dict(found: Report) -> dict[str, object]:
+def as_dict(found: EvaluationReport) -> dict[str, object]:
     """What `--json` prints; rates and interval ends are fractions of 1."""
     result: dict[str, object] = {
         "evaluations": [_evaluation(e) for e in found.evaluations],

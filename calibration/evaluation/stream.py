@@ -24,6 +24,7 @@ from edge.cameras.base import Camera, CameraSource
 from edge.messages import Prediction
 from edge.outputs import Output
 from edge.picture.frame import Frame
+from edge.recognition.chain import Chain
 from edge.run.pipeline import Pipeline
 
 ACTIONS_PER_STREAM = 8
@@ -163,7 +164,7 @@ def score_streams(
     score = StreamScore()
     for parts in _streams(clips, bundle.manifest.labels, seed):
         recorder, camera = _Recorder(), _EndToEnd(parts)
-        pipeline = Pipeline(bundle, [recorder], threads=threads, engine=engine)
+        pipeline = Pipeline(bundle, [recorder], make=partial(Chain, threads=threads, engine=engine))
         pipeline.run(CameraSource("stream", live=False, open=partial(_same, camera)), threading.Event())
         score.add(camera.stretches, recorder.said)
     return score

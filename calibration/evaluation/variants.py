@@ -10,28 +10,34 @@ import cv2
 import numpy as np
 
 from edge.bundles.bundle import Bundle
-from edge.picture.frame import Image
+from edge.picture.frame import Frame, Image
 
 CLAHE_LIMIT, CLAHE_TILES = 2.0, (8, 8)
 
 
 @dataclass(frozen=True)
 class Variant:
-    """gamma: fixed, or None for the gate's choice. head: the gamma whose head answers always, or None for the chosen
-    gamma's own. prepare: what is done to the camera's picture first. engine: one of `edge.engines.catalogue`, or None
-    for onnxruntime with `student.onnx`. average: every expert answers.
+    """gamma: fixed, or None for the gate's choice. head: the row of the logits that answers always, or None for that of
+    the chosen expert. prepare: what is done to the camera's picture first. engine: one of `edge.engines.catalogue`, or
+    None for onnxruntime with `student.onnx`. average: every expert answers.
     """
 
     name: str = ""
     gamma: float | None = None
-    head: float | None = None
+    head: int | None = None
     prepare: Callable[[Image], Image] | None = None
     engine: str | None = None
     average: bool = False
 
+    def prepare_frame(self, frame: Frame) -> Frame:
+        """The frame with its picture prepared."""
+        if self.prepare is None:
+            return frame
+        return Frame(self.prepare(frame.image), frame.sequence, frame.capture_time_s)
+
 
 def baselines(gammas: Sequence[float]) -> list[Variant]:
-    """Every fixed gamma with its head (1 is no correction), and two equalisations with the head nearest to gamma 1."""
+    """Every fixed gamma (1 is no correction), and two equalisations under the gamma nearest to 1."""
     plain = _nearest_to_1(gammas)
     fixed = [Variant("no correction" if gamma == 1 else f"gamma {gamma:g}", gamma) for gamma in gammas]
     return [*fixed, Variant("CLAHE", plain, prepare=clahe), Variant("histogram equalisation", plain, prepare=equalised)]
@@ -40,7 +46,8 @@ def baselines(gammas: Sequence[float]) -> list[Variant]:
 def ablations(gammas: Sequence[float]) -> list[Variant]:
     """The rows of the ELLAR paper's ablation: nothing, the gate with one head for all gammas, gate and heads."""
     plain = _nearest_to_1(gammas)
-    return [Variant("no gate, one head", plain), Variant("gate, one head", head=plain), Variant("gate and heads")]
+    one_head = Variant("gate, one head", head=gammas.index(plain))
+    return [Variant("no gate, one head", plain), one_head, Variant("gate and heads")]
 
 
 def form_alone(bundle: Bundle) -> Bundle:

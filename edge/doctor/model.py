@@ -8,7 +8,7 @@ from pathlib import Path
 from edge.bundles.bundle import Bundle
 from edge.doctor.findings import Finding, error, ok, warning
 from edge.errors import BundleError, EdgeError
-from edge.recognition.recogniser import Recogniser
+from edge.recognition.chain import Chain
 from edge.run.self_test import self_test
 
 AREA = "model"
@@ -32,10 +32,10 @@ def check_work(bundle: Bundle, threads: int, engine: str | None) -> Finding:
     """A tick must end before the next one begins, with room for everything else that a robot does."""
     engines: list[str] = []
 
-    def make(loaded: Bundle) -> Recogniser:
-        recogniser = Recogniser(loaded, threads=threads, engine=engine, say=lambda text: None)
-        engines.append(recogniser.engine)
-        return recogniser
+    def make(loaded: Bundle) -> Chain:
+        chain = Chain(loaded, threads=threads, engine=engine, say=lambda text: None)
+        engines.append(chain.engine)
+        return chain
 
     try:
         tick_ms = self_test(bundle, make)

@@ -17,7 +17,7 @@ F32 = npt.NDArray[np.float32]
 Tensor = tuple[str, tuple[int, ...]]  # NumPy's name of the type, shape
 
 
-class Student(ABC):
+class StudentSession(ABC):
     """One stream through the network of a bundle, tick by tick.
 
     All tensors live in buffers bound once: two sets of states take turns as input and output, so a tick copies

@@ -8,7 +8,7 @@ from importlib import metadata
 
 from edge.bundles.bundle import Bundle
 from edge.bundles.manifest import STUDENT_FILE
-from edge.engines.base import Student
+from edge.engines.base import StudentSession
 from edge.errors import ConfigError
 
 Say = Callable[[str], None]
@@ -24,7 +24,7 @@ class Engine:
     distributions: tuple[str, ...]
     install: str
     reads: Callable[[Bundle], bool]
-    open: Callable[[Bundle, int, Say], Student]
+    open: Callable[[Bundle, int, Say], StudentSession]
 
     def version(self) -> str | None:
         """Its installed version, without loading it; None: not installed."""
@@ -36,7 +36,7 @@ class Engine:
         return None
 
 
-def open_with(engine: str, bundle: Bundle, threads: int, say: Say) -> Student:
+def open_with(engine: str, bundle: Bundle, threads: int, say: Say) -> StudentSession:
     """One form of a bundle in the engine of this name.
 
     Raises ConfigError (not installed), BundleError (the engine refuses it), EngineError (no GPU, ...).
@@ -55,22 +55,22 @@ def _made_for_tensorrt(bundle: Bundle) -> bool:
     return _has_onnx(bundle) and bundle.manifest.target in ("any", "jetson")
 
 
-def _onnxruntime(bundle: Bundle, threads: int, say: Say) -> Student:
-    from edge.engines.onnxruntime import Student
+def _onnxruntime(bundle: Bundle, threads: int, say: Say) -> StudentSession:
+    from edge.engines.onnxruntime import OnnxRuntimeSession
 
-    return Student(bundle, threads)
-
-
-def _openvino(bundle: Bundle, threads: int, say: Say) -> Student:
-    from edge.engines.openvino import Student
-
-    return Student(bundle, threads)
+    return OnnxRuntimeSession(bundle, threads)
 
 
-def _tensorrt(bundle: Bundle, threads: int, say: Say) -> Student:
-    from edge.engines.tensorrt import Student
+def _openvino(bundle: Bundle, threads: int, say: Say) -> StudentSession:
+    from edge.engines.openvino import OpenVinoSession
 
-    return Student(bundle, say)
+    return OpenVinoSession(bundle, threads)
+
+
+def _tensorrt(bundle: Bundle, threads: int, say: Say) -> StudentSession:
+    from edge.engines.tensorrt import TensorRtSession
+
+    return TensorRtSession(bundle, say)
 
 
 ENGINES: Mapping[str, Engine] = {

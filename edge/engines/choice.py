@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from edge.bundles.bundle import Bundle
 from edge.engines import AUTO
-from edge.engines.base import Student
+from edge.engines.base import StudentSession
 from edge.engines.cache import Cache, Key, default_cache
 from edge.engines.catalogue import ENGINES, Say, open_with
 from edge.engines.stopwatch import median_steps_ms
@@ -29,7 +29,7 @@ F64 = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Candidate:
+class EngineCandidate:
     """An engine and a form of the student, as an index of `Bundle.forms()`. step_ms: median; None: it did not run.
 
     note: why it did not run, or cannot be taken.
@@ -45,14 +45,14 @@ class Candidate:
 class Choice:
     """The candidate taken, why, and all that were measured (none where there was nothing to choose)."""
 
-    taken: Candidate
+    taken: EngineCandidate
     why: str
-    measured: tuple[Candidate, ...] = ()
+    measured: tuple[EngineCandidate, ...] = ()
 
 
 def open_student(
     bundle: Bundle, engine: str = "onnxruntime", threads: int = 1, say: Say = print, cache: Cache | None = None
-) -> Student:
+) -> StudentSession:
     """The student in the engine of this name, or with `auto` in the fastest; in the fastest of the bundle's forms.
 
     say: gets a line on what was chosen and why, and on what takes long. Raises ConfigError, BundleError, EngineError.
@@ -80,10 +80,10 @@ def choose(bundle: Bundle, engine: str, threads: int, say: Say, cache: Cache) ->
     return choice
 
 
-def _candidates(bundle: Bundle, engine: str) -> list[Candidate]:
+def _candidates(bundle: Bundle, engine: str) -> list[EngineCandidate]:
     names = [name for name in ENGINES if ENGINES[name].version()] if engine == AUTO else [engine]
     forms = bundle.forms()
-    found = [Candidate(name, i) for name in names for i, form in enumerate(forms) if ENGINES[name].reads(form)]
+    found = [EngineCandidate(name, i) for name in names for i, form in enumerate(forms) if ENGINES[name].reads(form)]
     if not found:
         raise ConfigError(
             f"{bundle.where}: engine {engine}: reads none of its forms (target {bundle.manifest.target}); "
@@ -92,17 +92,17 @@ def _candidates(bundle: Bundle, engine: str) -> list[Candidate]:
     return found
 
 
-def _key(bundle: Bundle, candidates: Sequence[Candidate], threads: int) -> Key:
+def _key(bundle: Bundle, candidates: Sequence[EngineCandidate], threads: int) -> Key:
     engines = sorted({f"{c.engine} {ENGINES[c.engine].version()}" for c in candidates})
     return Key("choice", bundle.digest, ", ".join(engines), f"{machine()}, {threads} threads")
 
 
-def _measured(bundle: Bundle, candidates: Sequence[Candidate], threads: int, say: Say) -> Choice:
+def _measured(bundle: Bundle, candidates: Sequence[EngineCandidate], threads: int, say: Say) -> Choice:
     """All candidates step in turn, so that a busy machine is unkind to all; the default one judges the answers."""
     forms = bundle.forms()
     say(f"engine: measuring {', '.join(_name(bundle, c) for c in candidates)}, once for this bundle")
-    students: dict[Candidate, Student] = {}
-    failed: list[Candidate] = []
+    students: dict[EngineCandidate, StudentSession] = {}
+    failed: list[EngineCandidate] = []
     for candidate in candidates:
         try:
             students[candidate] = open_with(candidate.engine, forms[candidate.form], threads, say)
@@ -121,7 +121,7 @@ def _measured(bundle: Bundle, candidates: Sequence[Candidate], threads: int, say
     return _taken(bundle, measured, failed)
 
 
-def _taken(bundle: Bundle, measured: Sequence[Candidate], failed: Sequence[Candidate]) -> Choice:
+def _taken(bundle: Bundle, measured: Sequence[EngineCandidate], failed: Sequence[EngineCandidate]) -> Choice:
     first = measured[0]
     assert first.step_ms is not None
     fit = [c for c in measured if not c.note]
@@ -134,7 +134,7 @@ def _taken(bundle: Bundle, measured: Sequence[Candidate], failed: Sequence[Candi
     return Choice(taken, f"{_name(bundle, taken)}, {reason} ({table}){objections}", (*measured, *failed))
 
 
-def _run(students: Sequence[Student], bundle: Bundle) -> tuple[list[float], list[F64]]:
+def _run(students: Sequence[StudentSession], bundle: Bundle) -> tuple[list[float], list[F64]]:
     """Median step of each, in milliseconds, and its logits over the first ticks of the same stream."""
     size = bundle.manifest.input
     x = np.random.default_rng(0).integers(96, 160, (TICKS, 1, size.height, size.width, 3), np.uint8)
@@ -152,7 +152,7 @@ def _objection(db: float) -> str:
     return "" if db >= ALIKE_DB else f"answers differ from the default's ({db:.0f} dB)"
 
 
-def _name(bundle: Bundle, candidate: Candidate) -> str:
+def _name(bundle: Bundle, candidate: EngineCandidate) -> str:
     """`onnxruntime`, or with the form's name where there are several."""
     if not bundle.manifest.alternatives:
         return candidate.engine
@@ -178,5 +178,7 @@ def _to_json(choice: Choice) -> bytes:
 def _from_json(text: bytes) -> Choice:
     fields = json.loads(text)
     return Choice(
-        Candidate(**fields["taken"]), fields["why"], tuple(Candidate(**measured) for measured in fields["measured"])
+        EngineCandidate(**fields["taken"]),
+        fields["why"],
+        tuple(EngineCandidate(**measured) for measured in fields["measured"]),
     )

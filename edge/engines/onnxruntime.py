@@ -5,13 +5,12 @@ from __future__ import annotations
 import onnxruntime as ort
 
 from edge.bundles.bundle import Bundle
-from edge.engines import base
-from edge.engines.base import Tensor, check_interface, unloadable
+from edge.engines.base import StudentSession, Tensor, check_interface, unloadable
 
 NUMPY_TYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int8)": "int8"}
 
 
-class Student(base.Student):
+class OnnxRuntimeSession(StudentSession):
     """One stream through the network of a bundle.
 
     Raises BundleError: onnxruntime cannot load the model, or its inputs and outputs are not those of the manifest.

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge.bundles.bundle import Bundle
 from edge.bundles.manifest import STUDENT_FILE
-from edge.engines import base
-from edge.engines.base import Tensor, check_interface, unloadable
+from edge.engines.base import StudentSession, Tensor, check_interface, unloadable
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 IR_SUFFIXES = (".xml", ".bin")
 
 
-class Student(base.Student):
+class OpenVinoSession(StudentSession):
     """One stream through the network of a bundle.
 
     Raises BundleError: OpenVINO cannot load the model, or its inputs and outputs are not those of the manifest.

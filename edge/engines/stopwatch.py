@@ -6,10 +6,10 @@ import statistics
 import time
 from collections.abc import Sequence
 
-from edge.engines.base import U8, Student
+from edge.engines.base import U8, StudentSession
 
 
-def median_steps_ms(students: Sequence[Student], x: U8, rounds: int = 200, warm_up: int = 20) -> list[float]:
+def median_steps_ms(students: Sequence[StudentSession], x: U8, rounds: int = 200, warm_up: int = 20) -> list[float]:
     """Median milliseconds of one step of each. x: uint8 [pictures,1,H,W,3], shown one after another."""
     times_ms: list[list[float]] = [[] for _ in students]
     for i in range(warm_up + rounds):

@@ -16,8 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundles.bundle import Bundle
-from edge.engines import base
-from edge.engines.base import Tensor, check_interface, unloadable
+from edge.engines.base import StudentSession, Tensor, check_interface, unloadable
 from edge.engines.cache import Cache, Key, default_cache
 from edge.engines.cuda import Cuda
 from edge.errors import EngineError
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 Say = Callable[[str], None]
 
 
-class Student(base.Student):
+class TensorRtSession(StudentSession):
     """One stream through the network of a bundle.
 
     Without a kept engine it builds one, which takes minutes; `say` gets lines on how far it is. Raises BundleError

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from edge.bundles.manifest import CadenceSpec
 from edge.picture.frame import Frame
 
 SMOOTHED_TICKS = 8  # over how many ticks the measured interval is averaged before a camera is called slow
@@ -32,19 +33,17 @@ class CadenceCounts:
 
 
 class Cadence:
-    """Keeps the model's tick on a grid of `interval_ms`, as far as the camera allows.
+    """Keeps the model's tick on a grid of the bundle's `interval_ms`, as far as the camera allows.
 
     A frame serves a tick from half the tolerance before it: cameras jitter. A camera slower than the grid by more than
     `tolerance_ms` gives a tick per frame and is `degraded`; more than `reset_after_ms` without a tick is a gap.
     counts: go on from these.
     """
 
-    def __init__(
-        self, interval_ms: float, tolerance_ms: float, reset_after_ms: float, counts: CadenceCounts | None = None
-    ) -> None:
-        self._interval_s = interval_ms / 1e3
-        self._tolerance_s = tolerance_ms / 1e3
-        self._reset_after_s = reset_after_ms / 1e3
+    def __init__(self, pace: CadenceSpec, counts: CadenceCounts | None = None) -> None:
+        self._interval_s = pace.interval_ms / 1e3
+        self._tolerance_s = pace.tolerance_ms / 1e3
+        self._reset_after_s = pace.reset_after_ms / 1e3
         self.counts = CadenceCounts() if counts is None else counts
         self.reset()
 
@@ -113,6 +112,11 @@ class Cadence:
         self.degraded = self._measured_s - self._interval_s > limit_s
 
 
-def at_cadence(frames: Iterable[Frame], cadence: Cadence) -> Iterator[Frame]:
-    """The frames of a recording that become ticks."""
-    return (frame for frame in frames if cadence.offer(frame) is not Step.SKIP)
+def at_cadence(frames: Iterable[Frame], cadence: Cadence, forget: Callable[[], None]) -> Iterator[Frame]:
+    """The frames of a recording that become ticks. forget: called before the first one after a gap, as in the chain."""
+    for frame in frames:
+        step = cadence.offer(frame)
+        if step is Step.GAP:
+            forget()
+        if step is not Step.SKIP:
+            yield frame

@@ -1,4 +1,4 @@
-"""The gate: chooses the gamma from the last T frames' statistics (AGC of the ELLAR paper, ACCV 2024)."""
+"""The gate: chooses the expert from the last T frames' statistics (AGC of the ELLAR paper, ACCV 2024)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ LEAK = 0.01  # LeakyReLU's slope in the released code
 
 
 class Gate:
-    """3T -> 128 -> 256 -> one score per gamma, with hysteresis so that a stream does not flicker.
+    """3T -> 128 -> 256 -> one score per expert, with hysteresis so that a stream does not flicker.
 
-    weights: float32 w1 [3T,128], b1 [128], w2 [128,256], b2 [256], w3 [256,heads], b3 [heads]; batch norm is folded in.
-    gammas: one per head. hold: ticks that another gamma must win in a row before it is taken.
+    weights: float32 w1 [3T,128], b1 [128], w2 [128,256], b2 [256], w3 [256,experts], b3 [experts]; batch norm is folded
+    in. gammas: one per expert. hold: ticks that another expert must win in a row before it is taken.
     """
 
     def __init__(self, weights: Mapping[str, F32], gammas: Sequence[float], hold: int = 4) -> None:
@@ -32,31 +32,31 @@ class Gate:
     def reset(self) -> None:
         """Forget the stream."""
         self._seen.clear()
-        self.index: int | None = None
+        self.expert: int | None = None
         self._challenger = (0, 0)
 
     def step(self, statistics: FrameStatistics) -> int:
-        """Take one more tick's statistics; returns the index of the gamma, which is also the index of the head."""
+        """Take one more tick's statistics; returns the index of the expert."""
         values = (statistics.mean, statistics.std, statistics.entropy)
         self._seen.extend([values] * (1 if self._seen else self.window))
         best = int(np.argmax(self.scores(self.features())))
-        if self.index is None:
-            self.index = best
-        elif best == self.index:
+        if self.expert is None:
+            self.expert = best
+        elif best == self.expert:
             self._challenger = (best, 0)
         else:
             wins = self._challenger[1] + 1 if self._challenger[0] == best else 1
             self._challenger = (best, wins)
             if wins >= self._hold:
-                self.index, self._challenger = best, (best, 0)
-        return self.index
+                self.expert, self._challenger = best, (best, 0)
+        return self.expert
 
     def features(self) -> F32:
         """The gate's input, oldest first: float32 [3T] = mean, std, entropy of each tick, interleaved."""
         return np.asarray(self._seen, np.float32).reshape(-1)
 
     def scores(self, features: F32) -> F32:
-        """float32 [..., 3T] -> float32 [..., heads] (before the softmax)."""
+        """float32 [..., 3T] -> float32 [..., experts] (before the softmax)."""
         x = features
         for layer, (weight, bias) in enumerate(self._layers):
             x = x @ weight + bias

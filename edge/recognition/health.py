@@ -21,6 +21,8 @@ BLACK_MEAN, BLACK_STD = 0.5, 0.25
 SATURATED_MEAN = 250.0
 # A sensor's noise never repeats; a recording's encoder may repeat a picture for a few frames.
 FROZEN_AFTER_S = 0.5
+# What the first look after a pause counts as: a camera that froze and delivers now and then is found out as well.
+GLANCE_S = 0.05
 
 REPORT_AFTER_S = 0.3  # one damaged picture, or a hand before the lens, is no state
 # How long until the camera is opened anew. A covered lens is likelier than a sensor that hangs at black; a driver that
@@ -36,25 +38,38 @@ SENTENCES = {
 
 
 class PictureHealth:
-    """Looks at every tick's small, uncorrected frame."""
+    """Looks at every tick's small, uncorrected frame.
+
+    `frozen` is a picture that was seen for half a second. Time in which nothing was seen is none of it: a scene that
+    stands still before and after a gap is no camera that hangs. The picture itself is remembered over a gap: a camera
+    that still repeats it, opened anew perhaps, is as frozen as before.
+    """
 
     def __init__(self) -> None:
-        self._last: Image | None = None
-        self._changed_s = 0.0
+        self.reset()
 
     def reset(self) -> None:
         """Forget the stream."""
-        self._last = None
+        self._last: Image | None = None
+        self._since_s = self._time_s = 0.0
+        self._paused = False
+
+    def pause(self) -> None:
+        """There was nothing to see until the next look: a gap, or a damaged picture."""
+        self._paused = True
 
     def check(self, statistics: FrameStatistics, small: Image, time_s: float) -> str | None:
         """The reason to abstain, or None. small: uint8 [height,width,3]; time_s: its capture time."""
-        if self._last is None or time_s < self._changed_s or not np.array_equal(self._last, small):
-            self._last, self._changed_s = small.copy(), time_s
+        if self._last is None or not np.array_equal(self._last, small):
+            self._last, self._since_s = small.copy(), time_s
+        elif self._paused or time_s < self._time_s:
+            self._since_s += time_s - self._time_s - GLANCE_S
+        self._time_s, self._paused = time_s, False
         if statistics.mean < BLACK_MEAN and statistics.std < BLACK_STD:
             return BLACK
         if statistics.mean > SATURATED_MEAN:
             return SATURATED
-        return FROZEN if time_s - self._changed_s >= FROZEN_AFTER_S else None
+        return FROZEN if time_s - self._since_s >= FROZEN_AFTER_S else None
 
 
 class PictureWatch:

@@ -1,4 +1,4 @@
-"""From a camera's picture to logits: the one chain of steps that the pipeline and the evaluation both run."""
+"""From the picture of a tick to logits: measure, gate, input, student, with everything that they remember."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundles.bundle import Bundle
+from edge.engines.base import StudentSession
 from edge.engines.catalogue import Say
 from edge.engines.choice import open_student
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.errors import UsageError
 from edge.picture.frame import Frame, Image
 from edge.picture.front_end import FrameStatistics
@@ -32,13 +33,13 @@ EXTREMELY_DARK = 4.0  # levels on average
 class TickResult:
     """What one tick gives.
 
-    gamma: of the expert that looked. head: its index.
-    logits: float32 [classes] of that head. all_logits: float32 [heads, classes].
+    expert: the index of the one that saw. gamma: its own. all_logits: float32 [heads, classes], a row for every expert.
+    logits: float32 [classes], the row that answers.
     """
 
     statistics: FrameStatistics
     gamma: float
-    head: int
+    expert: int
     logits: F32
     all_logits: F32
 
@@ -49,8 +50,8 @@ class Recogniser:
     threads: of the engine. gamma: None lets the gate choose, a value fixes it; it must be one of the bundle's gammas
     (UsageError). timer: gets the duration of every stage. engine: one of `edge.engines.catalogue`, or `auto`, in the
     fastest of the bundle's forms; None is onnxruntime with `student.onnx`, the same on every machine. say: gets lines
-    on the engine. average: every expert looks and its head answers, at so many times the cost; the answer is the mean
-    of their probabilities.
+    on the engine. average: every expert sees and answers, at so many times the cost; the answer is the mean of their
+    probabilities. head: the row of the logits that answers whoever saw (the papers' ablation); None: the expert's own.
     """
 
     def __init__(
@@ -63,17 +64,19 @@ class Recogniser:
         engine: str | None = None,
         say: Say = print,
         average: bool = False,
+        head: int | None = None,
     ) -> None:
         manifest = bundle.manifest
         self._gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
-        self._fixed_head = None if gamma is None else _head_of(gamma, self._gate.gammas)
+        self._fixed_expert = None if gamma is None else _expert_with(gamma, self._gate.gammas)
+        self._head = head
         self._input = network_input(manifest.front_end, manifest.input, manifest.gate)
         self._camera_px = 0.0
         experts = manifest.gate.experts
         self._sharpest = min(range(len(experts)), key=lambda i: experts[i].accumulation, default=0)
-        # One student per look: each expert's stream has a state of its own.
+        # Where every expert answers, each has a student: its stream has a state of its own.
         self._students = [
-            Student(bundle, threads) if engine is None else open_student(bundle, engine, threads, say)
+            OnnxRuntimeSession(bundle, threads) if engine is None else open_student(bundle, engine, threads, say)
             for _ in range(len(self._gate.gammas) if average else 1)
         ]
         self._timer = timer or StageTimer()
@@ -97,56 +100,62 @@ class Recogniser:
         return self._input.small
 
     def tick(self, frame: Frame) -> TickResult | None:
-        """Take the next frame of the cadence; None for the first one where the input needs a previous frame."""
-        stage = self._timer.stage
-        with stage("measure"):
-            statistics = self._input.take(frame)
-        with stage("gate"):
-            head = self._chosen(statistics) if self._fixed_head is None else self._fixed_head
+        """Take the next frame of the cadence: `measure`, then `answer`."""
+        return self.answer(self.measure(frame))
+
+    def measure(self, frame: Frame) -> FrameStatistics:
+        """Take the next frame of the cadence: shrunk and measured. Raises PictureError for a damaged one."""
+        with self._timer.stage("measure"):
+            return self._input.take(frame)
+
+    def answer(self, statistics: FrameStatistics) -> TickResult | None:
+        """What the student says of the frame just measured; None for the first one where the input needs another."""
+        with self._timer.stage("gate"):
+            expert = self._chosen(statistics) if self._fixed_expert is None else self._fixed_expert
         together = len(self._students) > 1
-        all_logits = self._every_look() if together else self._look(head, 0)
+        all_logits = self._every_answer() if together else self._answer_of(expert, self._students[0])
         if all_logits is None:
             return None
-        logits = _mean(all_logits) if together else all_logits[head]
-        return TickResult(statistics, self._gate.gammas[head], head, logits, all_logits)
+        logits = _mean(all_logits) if together else all_logits[expert if self._head is None else self._head]
+        return TickResult(statistics, self._gate.gammas[expert], expert, logits, all_logits)
 
     def _chosen(self, statistics: FrameStatistics) -> int:
         """The gate's expert, or the sharpest one while the camera moves: averaging frames would smear the picture.
 
         In extreme darkness the gate keeps its choice: there averaging wins even so (docs/results.md).
         """
-        head = self._gate.step(statistics)
+        expert = self._gate.step(statistics)
         self._camera_px += (self._input.camera_px - self._camera_px) / MOVING_TICKS
         moves = self._camera_px > MOVING_PX and statistics.mean > EXTREMELY_DARK
-        return self._sharpest if moves else head
+        return self._sharpest if moves else expert
 
-    def _look(self, head: int, student: int) -> F32 | None:
-        """One expert's input through the student with this number: float32 [heads, classes]."""
+    def _answer_of(self, expert: int, student: StudentSession) -> F32 | None:
+        """What this student says of what this expert sees: float32 [heads, classes]."""
         with self._timer.stage("input"):
-            x = self._input.see(head)
+            x = self._input.see(expert)
         if x is None:
             return None
         with self._timer.stage("student"):
-            return self._students[student].step(x)
+            return student.step(x)
 
-    def _every_look(self) -> F32 | None:
-        """Every expert's input, each answered by its own head: float32 [heads, classes]."""
-        answers = [self._look(head, head) for head in range(len(self._students))]
-        rows = [answer[head] for head, answer in enumerate(answers) if answer is not None]
+    def _every_answer(self) -> F32 | None:
+        """Every expert's own row of what its student says: float32 [experts, classes]."""
+        answers = [self._answer_of(expert, student) for expert, student in enumerate(self._students)]
+        rows = [answer[expert] for expert, answer in enumerate(answers) if answer is not None]
         return np.stack(rows) if rows else None
 
 
 def _mean(all_logits: F32) -> F32:
-    """Logits of the mean of the heads' probabilities: float32 [heads, classes] -> [classes]."""
+    """Logits of the mean of the experts' probabilities: float32 [experts, classes] -> [classes]."""
     probabilities = np.mean([softmax(logits) for logits in all_logits], axis=0)
     return np.asarray(np.log(np.maximum(probabilities, 1e-9)), np.float32)
 
 
-def _head_of(gamma: float, gammas: Sequence[float]) -> int:
-    for head, candidate in enumerate(gammas):
+def _expert_with(gamma: float, gammas: Sequence[float]) -> int:
+    for expert, candidate in enumerate(gammas):
         if math.isclose(gamma, candidate):
-            return head
+            return expert
     raise UsageError(
-        f"gamma {gamma:g} has no head in this bundle; choose one of {', '.join(f'{g:g}' for g in gammas)}, "
+        f"gamma {gamma:g}: no expert of this bundle has it; choose one of {', '.join(f'{g:g}' for g in gammas)}, "
         "or leave it out and the gate chooses"
     )

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from edge.bundles.manifest import SmoothingSpec
+
 F32 = npt.NDArray[np.float32]
 
 WARMING_UP = "warming_up"
@@ -32,11 +34,11 @@ class Smoother:
     It abstains until what it has seen spans `warm_up_ms`, and below `minimum_confidence`.
     """
 
-    def __init__(self, classes: int, window_ms: float, minimum_confidence: float, warm_up_ms: float) -> None:
+    def __init__(self, classes: int, smoothing: SmoothingSpec) -> None:
         self._classes = classes
-        self._window_s = window_ms / 1e3
-        self._minimum = minimum_confidence
-        self._warm_up_s = min(warm_up_ms, window_ms) / 1e3
+        self._window_s = smoothing.window_ms / 1e3
+        self._minimum = smoothing.minimum_confidence
+        self._warm_up_s = min(smoothing.warm_up_ms, smoothing.window_ms) / 1e3
         self._seen: deque[tuple[float, F32]] = deque()
 
     def reset(self) -> None:

@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--threads", metavar="N", type=int, help="threads of the engine (default: the board's)")
     add("--gamma", metavar="G", type=float, help="fix the gamma (default: the gate chooses)")
-    add("--average", action="store_true", default=None, help="every expert looks, at so many times the work")
+    add("--average", action="store_true", default=None, help="every expert answers, at so many times the work")
     # None, not False: an option that was not given must not win over the file.
     add("--realtime", action="store_true", default=None, help="play a recording at its own pace, dropping late frames")
     add("--fps", metavar="F", type=float, help="pictures per second of a folder (default: times in their names, or 30)")
@@ -117,13 +117,13 @@ def _self_test(config: Config) -> int:
     """Would this configuration work here?"""
     _calm_libraries()
     from edge.bundles.bundle import Bundle
-    from edge.recognition.recogniser import Recogniser
+    from edge.recognition.chain import Chain
     from edge.run.renewal import bundle_path
     from edge.run.self_test import self_test
 
     bundle = Bundle.load(bundle_path(config.bundle, config.store))
     say = partial(print, file=sys.stderr, flush=True)
-    make = partial(Recogniser, threads=config.threads or 1, gamma=config.gamma, engine=config.engine, say=say)
+    make = partial(Chain, threads=config.threads or 1, gamma=config.gamma, engine=config.engine, say=say)
     print(f"{bundle.manifest.name}: self-test passed, a tick takes {self_test(bundle, make):.2f} ms")
     return EXIT_STOPPED
 
@@ -146,6 +146,7 @@ def _run(config: Config) -> int:
     from edge.outputs.journal import Journal, goes_to_journal
     from edge.outputs.jsonl import JsonLines
     from edge.outputs.service_status import ServiceStatus
+    from edge.recognition.chain import Chain
     from edge.run.pipeline import Pipeline
     from edge.run.renewal import bundle_path, start_with
 
@@ -156,10 +157,13 @@ def _run(config: Config) -> int:
     make = partial(
         Pipeline,
         outputs=[lines, ServiceStatus(), *human],
-        threads=config.threads or 1,
-        gamma=config.gamma,
-        engine=config.engine,
-        average=config.average,
+        make=partial(
+            Chain,
+            threads=config.threads or 1,
+            gamma=config.gamma,
+            engine=config.engine,
+            average=config.average,
+        ),
         renew=partial(bundle_path, config.bundle, config.store),
         # A recording that is read as fast as it goes is work at a desk: its answers must not hang on the heat.
         watch=BoardWatch(board_profile(config.board)) if source.live or config.realtime else None,

@@ -1,4 +1,4 @@
-"""The way of a frame: camera, cadence, recogniser, smoothing, outputs."""
+"""The way of a frame: camera, board, chain, outputs."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from edge.board.state import BoardWatch
 from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.cameras.base import CameraSource
 from edge.cameras.holding.held import HeldCamera
-from edge.errors import PictureError
 from edge.messages import Event, Prediction
 from edge.outputs import Output, OutputClosedError
 from edge.outputs.summary import RunRecord, Summary
 from edge.picture.frame import Frame
-from edge.recognition.cadence import Cadence, CadenceCounts, Step
-from edge.recognition.health import DAMAGED, PictureHealth, PictureWatch
-from edge.recognition.recogniser import Recogniser, TickResult
-from edge.recognition.smoothing import Decision, Smoother
+from edge.recognition.cadence import CadenceCounts
+from edge.recognition.chain import Chain
+from edge.recognition.health import DAMAGED, PictureWatch
+from edge.recognition.recogniser import TickResult
+from edge.recognition.smoothing import Decision
 from edge.run.renewal import Renewal, rolled_back
 from edge.timing import StageTimer
 
@@ -31,9 +31,9 @@ from edge.timing import StageTimer
 class Pipeline:
     """Everything between a camera and the outputs.
 
-    threads: of the engine. gamma: fixes it, None lets the gate choose. engine, average: see `Recogniser`. renew: where
-    to find the bundle that `renewal` asks for. watch: of the board; with it, heat and a weak supply lower the rate of
-    ticks. Raises BundleError, UsageError (gamma).
+    make: `Chain`, with the options that stay when the bundle is exchanged. renew: where to find the bundle that
+    `renewal` asks for. watch: of the board; with it, heat and a weak supply lower the rate of ticks. Raises what `make`
+    raises.
     """
 
     def __init__(
@@ -41,26 +41,21 @@ class Pipeline:
         bundle: Bundle,
         outputs: Sequence[Output],
         *,
-        threads: int = 1,
-        gamma: float | None = None,
-        engine: str | None = None,
-        average: bool = False,
+        make: Callable[..., Chain] = Chain,
         renew: Callable[[], Path] = default_bundle_path,
         watch: BoardWatch | None = None,
     ) -> None:
         self._outputs = outputs
         self._timer = StageTimer()
-        make = partial(Recogniser, threads=threads, gamma=gamma, engine=engine, average=average)
-        # A renewal works in a thread of its own, and the outputs belong to this one: it says nothing.
-        test = partial(make, say=lambda text: None)
-        self.renewal = Renewal(renew, test, partial(test, timer=self._timer))
         self._counts = CadenceCounts()
         self._governor = None if watch is None else Governor(watch, bundle.manifest)
-        self._health = PictureHealth()
         self._record = RunRecord()
         self._gamma: float | None = None
         self._first_s = 0.0
-        self._serve(bundle, make(bundle, timer=self._timer, say=lambda text: self.report(Event("engine", text))))
+        make_here = partial(make, timer=self._timer, counts=self._counts, report=self.report)
+        # A renewal works in a thread of its own, and the outputs belong to this one: it says nothing.
+        self.renewal = Renewal(renew, partial(make, say=_silent), partial(make_here, say=_silent))
+        self._serve(make_here(bundle, say=lambda text: self.report(Event("engine", text))))
 
     def run(
         self,
@@ -97,17 +92,11 @@ class Pipeline:
         for output in self._outputs:
             output.event(event)
 
-    def _serve(self, bundle: Bundle, recogniser: Recogniser) -> None:
-        """From now on with this bundle; nothing of another one's state is left."""
-        self._bundle, self._manifest, self._recogniser = bundle, bundle.manifest, recogniser
-        pace, smoothing = bundle.manifest.cadence, bundle.manifest.smoothing
-        self._cadence = Cadence(pace.interval_ms, pace.tolerance_ms, pace.reset_after_ms, self._counts)
-        self._smoother = Smoother(
-            len(bundle.manifest.labels), smoothing.window_ms, smoothing.minimum_confidence, smoothing.warm_up_ms
-        )
-        self._health.reset()
+    def _serve(self, chain: Chain) -> None:
+        """From now on with this chain and its bundle; nothing of another one's state is left."""
+        self._chain, self._manifest = chain, chain.bundle.manifest
         if self._governor is not None:
-            self._governor.serve(bundle.manifest)
+            self._governor.serve(self._manifest)
 
     def _renew(self, source: CameraSource) -> None:
         """Between two frames: take the bundle that was asked for, if it is ready and good."""
@@ -115,47 +104,36 @@ class Pipeline:
         if renewed is None:
             return
         if renewed.error is not None:
-            self.report(rolled_back(self._bundle, renewed.error, renewed.digest))
-        elif renewed.bundle is not None and renewed.recogniser is not None:
-            self._serve(renewed.bundle, renewed.recogniser)
+            self.report(rolled_back(self._chain.bundle, renewed.error, renewed.digest))
+        elif renewed.chain is not None:
+            self._serve(renewed.chain)
             self.report(self._introduction("bundle_changed", source))
 
     def _take(self, frame: Frame, camera: HeldCamera) -> None:
+        """One frame, from the camera to the outputs (docs/architecture.md)."""
         start_s = time.perf_counter()
         if self._counts.frames == 0:
             self._first_s = frame.capture_time_s
         if self._governor is not None and self._rests(self._governor):
-            self._cadence.skip(frame)
+            self._chain.skip(frame)
             self._wait()
             return
-        degraded = self._cadence.degraded
-        step = self._cadence.offer(frame)
-        if step is Step.SKIP:
+        tick = self._chain.take(frame)
+        if tick is None:
             return
-        if step is Step.GAP:
-            self._start_anew()
-        if self._cadence.degraded != degraded:
-            self._report_cadence()
-        try:
-            result = self._recogniser.tick(frame)
-        except PictureError:
-            camera.discard()
-            self._pictures.see(DAMAGED, frame.capture_time_s)
+        self._watch_picture(tick.fault, frame, camera)
+        if tick.result is None or tick.decision is None:
             return
-        if result is None:
-            return
-        with self._timer.stage("smoothing"):
-            decision = self._decide(result, frame.capture_time_s)
         with self._timer.stage("output"):
-            self._publish(frame, result, decision, start_s)
+            self._publish(frame, tick.result, tick.decision, start_s)
         self._timer.add("total", (time.perf_counter() - start_s) * 1e3)
         if camera.source.live:
             self._timer.add("age", (time.monotonic() - frame.capture_time_s) * 1e3)
 
-    def _decide(self, result: TickResult, time_s: float) -> Decision:
-        reason = self._health.check(result.statistics, self._recogniser.small, time_s)
-        self._pictures.see(reason, time_s)
-        return self._smoother.skip(reason) if reason else self._smoother.step(result.logits, time_s)
+    def _watch_picture(self, fault: str | None, frame: Frame, camera: HeldCamera) -> None:
+        if fault == DAMAGED:
+            camera.discard()
+        self._pictures.see(fault, frame.capture_time_s)
 
     def _publish(self, frame: Frame, result: TickResult, decision: Decision, start_s: float) -> None:
         if self._gamma is not None and result.gamma != self._gamma:
@@ -185,9 +163,9 @@ class Pipeline:
             "version": __version__,
             "camera": source.name,
             "bundle": manifest.name,
-            "digest": self._bundle.digest,
+            "digest": self._chain.bundle.digest,
             "precision": manifest.precision,
-            "engine": self._recogniser.engine,
+            "engine": self._chain.engine,
             "labels": list(manifest.labels),
             "gammas": list(manifest.gate.gammas),
             "interval_ms": manifest.cadence.interval_ms,
@@ -200,31 +178,17 @@ class Pipeline:
         for event in governor.step(time.monotonic()):
             self.report(event)
             if governor.resting:  # what comes after the rest is another scene, and no gap
-                self._forget()
-                self._cadence.reset()
-        self._cadence.pace(governor.interval_ms)
+                self._chain.reset()
+        self._chain.pace(governor.interval_ms)
         return governor.resting
 
     def _wait(self) -> None:
         for output in self._outputs:
             output.waiting()
 
-    def _start_anew(self) -> None:
-        """After a gap the state belongs to another scene."""
-        self._forget()
-        gap_ms = round(self._cadence.gap_ms, 1)
-        what = f"no frame for {gap_ms:g} ms" if gap_ms > 0 else f"the camera's clock went back by {-gap_ms:g} ms"
-        self.report(Event("stream_gap", f"{what}: starting anew", {"gap_ms": gap_ms}))
 
-    def _forget(self) -> None:
-        self._recogniser.reset()
-        self._smoother.reset()
-
-    def _report_cadence(self) -> None:
-        measured_ms = round(self._cadence.measured_interval_ms, 1)
-        name = "cadence_degraded" if self._cadence.degraded else "cadence_restored"
-        slow = "slower than the model's tick" if self._cadence.degraded else "fast enough again"
-        self.report(Event(name, f"camera {slow}: {measured_ms:g} ms between frames", {"measured_ms": measured_ms}))
+def _silent(text: str) -> None:
+    """Nobody to say it to."""
 
 
 def _limit(counts: CadenceCounts, max_frames: int | None, duration_s: float | None) -> Callable[[], bool]:

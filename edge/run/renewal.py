@@ -12,7 +12,7 @@ from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.bundles.store import BundleStore
 from edge.errors import BundleError, EdgeError
 from edge.messages import ROLLED_BACK, Event
-from edge.recognition.recogniser import Recogniser
+from edge.recognition.chain import Chain
 from edge.run.self_test import self_test
 
 M = TypeVar("M")
@@ -55,22 +55,21 @@ def rolled_back(kept: Bundle, error: Exception, rejected: str = "") -> Event:
 
 @dataclass(frozen=True)
 class RenewalResult:
-    """The answer to a request: a recogniser that passed its self-test, or the error. digest: as far as known."""
+    """The answer to a request: the chain of a bundle that passed its self-test, or the error. digest: if known."""
 
     digest: str = ""
-    bundle: Bundle | None = None
-    recogniser: Recogniser | None = None
+    chain: Chain | None = None
     error: EdgeError | None = None
 
 
 class Renewal:
     """Loads and tests a bundle in a thread of its own while the old one runs: the camera's next frame is not missed.
 
-    find: the bundle that shall run now. test, make: build the recogniser for the self-test, and the one that will run.
+    find: the bundle that shall run now. test, make: build the chain for the self-test, and the one that will run.
     """
 
     def __init__(
-        self, find: Callable[[], Path], test: Callable[[Bundle], Recogniser], make: Callable[[Bundle], Recogniser]
+        self, find: Callable[[], Path], test: Callable[[Bundle], Chain], make: Callable[[Bundle], Chain]
     ) -> None:
         self._find, self._test, self._make = find, test, make
         self._requested = False
@@ -98,7 +97,7 @@ class Renewal:
             bundle = Bundle.load(self._find())
             digest = bundle.digest
             self_test(bundle, self._test)
-            self._result = RenewalResult(digest, bundle, self._make(bundle))
+            self._result = RenewalResult(digest, self._make(bundle))
         except EdgeError as error:
             self._result = RenewalResult(digest, error=error)
         except Exception as error:  # a thread's exception would be lost, and the service would wait for ever

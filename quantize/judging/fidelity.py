@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from calibration.tensors import ClipTensors
 from edge.bundles.bundle import Bundle
-from edge.engines.base import Student
+from edge.engines.base import StudentSession
 from edge.engines.catalogue import open_with
-from edge.engines.onnxruntime import Student as DefaultStudent
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.recognition.smoothing import softmax
 from quantize.observing.parts import ClipShare
 from quantize.result import Fidelity
@@ -26,7 +26,7 @@ class HeldOutClips:
     def __init__(self, source: Bundle, share: ClipShare) -> None:
         self.share = share
         self._experts = range(len(source.manifest.gate.gammas))
-        self._answers = [_answers(DefaultStudent(source), clip, self._experts) for clip in share.tensors]
+        self._answers = [_answers(OnnxRuntimeSession(source), clip, self._experts) for clip in share.tensors]
 
     def judge(self, bundle: Bundle, engine: str = "onnxruntime", one_expert: bool = False) -> Fidelity:
         """Run a student beside the float one. one_expert: every clip under one of the experts only, in turn."""
@@ -42,7 +42,7 @@ class HeldOutClips:
         return _fidelity([row for rows in self.share.gather(rows) for row in rows])
 
 
-def _answers(student: Student, clip: ClipTensors, experts: Sequence[int]) -> list[F64]:
+def _answers(student: StudentSession, clip: ClipTensors, experts: Sequence[int]) -> list[F64]:
     """Logits [T, rows, classes] of every tick as each of these experts sees the clip."""
     answers = []
     for expert in experts:

@@ -15,7 +15,7 @@ from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.clip_sets.labels import known_clips
 from calibration.evaluation.scores import UNKNOWN
 from calibration.sets import public_name
-from calibration.shards import Team
+from calibration.shards import ShardTeam
 from calibration.tensors import ClipTensors, Geometry, StoredTensors, store_tensors
 from edge.bundles.bundle import Bundle
 from edge.errors import DataError, EdgeError
@@ -85,7 +85,7 @@ class ClipShare:
     labelled: Sequence[LabelledClip]
     tensors: StoredTensors
     places: Sequence[int]
-    processes: Team
+    processes: ShardTeam
 
     def gather(self, rows: Sequence[Any]) -> list[Any]:
         """Everybody's rows, one per clip, in the order of the whole. rows: this process's, as JSON knows them."""
@@ -99,7 +99,7 @@ def load_share(
     geometry: Geometry,
     cache: Path,
     workers: int,
-    processes: Team,
+    processes: ShardTeam,
     damaged: Callable[[Clip, EdgeError], None],
     progress: Callable[[int, int], None] | None = None,
 ) -> ClipShare:

@@ -4,12 +4,12 @@ import json
 import sys
 from pathlib import Path
 
-from calibration.shards import team
+from calibration.shards import shard_team
 
 if __name__ == "__main__":
     target, count = Path(sys.argv[1]), int(sys.argv[2])
     items = list(range(count))
-    with team(target / "exchange", timeout_s=60) as processes:
+    with shard_team(target / "exchange", timeout_s=60) as processes:
         share = processes.share(items)
         thirds = processes.gather([{"item": item, "third": item / 3} for item in share])
         squares = processes.gather([item * item for item in share])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.shards import ShardError, Team, team
+from calibration.shards import ShardError, ShardTeam, shard_team
 from edge.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -38,13 +38,13 @@ def members(folder: Path, size: int, port: str = "1") -> dict[str, dict[str, str
 
 @given(st.integers(1, 5), st.lists(st.integers(), max_size=20))
 def test_shares_are_a_partition_and_even(size: int, items: list[int]) -> None:
-    shares = [Team(rank, size).share(items) for rank in range(size)]
+    shares = [ShardTeam(rank, size).share(items) for rank in range(size)]
     assert sorted(item for share in shares for item in share) == sorted(items)
     assert max(map(len, shares)) - min(map(len, shares)) <= 1
 
 
 def test_one_process_needs_no_files(tmp_path: Path) -> None:
-    with team(tmp_path, environment={}) as alone:
+    with shard_team(tmp_path, environment={}) as alone:
         assert alone.first and alone.share([3, 4]) == [3, 4] and alone.gather([3, 4]) == [3, 4]
     assert not list(tmp_path.iterdir())
 
@@ -71,7 +71,7 @@ def test_answers_of_a_killed_run_are_not_taken_for_ours(tmp_path: Path) -> None:
     gathered: dict[str, list[str]] = {}
 
     def work(rank: str, environment: dict[str, str]) -> None:
-        with team(tmp_path, 30, environment) as processes:
+        with shard_team(tmp_path, 30, environment) as processes:
             gathered[rank] = processes.gather([f"fresh {rank}"])
 
     threads = [threading.Thread(target=work, args=member) for member in members(tmp_path, 3).items()]
@@ -85,7 +85,7 @@ def test_answers_of_a_killed_run_are_not_taken_for_ours(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("rank", ["0", "1"])
 def test_a_process_that_never_comes_is_an_error_and_not_a_hang(tmp_path: Path, rank: str) -> None:
-    with pytest.raises(ShardError, match="in vain"), team(tmp_path, 0.1, members(tmp_path, 2)[rank]):
+    with pytest.raises(ShardError, match="in vain"), shard_team(tmp_path, 0.1, members(tmp_path, 2)[rank]):
         pass
 
 
@@ -99,5 +99,5 @@ def test_a_process_that_never_comes_is_an_error_and_not_a_hang(tmp_path: Path, r
     ],
 )
 def test_variables_that_make_no_sense_are_refused(environment: dict[str, str], message: str) -> None:
-    with pytest.raises(UsageError, match=message), team(environment=environment):
+    with pytest.raises(UsageError, match=message), shard_team(environment=environment):
         pass

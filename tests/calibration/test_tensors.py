@@ -11,8 +11,9 @@ from calibration.clip_sets.clips import Clip
 from calibration.sets import open_set
 from calibration.tensors import Geometry, clip_tensors, store_tensors, stream_tensors
 from edge.errors import DataError, EdgeError
+from edge.picture.frame import Frame
 from tests.calibration.trees import write_video
-from tests.clips import square_set
+from tests.clips import moving_square, square_set
 
 GEOMETRY = Geometry(height=24, width=32, input_height=6, input_width=8, gammas=(1.0, 2.0))
 
@@ -68,3 +69,11 @@ def test_a_damaged_video_costs_itself_and_a_line(tmp_path: Path) -> None:
     assert line.startswith("walk/1.avi: ") and "no frame could be decoded" in line
     with pytest.raises(DataError, match=r"1\.avi: no frame could be decoded"):
         store_tensors(clips, GEOMETRY, tmp_path / "cache")
+
+
+def test_after_a_gap_a_clip_starts_anew_as_on_the_device() -> None:
+    frames = list(moving_square("left", 0, 12))
+    late = [Frame(f.image, f.sequence, f.capture_time_s + (2.0 if f.sequence >= 6 else 0.0)) for f in frames]
+    whole, halves = clip_tensors(late, GEOMETRY), [clip_tensors(part, GEOMETRY) for part in (frames[:6], frames[6:])]
+    assert np.array_equal(whole.x, np.concatenate([half.x for half in halves], axis=1))
+    assert np.array_equal(whole.statistics, np.concatenate([half.statistics for half in halves]))

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from onnx import TensorProto
 
 from calibration.clip_sets.clips import Clip
-from calibration.shards import Team
+from calibration.shards import ShardTeam
 from calibration.tensors import ClipTensors
 from edge.bundles.bundle import Bundle, StateSpec
 from quantize.observing.parts import ClipShare
@@ -159,4 +159,4 @@ def smooth_share(count: int = 6, ticks: int = 12, seed: int = 0) -> ClipShare:
         x = np.stack([smooth_clip(seed + len(GAMMAS) * i + expert, ticks) for expert in range(len(GAMMAS))])
         tensors.append(ClipTensors(x, np.full((ticks, 3), (30.0, 10.0, 3.0), np.float32)))
         labelled.append((Clip(f"clip {i}", i % len(LABELS), lambda: iter(()), ""), i % len(LABELS)))
-    return ClipShare(labelled, tensors, range(count), Team())  # type: ignore[arg-type]
+    return ClipShare(labelled, tensors, range(count), ShardTeam())  # type: ignore[arg-type]

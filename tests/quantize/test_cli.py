@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from calibration.evaluation.evaluate import main as edge_eval
+from calibration.evaluation.cli import main as edge_eval
 from calibration.sets import open_set
 from edge.bundles.bundle import Bundle, Manifest, write_bundle
 from edge.engines.catalogue import open_with
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EXIT_USAGE
 from quantize.cli import main
 from quantize.job import QuantizeRequest, quantize
@@ -55,7 +55,7 @@ def test_float_becomes_integer_for_several_targets(workplace: Path, capsys: pyte
         assert (bundle.manifest.precision, bundle.manifest.target) == ("int8", target)
         assert str(workplace) not in bundle.manifest.to_json()
         for build in bundle.forms():
-            Student(build)
+            OnnxRuntimeSession(build)
     kinds = {t: [{s.dtype for s in build.manifest.states} for build in b.forms()] for t, b in bundles.items()}
     assert kinds == {"x86": [{"uint8"}], "arm": [{"uint8"}, {"int8"}], "jetson": [{"float32"}]}
     assert bundles["x86"].student_bytes() == bundles["arm"].student_bytes()

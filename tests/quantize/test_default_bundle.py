@@ -7,7 +7,7 @@ import onnxruntime as ort
 import pytest
 
 from edge.bundles.bundle import Bundle, default_bundle_path
-from edge.engines.onnxruntime import Student, session_options
+from edge.engines.onnxruntime import OnnxRuntimeSession, session_options
 from quantize.judging.execution import executed
 from quantize.judging.unroll import unrolled_clip
 
@@ -28,7 +28,7 @@ def test_every_convolution_runs_as_qlinearconv(bundle: Bundle) -> None:
 def test_streaming_equals_the_clip(bundle: Bundle) -> None:
     ticks, size = 6, bundle.manifest.input
     clip = np.random.default_rng(0).integers(0, 256, (ticks, size.height, size.width, 3), np.uint8)
-    student = Student(bundle)
+    student = OnnxRuntimeSession(bundle)
     streamed = np.stack([student.step(x[np.newaxis]) for x in clip])
     unrolled = ort.InferenceSession(unrolled_clip(bundle, ticks), session_options(), ["CPUExecutionProvider"])
     whole = np.concatenate(unrolled.run(None, {f"x{t}": clip[t : t + 1] for t in range(ticks)}))

@@ -9,10 +9,10 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from calibration.shards import Team
+from calibration.shards import ShardTeam
 from calibration.tensors import ClipTensors
 from edge.bundles.bundle import Bundle
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.recognition.smoothing import softmax
 from quantize.graph import Graph, with_uint8_picture
 from quantize.judging.check import is_quantised
@@ -45,14 +45,14 @@ def one_channel_shouts() -> TinyStudent:
 
 def judged_by_itself(source: Bundle, share: ClipShare) -> ClipShare:
     """The same clip under every gamma, and the float student's own decisions as the truth."""
-    student, labelled, tensors = Student(source), [], []
+    student, labelled, tensors = OnnxRuntimeSession(source), [], []
     for (clip, _), one in zip(share.labelled, share.tensors, strict=True):
         student.reset()
         logits = np.stack([student.step(x[np.newaxis]) for x in one.x[0]])
         truth = int(np.argmax(np.mean([softmax(tick[0]) for tick in logits], axis=0)))
         labelled.append((clip, truth))
         tensors.append(ClipTensors(np.stack([one.x[0]] * len(GAMMAS)), one.statistics))
-    return ClipShare(labelled, tensors, share.places, Team())  # type: ignore[arg-type]
+    return ClipShare(labelled, tensors, share.places, ShardTeam())  # type: ignore[arg-type]
 
 
 def same_heads_without_favourite(tiny: TinyStudent, share: ClipShare) -> TinyStudent:
@@ -216,7 +216,7 @@ def test_a_student_that_comes_quantised_is_taken_as_it_is() -> None:
     execution = executed(taken, "onnxruntime")
     assert (execution.integer, len(execution.floats)) == (4, 0)
     clip = smooth_clip(7, 12)
-    before, after = Student(trained), Student(taken)
+    before, after = OnnxRuntimeSession(trained), OnnxRuntimeSession(taken)
     for x in clip:
         np.testing.assert_allclose(before.step(x[np.newaxis]), after.step(x[np.newaxis]), rtol=0, atol=0.02)
     weights = [numpy_helper.to_array(t) for t in onnx.load_from_string(taken.student_bytes()).graph.initializer]

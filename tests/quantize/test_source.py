@@ -10,7 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edge.bundles.bundle import GATE_FILE, Bundle, write_bundle
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.errors import BundleError, UsageError
 from quantize.source import load_source
 from tests.students import GAMMAS, HEIGHT, LABELS, WIDTH, tiny_files, tiny_manifest, tiny_student
@@ -34,7 +34,7 @@ def test_a_bare_file_says_its_picture_and_states(student: Path) -> None:
     assert (manifest.front_end.height, manifest.front_end.width) == (HEIGHT, WIDTH)
     assert (manifest.name, manifest.precision, manifest.labels) == ("mine", "float32", LABELS)
     assert manifest.gate.gammas == GAMMAS and manifest.gate.hold == 4
-    Student(load_source(student))
+    OnnxRuntimeSession(load_source(student))
 
 
 def test_like_takes_the_rest_from_a_bundle(student: Path, tmp_path: Path) -> None:
@@ -64,7 +64,7 @@ def test_a_single_gamma_needs_no_gate(student: Path) -> None:
     bundle = load_source(student)
     assert bundle.manifest.gate.gammas == (1.0,)
     assert set(bundle.gate_weights()) == {"w1", "b1", "w2", "b2", "w3", "b3"}
-    Student(bundle)
+    OnnxRuntimeSession(bundle)
 
 
 def rewrite(student: Path, **fields: object) -> None:

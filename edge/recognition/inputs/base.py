@@ -18,9 +18,10 @@ class NetworkInput(ABC):
         """The next frame: shrunk and measured, for the gate. Raises TypeError or ValueError for a wrong picture."""
 
     @abstractmethod
-    def see(self, head: int) -> Image | None:
-        """The network's input under this expert: uint8 [1,H,W,3], valid until the next call; None where a form with
-        motion has no previous frame yet.
+    def see(self, expert: int) -> Image | None:
+        """The network's input as the expert of this index sees it: uint8 [1,H,W,3], valid until the next call.
+
+        None where a form with motion has no previous frame yet.
         """
 
     @abstractmethod
@@ -29,8 +30,9 @@ class NetworkInput(ABC):
 
     @property
     def camera_px(self) -> float:
-        """How fast the camera itself moved at the last look, in pixels of the small frame per tick; 0 where a form
-        does not know it.
+        """How fast the camera itself moved, as an expert last saw it, in pixels of the small frame per tick.
+
+        0 where a form does not know it.
         """
         return 0.0
 

@@ -61,19 +61,19 @@ class ChangeFlow(NetworkInput):
         self._taken += 1
         return statistics
 
-    def see(self, head: int) -> Image | None:
+    def see(self, expert: int) -> Image | None:
         """See `NetworkInput.see`."""
         if self._taken < 2:
             return None
-        gamma, expert = self._experts[head]
-        before, now = self._summed(expert, expert.stride), self._summed(expert, 0)
-        change = self._change(before, now, expert)
-        velocity = self._flow.between(*_lifted(before, now, gamma, expert), self._size)
-        velocity *= (np.minimum(change, 1.0) * (self._levels / expert.stride))[..., np.newaxis]
+        gamma, spec = self._experts[expert]
+        before, now = self._summed(spec, spec.stride), self._summed(spec, 0)
+        change = self._change(before, now, spec)
+        velocity = self._flow.between(*_lifted(before, now, gamma, spec), self._size)
+        velocity *= (np.minimum(change, 1.0) * (self._levels / spec.stride))[..., np.newaxis]
         x = np.concatenate([(change * LEVELS_PER_SIGMA)[..., np.newaxis], velocity], axis=2)
         np.clip(np.rint(x + ZERO, out=x), 0, 255, out=x)
         self._x[0] = x
-        self._camera_px = self._flow.camera_px / expert.stride
+        self._camera_px = self._flow.camera_px / spec.stride
         return self._x
 
     def reset(self) -> None:
@@ -91,32 +91,32 @@ class ChangeFlow(NetworkInput):
         """See `NetworkInput.small`."""
         return self._front_end.small
 
-    def _summed(self, expert: ExpertSpec, back: int) -> U16:
+    def _summed(self, spec: ExpertSpec, back: int) -> U16:
         """Sum of the expert's frames, the newest of them `back` ticks ago; 12-bit values, so that 16 of them fit."""
         total = self._lumas[-1 - back]
-        for further in range(1, expert.accumulation):
+        for further in range(1, spec.accumulation):
             total = np.asarray(cv2.add(total, self._lumas[-1 - back - further]), np.uint16)
         return total
 
-    def _change(self, before: U16, now: U16, expert: ExpertSpec) -> F32:
+    def _change(self, before: U16, now: U16, spec: ExpertSpec) -> F32:
         """float32 [height,width]: standard deviations above the first 2.5, at most 8."""
-        blur = 1.0 if expert.binning < 4 else 1.5
+        blur = 1.0 if spec.binning < 4 else 1.5
         averaged = [cv2.resize(luma, self._change_size, interpolation=cv2.INTER_AREA) for luma in (before, now)]
         smooth = [cv2.GaussianBlur(luma.astype(np.float32), (0, 0), blur) for luma in averaged]
         difference = cv2.absdiff(*smooth)
-        sigma = max(MEDIAN_TO_SIGMA * float(np.median(difference)), LEAST_SIGMA * expert.accumulation)
+        sigma = max(MEDIAN_TO_SIGMA * float(np.median(difference)), LEAST_SIGMA * spec.accumulation)
         significant = np.clip(difference / sigma - FIRST_SIGMA, 0, SIGMAS)
         return np.asarray(cv2.resize(significant, self._size, interpolation=cv2.INTER_AREA), np.float32)
 
 
-def _lifted(before: U16, now: U16, gamma: float, expert: ExpertSpec) -> tuple[Image, Image]:
+def _lifted(before: U16, now: U16, gamma: float, spec: ExpertSpec) -> tuple[Image, Image]:
     """Two sums of frames, binned, then through one gain and gamma: uint8 of the same size [h,w] each."""
     height, width = now.shape
-    binned = (-(-width // expert.binning), -(-height // expert.binning))
+    binned = (-(-width // spec.binning), -(-height // spec.binning))
     coarse = [cv2.resize(luma, binned, interpolation=cv2.INTER_AREA) for luma in (before, now)]
     flat = coarse[1].ravel()
     black, at = int(flat.min()), int(flat.size * WHITE)
-    white = max(int(np.partition(flat, at)[at]), black + LEAST_SPAN * expert.accumulation)
+    white = max(int(np.partition(flat, at)[at]), black + LEAST_SPAN * spec.accumulation)
     pictures = []
     for luma in coarse:
         picture = np.empty(luma.shape, np.uint8)

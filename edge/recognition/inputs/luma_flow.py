@@ -35,12 +35,12 @@ class LumaFlow(NetworkInput):
         self._statistics = (self._statistics[1], statistics)
         return statistics
 
-    def see(self, head: int) -> Image | None:
+    def see(self, expert: int) -> Image | None:
         """See `NetworkInput.see`."""
         before, now = self._statistics
         if before is None or now is None:
             return None
-        gamma = self._gammas[head]
+        gamma = self._gammas[expert]
         return self._seen(self._before.correct(before, gamma), self._now.correct(now, gamma))
 
     def reset(self) -> None:

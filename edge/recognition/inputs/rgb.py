@@ -23,11 +23,11 @@ class Rgb(NetworkInput):
         self._statistics = self._front_end.measure(frame.image, frame.format)
         return self._statistics
 
-    def see(self, head: int) -> Image | None:
+    def see(self, expert: int) -> Image | None:
         """See `NetworkInput.see`."""
         if self._statistics is None:
             return None
-        corrected = self._front_end.correct(self._statistics, self._gammas[head])
+        corrected = self._front_end.correct(self._statistics, self._gammas[expert])
         return np.ascontiguousarray(corrected[np.newaxis, ..., ::-1])
 
     def reset(self) -> None:

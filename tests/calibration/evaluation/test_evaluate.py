@@ -14,12 +14,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibration.clip_sets.clips import Clip, ClipSet
-from calibration.evaluation.evaluate import compare, evaluate, main, mcnemar, wilson
+from calibration.evaluation.cli import main
+from calibration.evaluation.evaluate import evaluate
+from calibration.evaluation.scores import compare, mcnemar, wilson
 from calibration.tensors import Geometry, clip_tensors
 from edge.bundles.bundle import Bundle, write_bundle
 from edge.engines import catalogue, choice
 from edge.engines.catalogue import ENGINES
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.errors import EXIT_CONFIG, EXIT_USAGE, DataError, UsageError
 from edge.picture.frame import Frame
 from edge.recognition.smoothing import softmax
@@ -58,14 +60,14 @@ def test_mcnemar_is_the_binomial_test(only_first: int, only_second: int) -> None
 
 
 @pytest.mark.parametrize("form", ["luma_flow", "rgb"])
-@pytest.mark.parametrize("head", range(len(GAMMAS)))
-def test_a_decision_is_what_the_training_tensors_and_the_engine_give(form: str, head: int) -> None:
+@pytest.mark.parametrize("expert", range(len(GAMMAS)))
+def test_a_decision_is_what_the_training_tensors_and_the_engine_give(form: str, expert: int) -> None:
     bundle, clips = tiny_bundle(form=form), square_set(2)
-    (evaluation,) = evaluate([bundle], clips, gamma=GAMMAS[head])
+    (evaluation,) = evaluate([bundle], clips, gamma=GAMMAS[expert])
     for clip, result in zip(clips.clips, evaluation.results, strict=True):
-        stream = clip_tensors(clip.frames(), Geometry.of(bundle.manifest)).x[head]
-        student = Student(bundle)
-        expected = np.mean([softmax(student.step(x[np.newaxis])[head]) for x in stream], axis=0)
+        stream = clip_tensors(clip.frames(), Geometry.of(bundle.manifest)).x[expert]
+        student = OnnxRuntimeSession(bundle)
+        expected = np.mean([softmax(student.step(x[np.newaxis])[expert]) for x in stream], axis=0)
         np.testing.assert_allclose(result.probabilities, expected, atol=1e-6)
         assert result.ticks == len(stream) == (20 if form == "rgb" else 19)
         assert result.decision == int(np.argmax(expected))
@@ -199,7 +201,7 @@ def test_the_engine_is_that_of_the_bundle_and_not_of_what_it_is_compared_with(
     ("options", "code", "message"),
     [
         (["--bundle", "{}/nothing"], EXIT_CONFIG, "found nothing; check the path"),
-        (["--bundle", "{}/tiny0", "--gamma", "9"], EXIT_USAGE, "gamma 9 has no head"),
+        (["--bundle", "{}/tiny0", "--gamma", "9"], EXIT_USAGE, "gamma 9: no expert of this bundle has it"),
         (["--bundle", "{}/tiny0", "--set", "folder:{}/nowhere"], EXIT_USAGE, "there is no folder"),
     ],
 )

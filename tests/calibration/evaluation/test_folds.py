@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from calibration.evaluation.evaluate import evaluate
-from calibration.evaluation.folds import evaluate_folds, main, record
+from calibration.evaluation.folds import evaluate_folds, record
+from calibration.evaluation.folds_cli import main
 from edge.bundles.bundle import Bundle, write_bundle
 from edge.errors import DataError
 from tests.clips import LABELS, square_set, write_square_folder

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from calibration import svg
-from calibration.evaluation.evaluate import main
+from calibration.evaluation.cli import main
 from calibration.evaluation.protocols import table3, table4, table5
 from calibration.evaluation.report import percent, table
 from calibration.evaluation.scores import Estimate, Evaluation
@@ -215,7 +215,7 @@ def test_two_processes_report_what_one_does(workplace: Path, capsys: pytest.Capt
     command = [
         sys.executable,
         "-m",
-        "calibration.evaluation.evaluate",
+        "calibration.evaluation.cli",
         *where,
         "--exchange",
         str(workplace / "exchange"),

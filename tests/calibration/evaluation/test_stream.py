@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from calibration.evaluation.evaluate import main
+from calibration.evaluation.cli import main
 from calibration.evaluation.stream import EMPTY, NOISE, Said, StreamScore, Stretch, score_streams
 from edge.bundles.bundle import write_bundle
 from edge.errors import DataError

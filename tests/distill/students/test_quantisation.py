@@ -21,7 +21,7 @@ from distill.training.checkpoint import read_tensors
 from distill.training.losses import distillation_loss
 from edge.bundles.bundle import Bundle
 from edge.bundles.manifest import StateSpec
-from edge.engines.onnxruntime import Student as Runner
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from quantize.cli import main as quantize
 from quantize.judging.check import is_quantised
 from quantize.judging.execution import executed
@@ -91,7 +91,7 @@ def streamed(model: bytes, states: tuple[StateSpec, ...], pictures: U8) -> F32:
         input=dataclasses.replace(manifest.input, height=HEIGHT, width=WIDTH),
         gate=dataclasses.replace(manifest.gate, gammas=(1.0, 2.0, 3.0)),
     )
-    runner = Runner(Bundle("student", "", manifest, {**tiny_files(tiny), "student.onnx": model}))
+    runner = OnnxRuntimeSession(Bundle("student", "", manifest, {**tiny_files(tiny), "student.onnx": model}))
     return np.stack([runner.step(x[np.newaxis]) for x in pictures])
 
 

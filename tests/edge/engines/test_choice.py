@@ -15,21 +15,21 @@ from edge.engines import base, choice
 from edge.engines.cache import Cache
 from edge.engines.catalogue import ENGINES, Engine, Say
 from edge.engines.choice import Choice, choose, open_student
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.errors import BundleError, ConfigError
 from tests.students import TinyStudent, tiny_files, tiny_manifest, tiny_student
 
 TINY = tiny_student()
 
 
-class Wrong(Student):
+class Wrong(OnnxRuntimeSession):
     """Nothing is faster than an engine that does not compute."""
 
     def _run(self, turn: int) -> None:
         self._logits[...] = 1.0
 
 
-class Slow(Student):
+class Slow(OnnxRuntimeSession):
     """The same answers, each twice."""
 
     def _run(self, turn: int) -> None:
@@ -37,7 +37,7 @@ class Slow(Student):
             super()._run(turn)
 
 
-def refused(bundle: Bundle, threads: int, say: Say) -> base.Student:
+def refused(bundle: Bundle, threads: int, say: Say) -> base.StudentSession:
     raise BundleError("cannot be read here")
 
 
@@ -67,7 +67,7 @@ def engines(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Engine]]:
     yield table
 
 
-def engine(student: type[Student]) -> Engine:
+def engine(student: type[OnnxRuntimeSession]) -> Engine:
     return dataclasses.replace(ENGINES["onnxruntime"], open=lambda bundle, threads, say: student(bundle, threads))
 
 
@@ -77,7 +77,7 @@ def chosen(bundle: Bundle, cache: Cache, name: str = "auto", threads: int = 1) -
 
 
 def test_the_fastest_is_taken_and_remembered(bundle: Bundle, tmp_path: Path, engines: dict[str, Engine]) -> None:
-    engines.update(slow=engine(Slow), fast=engine(Student))
+    engines.update(slow=engine(Slow), fast=engine(OnnxRuntimeSession))
     cache = Cache(tmp_path / "cache")
     first, said = chosen(bundle, cache)
     assert first.taken.engine == "fast" and "times as fast" in first.why
@@ -90,7 +90,7 @@ def test_the_fastest_is_taken_and_remembered(bundle: Bundle, tmp_path: Path, eng
 def test_what_changes_makes_it_measure_again(
     bundle: Bundle, tmp_path: Path, engines: dict[str, Engine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    engines.update(slow=engine(Slow), fast=engine(Student))
+    engines.update(slow=engine(Slow), fast=engine(OnnxRuntimeSession))
     cache = Cache(tmp_path / "cache")
 
     def measured(bundle: Bundle = bundle, threads: int = 1) -> bool:
@@ -107,13 +107,13 @@ def test_what_changes_makes_it_measure_again(
 
 
 def test_a_tie_goes_to_the_default(bundle: Bundle, tmp_path: Path, engines: dict[str, Engine]) -> None:
-    engines.update(first=engine(Student), second=engine(Student))
+    engines.update(first=engine(OnnxRuntimeSession), second=engine(OnnxRuntimeSession))
     assert choice._taken(
-        bundle, [choice.Candidate("first", 0, 1.0), choice.Candidate("second", 0, 0.96)], []
+        bundle, [choice.EngineCandidate("first", 0, 1.0), choice.EngineCandidate("second", 0, 0.96)], []
     ) == Choice(
-        choice.Candidate("first", 0, 1.0),
+        choice.EngineCandidate("first", 0, 1.0),
         "first, none is 5 % faster (first 1.000 ms, second 0.960 ms)",
-        (choice.Candidate("first", 0, 1.0), choice.Candidate("second", 0, 0.96)),
+        (choice.EngineCandidate("first", 0, 1.0), choice.EngineCandidate("second", 0, 0.96)),
     )
 
 
@@ -125,7 +125,7 @@ def test_wrong_answers_are_never_taken_however_fast(bundle: Bundle, tmp_path: Pa
 
 
 def test_an_engine_that_refuses_the_bundle_is_named(bundle: Bundle, tmp_path: Path, engines: dict[str, Engine]) -> None:
-    engines.update(one=engine(Student), other=dataclasses.replace(ENGINES["onnxruntime"], open=refused))
+    engines.update(one=engine(OnnxRuntimeSession), other=dataclasses.replace(ENGINES["onnxruntime"], open=refused))
     found, _ = chosen(bundle, Cache(tmp_path / "cache"))
     assert found.taken.engine == "one" and "other: cannot be read here" in found.why
     engines.pop("one")
@@ -174,7 +174,7 @@ def test_what_was_remembered_is_the_form_that_runs(tmp_path: Path) -> None:
     key = choice._key(bundle, choice._candidates(bundle, "openvino"), 1)
     x = np.random.default_rng(0).integers(0, 256, (1, 24, 32, 3), np.uint8)
     for form, tiny in enumerate((TINY, other)):
-        cache.put(key, choice._to_json(Choice(choice.Candidate("openvino", form), "as measured")))
+        cache.put(key, choice._to_json(Choice(choice.EngineCandidate("openvino", form), "as measured")))
         student = open_student(bundle, "openvino", say=lambda line: None, cache=cache)
         np.testing.assert_allclose(student.step(x), tiny.clip_logits(x)[0], rtol=1e-5, atol=1e-5)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge.bundles.bundle import Bundle, write_bundle
 from edge.bundles.manifest import Manifest
-from edge.engines.base import Student
+from edge.engines.base import StudentSession
 from edge.engines.catalogue import ENGINES, open_with
 from edge.errors import BundleError
 from tests.students import GAMMAS, HEIGHT, LABELS, WIDTH, edit_onnx, tiny_files, tiny_manifest, tiny_student
@@ -22,7 +22,7 @@ INSTALLED = [name for name in ("onnxruntime", "openvino") if ENGINES[name].versi
 pytestmark = pytest.mark.parametrize("engine", INSTALLED)
 
 
-def opened(engine: str, bundle: Bundle, threads: int = 1) -> Student:
+def opened(engine: str, bundle: Bundle, threads: int = 1) -> StudentSession:
     return open_with(engine, bundle, threads, print)
 
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge.bundles.manifest import CadenceSpec
 from edge.picture.frame import Frame
 from edge.recognition.cadence import Cadence, Step, at_cadence
 
@@ -15,7 +16,11 @@ INTERVAL_MS, TOLERANCE_MS, RESET_AFTER_MS = 1000 / 15, 33.0, 500.0
 
 
 def cadence() -> Cadence:
-    return Cadence(INTERVAL_MS, TOLERANCE_MS, RESET_AFTER_MS)
+    return Cadence(CadenceSpec(INTERVAL_MS, TOLERANCE_MS, RESET_AFTER_MS))
+
+
+def never() -> None:
+    raise AssertionError("there is no gap to forget anything after")
 
 
 def frames(times_s: list[float]) -> list[Frame]:
@@ -24,7 +29,7 @@ def frames(times_s: list[float]) -> list[Frame]:
 
 @pytest.mark.parametrize("fps", [15, 25, 30, 50, 60, 120])
 def test_a_faster_camera_gives_ticks_at_the_models_rate(fps: int) -> None:
-    ticks = list(at_cadence(frames([i / fps for i in range(10 * fps)]), cadence()))
+    ticks = list(at_cadence(frames([i / fps for i in range(10 * fps)]), cadence(), never))
     assert len(ticks) == pytest.approx(150, abs=1)
 
 
@@ -59,7 +64,7 @@ def test_jitter_changes_no_tick_of_a_30_fps_camera(jitter_s: list[float]) -> Non
 def test_every_frame_is_counted_once_and_ticks_never_come_too_soon(intervals_s: list[float]) -> None:
     pace = cadence()
     offered = frames(np.cumsum([0.0, *intervals_s]).tolist())
-    ticks = list(at_cadence(offered, pace))
+    ticks = list(at_cadence(offered, pace, never))
     counts = pace.counts
     assert counts.frames == len(offered) == counts.ticks + counts.skipped
     assert len(ticks) == counts.ticks and counts.gaps == 0
@@ -124,3 +129,10 @@ def test_frames_that_the_camera_lost_are_counted_by_their_numbers() -> None:
     for sequence in (0, 1, 4, 5, 0, 1):  # the last two: the camera was opened again
         pace.offer(Frame(IMAGE, sequence, pace.counts.frames / 30))
     assert pace.counts.lost == 2
+
+
+def test_before_the_first_tick_after_a_gap_a_recording_is_forgotten() -> None:
+    told: list[float | str] = []
+    for frame in at_cadence(frames([0.0, 0.03, 0.07, 2.0, 2.03, 2.07]), cadence(), lambda: told.append("forgotten")):
+        told.append(frame.capture_time_s)
+    assert told == [0.0, 0.07, "forgotten", 2.0, 2.07]

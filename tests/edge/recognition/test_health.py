@@ -79,6 +79,38 @@ def test_while_it_lasts_the_camera_is_opened_anew_ever_more_rarely() -> None:
 def test_a_clock_that_goes_back_is_no_frozen_picture() -> None:
     front_end, health = FrontEnd(30, 40), PictureHealth()
     image = RANDOM.integers(0, 40, (60, 80, 3), np.uint8)
-    times_s = [100.0, 100.4, 0.0, 0.4, 0.5]
+    times_s = [100.0, 100.4, 0.0, 0.04, 0.1]
     reasons = [health.check(front_end.measure(image), front_end.small, time_s) for time_s in times_s]
-    assert reasons == [None] * 4 + [FROZEN]
+    assert reasons == [None] * 4 + [FROZEN]  # 0.4 s before, a glance, 0.1 s since
+
+
+def glances(image: np.ndarray, bursts: int, looks: int, pause_s: float) -> list[str | None]:
+    """The same picture, looked at 15 times a second in bursts, with pauses between them."""
+    front_end, health, now_s, reasons = FrontEnd(30, 40), PictureHealth(), 0.0, []
+    for _ in range(bursts):
+        for _ in range(looks):
+            reasons.append(health.check(front_end.measure(image), front_end.small, now_s))
+            now_s += 1 / 15
+        now_s += pause_s
+        health.pause()
+    return reasons
+
+
+def test_time_without_a_picture_is_no_time_in_which_it_was_seen() -> None:
+    still = RANDOM.integers(0, 40, (60, 80, 3), np.uint8)
+    assert set(glances(still, bursts=2, looks=4, pause_s=10.0)) == {None}
+
+
+@pytest.mark.parametrize(("looks", "sound"), [(4, 8), (1, 10)])
+def test_a_camera_that_froze_and_delivers_with_gaps_is_found_out(looks: int, sound: int) -> None:
+    still = RANDOM.integers(0, 40, (60, 80, 3), np.uint8)
+    assert glances(still, bursts=12 // looks, looks=looks, pause_s=2.0) == [None] * sound + [FROZEN] * (12 - sound)
+
+
+def test_a_frozen_picture_stays_frozen_over_a_gap_until_it_changes() -> None:
+    still, other = (RANDOM.integers(0, 40, (60, 80, 3), np.uint8) for _ in range(2))
+    front_end, health = FrontEnd(30, 40), PictureHealth()
+    reasons = [health.check(front_end.measure(still), front_end.small, i / 15) for i in range(9)]
+    health.pause()
+    reasons += [health.check(front_end.measure(image), front_end.small, 3.0) for image in (still, other)]
+    assert reasons == [None] * 8 + [FROZEN, FROZEN, None]

@@ -12,7 +12,7 @@ import pytest
 
 from edge.bundles.bundle import GATE_FILE, STUDENT_FILE, Bundle, gate_bytes
 from edge.cameras.source import open_camera
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.errors import UsageError
 from edge.picture.frame import Frame
 from edge.picture.front_end import FrontEnd
@@ -37,12 +37,12 @@ def test_it_is_the_chain_of_its_parts(loaded_bundle: Bundle, frames: list[Frame]
     results = run(Recogniser(loaded_bundle, gamma=2.0), frames)
     assert len(results) == len(frames) - 1  # the first frame has no motion
     manifest = loaded_bundle.manifest
-    eyes, student = network_input(manifest.front_end, manifest.input, manifest.gate), Student(loaded_bundle)
-    head = manifest.gate.gammas.index(2.0)
-    looks = [look.copy() for frame in frames if eyes.take(frame) and (look := eyes.see(head)) is not None]
-    for look, result in zip(looks, results, strict=True):
-        assert np.array_equal(student.step(look), result.all_logits)
-        assert np.array_equal(result.all_logits[result.head], result.logits)
+    eyes, student = network_input(manifest.front_end, manifest.input, manifest.gate), OnnxRuntimeSession(loaded_bundle)
+    expert = manifest.gate.gammas.index(2.0)
+    inputs = [x.copy() for frame in frames if eyes.take(frame) and (x := eyes.see(expert)) is not None]
+    for x, result in zip(inputs, results, strict=True):
+        assert np.array_equal(student.step(x), result.all_logits)
+        assert np.array_equal(result.all_logits[result.expert], result.logits)
 
 
 def test_the_moving_square_is_recognised(loaded_bundle: Bundle, frames: list[Frame]) -> None:
@@ -83,14 +83,14 @@ def test_the_rgb_form_sees_the_corrected_frame(loaded_bundle: Bundle, frames: li
     bundle = dataclasses.replace(loaded_bundle, manifest=dataclasses.replace(manifest, front_end=size, input=form))
     results = run(Recogniser(bundle, gamma=2.0), frames)
     assert len(results) == len(frames)
-    front_end, student = FrontEnd(60, 80), Student(bundle)
+    front_end, student = FrontEnd(60, 80), OnnxRuntimeSession(bundle)
     for frame, result in zip(frames, results, strict=True):
         corrected = front_end.correct(front_end.measure(frame.image), 2.0)
         assert np.array_equal(student.step(corrected[np.newaxis, ..., ::-1]), result.all_logits)
 
 
-def test_a_gamma_without_a_head_is_a_usage_error(loaded_bundle: Bundle) -> None:
-    with pytest.raises(UsageError, match=r"gamma 1\.7 has no head in this bundle; choose one of 1, 2"):
+def test_a_gamma_that_no_expert_has_is_a_usage_error(loaded_bundle: Bundle) -> None:
+    with pytest.raises(UsageError, match=r"gamma 1\.7: no expert of this bundle has it; choose one of 1, 2"):
         Recogniser(loaded_bundle, gamma=1.7)
 
 

@@ -106,7 +106,7 @@ def test_every_frame_is_accounted_for(run: Run) -> None:
     assert summary.gammas == {"2": 29}
     stages = {name: stage.count for name, stage in summary.stages.items()}
     assert stages == {
-        "measure": 30, "gate": 30, "input": 30, "student": 29,
+        "measure": 30, "health": 30, "gate": 30, "input": 30, "student": 29,
         "smoothing": 29, "output": 29, "total": 29, "age": 29,
     }  # fmt: skip
 
@@ -139,6 +139,33 @@ def test_bad_pictures_lead_to_an_abstention(run: Run, level: int, reason: str) -
     during = [p for p in recorder.predictions if 1.6 <= p.capture_time_s < 1.99]
     assert {(p.label, p.reason, p.confidence) for p in during} == {(None, reason, 0.0)}
     assert recorder.predictions[-1].label == "right"
+
+
+def standing_still(bursts: int, looks: int, pause_s: float) -> list[Frame]:
+    """One picture over and over, in bursts at 15 Hz with nothing between them."""
+    (image,) = square(0, 1)
+    times_s = [burst * (looks / 15 + pause_s) + look / 15 for burst in range(bursts) for look in range(looks)]
+    return [Frame(image, number, time_s) for number, time_s in enumerate(times_s)]
+
+
+def test_a_scene_that_stands_still_before_and_after_a_gap_is_not_frozen(run: Run) -> None:
+    recorder, summary = run(standing_still(bursts=2, looks=4, pause_s=10.0))
+    assert summary.counts.gaps == 1 and len(recorder.predictions) == 6
+    assert {prediction.reason for prediction in recorder.predictions} == {"warming_up"}
+
+
+def test_a_camera_that_froze_and_delivers_with_gaps_is_frozen_nevertheless(run: Run) -> None:
+    recorder, summary = run(standing_still(bursts=6, looks=4, pause_s=1.0))
+    assert [(span.label, span.reason) for span in summary.timeline] == [(None, "warming_up"), (None, "frozen")]
+    assert len([prediction for prediction in recorder.predictions if prediction.reason == "warming_up"]) == 6
+    assert [event.details["reason"] for event in recorder.events if event.name == "picture_bad"] == ["frozen"]
+
+
+def test_a_picture_that_never_becomes_a_prediction_is_watched_as_well(run: Run) -> None:
+    """A frame every two seconds: every one follows a gap, and the form needs two for its motion."""
+    recorder, _ = run(standing_still(bursts=20, looks=1, pause_s=2.0))
+    assert not recorder.predictions
+    assert [event.details["reason"] for event in recorder.events if event.name == "picture_bad"] == ["frozen"]
 
 
 def test_the_gate_changes_the_gamma_and_says_so(run: Run) -> None:

@@ -12,7 +12,7 @@ from onnx import numpy_helper
 
 from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.engines.base import F32, U8
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from quantize.judging.execution import Execution, Kernel, executed
 from quantize.judging.verify import (
     MACHINES,
@@ -133,7 +133,7 @@ def test_a_stream_that_loses_its_states_is_seen(monkeypatch: pytest.MonkeyPatch)
     bundle = Bundle.load(default_bundle_path())
     assert streaming_difference(bundle) < 1e-3
 
-    class Forgetful(Student):
+    class Forgetful(OnnxRuntimeSession):
         """Starts anew at every tick."""
 
         def step(self, x: U8) -> F32:

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from edge.bundles.bundle import Bundle
-from edge.engines.onnxruntime import Student
+from edge.engines.onnxruntime import OnnxRuntimeSession
 from quantize.graph import Graph, with_uint8_picture
 from quantize.observing.ranges import reach
 from quantize.rewriting.channels import FIXED, convolutions
@@ -38,7 +38,7 @@ def parts(bundle: Bundle) -> tuple[onnx.ModelProto, onnx.ModelProto]:
 def streamed(bundle: Bundle, model: onnx.ModelProto) -> npt.NDArray[np.float32]:
     graph = Graph(onnx.ModelProto.FromString(model.SerializeToString()))
     with_uint8_picture(graph)
-    student = Student(
+    student = OnnxRuntimeSession(
         dataclasses.replace(bundle, files={**bundle.files, "student.onnx": graph.model.SerializeToString()})
     )
     return np.stack([student.step(x[np.newaxis]) for x in smooth_clip(5, 8)])

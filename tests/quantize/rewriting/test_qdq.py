@@ -15,7 +15,7 @@ from onnx import numpy_helper
 
 from calibration.tensors import ClipTensors
 from edge.bundles.bundle import Bundle, StateSpec
-from edge.engines.onnxruntime import Student, session_options
+from edge.engines.onnxruntime import OnnxRuntimeSession, session_options
 from edge.errors import BundleError
 from quantize.judging.execution import executed
 from quantize.judging.unroll import unrolled_clip
@@ -47,7 +47,7 @@ def float_bundle(tiny: TinyStudent) -> Bundle:
 
 
 def stream(bundle: Bundle, clip: U8) -> F32:
-    student = Student(bundle)
+    student = OnnxRuntimeSession(bundle)
     return np.stack([student.step(x[np.newaxis]) for x in clip])
 
 
@@ -191,4 +191,4 @@ def test_a_state_that_leaves_in_float_stays_float(tiny: TinyStudent) -> None:
     integer, states = quantized(prepared(student), ranges, tiny.states(), U8S8)
     assert [state.dtype for state in states] == ["float32", "uint8"]
     manifest = dataclasses.replace(tiny_manifest(tiny), precision="int8", states=states)
-    Student(Bundle("int8", "", manifest, {**tiny_files(tiny), "student.onnx": integer}))
+    OnnxRuntimeSession(Bundle("int8", "", manifest, {**tiny_files(tiny), "student.onnx": integer}))

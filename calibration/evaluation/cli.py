@@ -1,0 +1,135 @@
+"""`edge-eval`: accuracy of a bundle on a set of clips, as the device would decide them.
+
+edge-eval --bundle BUNDLE --set synthetic_test
+edge-eval --bundle INT8 --against FLOAT --set folder:CLIPS --gamma 2
+edge-eval --set ellar_test --data-root DIR --protocol ellar-table4 --baselines --html report.html
+torchrun --nproc-per-node 2 -m calibration.evaluation.cli --set synthetic_test
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from calibration.evaluation import html_report
+from calibration.evaluation.evaluate import contend
+from calibration.evaluation.options import attributes
+from calibration.evaluation.protocols import PROTOCOLS, check_protocol
+from calibration.evaluation.report import EvaluationReport, as_dict, text
+from calibration.evaluation.variants import Variant, ablations, baselines, form_alone
+from calibration.progress import show_progress
+from calibration.sets import open_set
+from calibration.shards import ShardTeam, shard_team
+from edge.bundles.bundle import Bundle, default_bundle_path
+from edge.engines import NAMES
+from edge.errors import EXIT_FAILURE, EdgeError, UsageError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command `edge-eval`; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        if options.stream:
+            return _stream(options)
+        with shard_team(options.exchange) as processes:
+            found = _evaluated(options, processes)
+            if processes.first:
+                print(json.dumps(as_dict(found), indent=2) if options.json else text(found))
+                if options.html is not None:
+                    html_report.write(options.html, html_report.page(found))
+    except EdgeError as error:
+        print(f"edge-eval: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("edge-eval: stopped", file=sys.stderr)
+        return EXIT_FAILURE
+    return 0
+
+
+def _stream(options: argparse.Namespace) -> int:
+    """`--stream`: clips end to end through the whole pipeline."""
+    from calibration.evaluation.stream import score_streams
+
+    clips = open_set(options.set, options.data_root, options.limit, options.seed)
+    bundle = form_alone(Bundle.load(options.bundle))
+    score = score_streams(bundle, clips, threads=options.threads, seed=options.seed, engine=options.engine)
+    print(json.dumps(score.as_dict(), indent=2) if options.json else score.text())
+    return 0
+
+
+def _evaluated(options: argparse.Namespace, processes: ShardTeam) -> EvaluationReport:
+    """Load, run everything that was asked for in one pass over the clips, and sort it into a report."""
+    if options.html is not None and not options.html.resolve().parent.is_dir():
+        raise UsageError(f"{options.html}: there is no folder {options.html.parent} for the report")
+    bundle = form_alone(Bundle.load(options.bundle))
+    gammas = bundle.manifest.gate.gammas
+    main_variants = (
+        ablations(gammas)
+        if options.protocol == "ellar-table7"
+        else [Variant(gamma=options.gamma, average=options.average)]
+    )
+    if options.gamma is not None and len(main_variants) > 1:
+        raise UsageError("--gamma fixes what ellar-table7 switches on and off; leave one of them out")
+    contestants = [(bundle, variant) for variant in (baselines(gammas) if options.baselines else [])]
+    split = len(contestants)
+    contestants += [(bundle, variant) for variant in main_variants]
+    contestants = [(bundle, dataclasses.replace(variant, engine=options.engine)) for _, variant in contestants]
+    if options.against is not None:
+        contestants.append((Bundle.load(options.against), Variant(gamma=options.gamma, average=options.average)))
+    clips = open_set(options.set, options.data_root, options.limit, options.seed)
+    check_protocol(options.protocol, clips)
+    evaluations = contend(
+        contestants,
+        clips,
+        whole_clip=options.clip,
+        threads=options.threads,
+        progress=show_progress("evaluating") if processes.first else None,
+        processes=processes,
+        skip_damaged=True,
+    )
+    return EvaluationReport.of(
+        [(bundle.manifest, evaluation) for (bundle, _), evaluation in zip(contestants, evaluations, strict=True)],
+        baselines=split,
+        variants=len(main_variants),
+        by=options.by,
+        protocol=options.protocol,
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="edge-eval", description="Accuracy of a bundle on a set of clips, as the device would decide them."
+    )
+    parser.add_argument("--bundle", type=Path, default=default_bundle_path(), help="default: the one in the package")
+    parser.add_argument("--against", type=Path, metavar="BUNDLE", help="a second bundle, compared clip by clip")
+    parser.add_argument("--set", required=True, help="a data set by name: `calibration list` shows them")
+    parser.add_argument("--data-root", type=Path, help="where downloaded data sets lie")
+    parser.add_argument("--gamma", type=float, help="fix the gamma (default: the gate chooses)")
+    parser.add_argument("--average", action="store_true", help="every expert answers, averaged (default: the gate's)")
+    parser.add_argument(
+        "--stream", action="store_true", help="clips end to end: latency, flicker, false labels where there is nobody"
+    )
+    parser.add_argument("--clip", action="store_true", help="one gamma for the whole clip (default: tick by tick)")
+    parser.add_argument("--by", type=attributes, default=(), metavar="light,camera,actor", help="rows for each value")
+    parser.add_argument("--protocol", choices=sorted(PROTOCOLS), help="a table in the form of the ELLAR paper's")
+    parser.add_argument("--baselines", action="store_true", help="also each fixed gamma, CLAHE, histogram equalisation")
+    parser.add_argument("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")
+    parser.add_argument("--seed", type=int, default=0, help="of the choice that --limit makes (default: 0)")
+    parser.add_argument(
+        "--engine",
+        choices=NAMES,
+        help=f"what runs the bundle's student.onnx (default: {NAMES[0]}); not that of --against",
+    )
+    parser.add_argument("--threads", type=int, default=1, help="of the engine (default: 1)")
+    parser.add_argument("--exchange", type=Path, metavar="DIR", help="under torchrun: a folder that all machines see")
+    parser.add_argument("--json", action="store_true", help="print JSON, with every clip's probabilities")
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with plots, complete in one file")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

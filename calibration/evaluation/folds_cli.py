@@ -1,0 +1,65 @@
+"""`edge-folds`: accuracy on people that a student has not seen, from what `distill folds` wrote.
+
+edge-folds --folds runs/folds --set folder:DIR
+edge-folds --folds runs/folds --member int8 --against bundle --set folder:DIR --record BUNDLE
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from calibration.evaluation.folds import evaluate_folds, record
+from calibration.evaluation.options import attributes
+from calibration.evaluation.report import report, summary_line
+from calibration.evaluation.variants import Variant
+from calibration.sets import open_set, public_name
+from edge.errors import EXIT_FAILURE, EdgeError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command `edge-folds`; returns its exit code."""
+    options = _parser().parse_args(arguments)
+    members = [options.member] + ([options.against] if options.against else [])
+    try:
+        clips = open_set(options.set, options.data_root)
+        evaluations = evaluate_folds(
+            options.folds, members, clips, Variant(gamma=options.gamma, average=options.average)
+        )
+        print(report(evaluations))
+        for attribute in options.by:
+            for member, evaluation in zip(members, evaluations, strict=True):
+                for value, part in evaluation.by(attribute).items():
+                    print(f"{member}, {attribute} {value}: {summary_line(part)}")
+        command = f"edge-folds --folds FOLDS --member {options.member} --set {public_name(options.set)}"
+        for path in options.record:
+            record(path, evaluations[0], "folds that leave actors out", command)
+    except EdgeError as error:
+        print(f"edge-folds: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("edge-folds: stopped", file=sys.stderr)
+        return EXIT_FAILURE
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="edge-folds", description="Accuracy on actors that training left out.")
+    parser.add_argument("--folds", type=Path, required=True, help="what `distill folds` wrote")
+    parser.add_argument("--member", default="bundle", help="which bundle of every fold (default: %(default)s)")
+    parser.add_argument("--against", help="another bundle of every fold, compared clip by clip")
+    parser.add_argument("--set", required=True, help="the data set whose actors were left out")
+    parser.add_argument("--data-root", type=Path, help="where downloaded data sets lie")
+    parser.add_argument("--gamma", type=float, help="fix the gamma (default: the gate chooses)")
+    parser.add_argument("--by", type=attributes, default=(), metavar="light,camera,actor", help="a line for each value")
+    parser.add_argument("--average", action="store_true", help="every expert answers, averaged (default: the gate's)")
+    parser.add_argument(
+        "--record", type=Path, action="append", default=[], metavar="BUNDLE", help="write it into a bundle's manifest"
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
