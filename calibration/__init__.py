@@ -6,5 +6,6 @@ synthetic/             clips that need no data: a rendered body, rooms, a simula
 tensors                clips as the network sees them, kept on disk
 evaluation/            how good a bundle is, in clips and in streams
 measurement/           a camera's noise, and rendered clips beside real ones
-parallel, shards, svg  work over processes and machines; small plots
+parallel, shards       work over processes and machines
+progress, svg          how far a long job is; small plots
 """

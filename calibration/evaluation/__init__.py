@@ -1,5 +1,7 @@
 """How good a bundle is, decided as the device decides.
 
+cli, folds_cli       the commands `edge-eval` and `edge-folds`
+options              what both of them take
 evaluate, folds      a bundle on a set; folds on the people that each was trained without
 stream               clips end to end through the whole pipeline
 variants             the chain with a gate, without, averaged, on equalised pictures

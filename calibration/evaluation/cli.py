@@ -25,29 +25,26 @@ from calibration.progress import show_progress
 from calibration.sets import open_set
 from calibration.shards import ShardTeam, shard_team
 from edge.bundles.bundle import Bundle, default_bundle_path
+from edge.command import run_command
 from edge.engines import NAMES
-from edge.errors import EXIT_FAILURE, EdgeError, UsageError
+from edge.errors import EXIT_STOPPED, UsageError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `edge-eval`; returns its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        if options.stream:
-            return _stream(options)
-        with shard_team(options.exchange) as processes:
-            found = _evaluated(options, processes)
-            if processes.first:
-                print(json.dumps(as_dict(found), indent=2) if options.json else text(found))
-                if options.html is not None:
-                    html_report.write(options.html, html_report.page(found))
-    except EdgeError as error:
-        print(f"edge-eval: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("edge-eval: stopped", file=sys.stderr)
-        return EXIT_FAILURE
-    return 0
+    return run_command("edge-eval", lambda: _stream(options) if options.stream else _clips(options))
+
+
+def _clips(options: argparse.Namespace) -> int:
+    """Clip by clip, in this process's share, and told by the first of them."""
+    with shard_team(options.exchange) as processes:
+        found = _evaluated(options, processes)
+        if processes.first:
+            print(json.dumps(as_dict(found), indent=2) if options.json else text(found))
+            if options.html is not None:
+                html_report.write(options.html, html_report.page(found))
+    return EXIT_STOPPED
 
 
 def _stream(options: argparse.Namespace) -> int:
@@ -58,7 +55,7 @@ def _stream(options: argparse.Namespace) -> int:
     bundle = form_alone(Bundle.load(options.bundle))
     score = score_streams(bundle, clips, threads=options.threads, seed=options.seed, engine=options.engine)
     print(json.dumps(score.as_dict(), indent=2) if options.json else score.text())
-    return 0
+    return EXIT_STOPPED
 
 
 def _evaluated(options: argparse.Namespace, processes: ShardTeam) -> EvaluationReport:

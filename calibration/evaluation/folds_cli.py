@@ -16,33 +16,29 @@ from calibration.evaluation.options import attributes
 from calibration.evaluation.report import report, summary_line
 from calibration.evaluation.variants import Variant
 from calibration.sets import open_set, public_name
-from edge.errors import EXIT_FAILURE, EdgeError
+from edge.command import run_command
+from edge.errors import EXIT_STOPPED
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `edge-folds`; returns its exit code."""
     options = _parser().parse_args(arguments)
+    return run_command("edge-folds", lambda: _evaluated(options))
+
+
+def _evaluated(options: argparse.Namespace) -> int:
     members = [options.member] + ([options.against] if options.against else [])
-    try:
-        clips = open_set(options.set, options.data_root)
-        evaluations = evaluate_folds(
-            options.folds, members, clips, Variant(gamma=options.gamma, average=options.average)
-        )
-        print(report(evaluations))
-        for attribute in options.by:
-            for member, evaluation in zip(members, evaluations, strict=True):
-                for value, part in evaluation.by(attribute).items():
-                    print(f"{member}, {attribute} {value}: {summary_line(part)}")
-        command = f"edge-folds --folds FOLDS --member {options.member} --set {public_name(options.set)}"
-        for path in options.record:
-            record(path, evaluations[0], "folds that leave actors out", command)
-    except EdgeError as error:
-        print(f"edge-folds: {error}", file=sys.stderr)
-        return error.exit_code
-    except KeyboardInterrupt:
-        print("edge-folds: stopped", file=sys.stderr)
-        return EXIT_FAILURE
-    return 0
+    clips = open_set(options.set, options.data_root)
+    evaluations = evaluate_folds(options.folds, members, clips, Variant(gamma=options.gamma, average=options.average))
+    print(report(evaluations))
+    for attribute in options.by:
+        for member, evaluation in zip(members, evaluations, strict=True):
+            for value, part in evaluation.by(attribute).items():
+                print(f"{member}, {attribute} {value}: {summary_line(part)}")
+    command = f"edge-folds --folds FOLDS --member {options.member} --set {public_name(options.set)}"
+    for path in options.record:
+        record(path, evaluations[0], "folds that leave actors out", command)
+    return EXIT_STOPPED
 
 
 def _parser() -> argparse.ArgumentParser:

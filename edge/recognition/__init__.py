@@ -1,5 +1,6 @@
 """From frames to a decision: which become ticks, what the network sees, what its answers are worth.
 
+chain              all of it: a bundle and a frame in, a decision out; made and reset in one place
 cadence            which frames are ticks of the model, by capture time
 gate               which expert sees, from the last frames' statistics
 inputs/            the network's input, a file for each form

@@ -165,7 +165,9 @@ def test_it_tells_systemd(tiny_bundle: Path, write_clip: WriteClip, tmp_path: Pa
         command = edge_run_command("--quiet", "--camera", f"file:{write_clip('sd.avi')}", "--bundle", tiny_bundle)
         subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, check=True, timeout=60)
         assert systemd.recv(4096).startswith(b"READY=1\nWATCHDOG=1\nSTATUS=")
-        assert systemd.recv(4096) == b"STOPPING=1"
+        while (message := systemd.recv(4096)).startswith(b"WATCHDOG=1\n"):
+            pass  # once a second, on a machine so busy that the clip takes longer
+        assert message == b"STOPPING=1"
 
 
 def test_a_missing_live_camera_is_waited_for(edge_run: EdgeRun, tiny_bundle: Path) -> None:
