@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from collections.abc import Callable
 
@@ -39,11 +40,11 @@ def _ended(name: str, what: str, code: int) -> int:
 
 def _reader_left() -> bool:
     """Whether stdout's reader has gone away; what is still unsaid is then dropped, for Python would try it at exit."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
-        os.close(nowhere)
-        return True
-    return False
+    stdout = select.poll()
+    stdout.register(sys.stdout, 0)
+    if not stdout.poll(0):
+        return False
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+    return True
