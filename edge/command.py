@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from edge.errors import EXIT_FAILURE, EdgeError
 
@@ -41,7 +43,8 @@ def _ended(name: str, what: str, code: int) -> int:
 def _reader_left() -> bool:
     """Whether stdout's reader has gone away; what is still unsaid is then dropped, for Python would try it at exit."""
     stdout = select.poll()
-    stdout.register(sys.stdout, 0)
+    with suppress(io.UnsupportedOperation):  # an embedder's stdout, which is no file
+        stdout.register(sys.stdout, 0)
     if not stdout.poll(0):
         return False
     nowhere = os.open(os.devnull, os.O_WRONLY)
