@@ -15,6 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import cv2
 import numpy as np
@@ -93,7 +94,7 @@ def reduced(buffers: list[Image], i: int) -> None:
 
 def full(buffers: list[Image], i: int) -> None:
     """As one would write it with OpenCV."""
-    picture = cv2.cvtColor(cv2.imdecode(buffers[i % len(buffers)], cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    picture = cv2.cvtColor(np.asarray(cv2.imdecode(buffers[i % len(buffers)], cv2.IMREAD_COLOR)), cv2.COLOR_BGR2RGB)
     cv2.resize(picture, SMALL[::-1], interpolation=cv2.INTER_AREA)
 
 
@@ -172,7 +173,7 @@ def losses(machine: FakeMachine) -> None:
         process.kill()
 
 
-def _lose(events: Iterator[list[float]], lose: Callable[[], None], regain: Callable[[], None]) -> tuple[float, float]:
+def _lose(events: Iterator[list[Any]], lose: Callable[[], None], regain: Callable[[], None]) -> tuple[float, float]:
     lose()
     _, last_s, lost_s = next(event for event in events if event[0] == "camera_lost")
     time.sleep(1.5)  # by now the pauses between attempts are as long as they get

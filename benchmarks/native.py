@@ -181,11 +181,12 @@ def call_overhead() -> None:
     """A call on the smallest possible picture is the binding and little else."""
     tiny, ours = np.zeros((1, 1, 3), np.uint8), Ours(1, 1)
     table, target = np.zeros(256, np.uint8), np.zeros((1, 1, 3), np.uint8)
-    for name, call in (
-        ("correct", lambda: ours.core.correct(0, 0, GAMMA)),
-        ("apply_table", lambda: kernels.apply_table(tiny, table, target)),
-        ("measure", lambda: ours.core.measure(tiny)),
-    ):
+    calls: dict[str, Callable[[], object]] = {
+        "correct": lambda: ours.core.correct(0, 0, GAMMA),
+        "apply_table": lambda: kernels.apply_table(tiny, table, target),
+        "measure": lambda: ours.core.measure(tiny),
+    }
+    for name, call in calls.items():
         times = []
         for _ in range(ROUNDS):
             start = time.perf_counter_ns()

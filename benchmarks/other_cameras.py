@@ -13,9 +13,11 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.evaluation.folds import evaluate_folds
@@ -37,7 +39,9 @@ def mirrored(frames: Frames, rng: Rng) -> Frames:
 
 def resized(factor: float, frames: Frames, rng: Rng) -> Frames:
     """The same view with fewer or more pixels."""
-    return (_with(f, cv2.resize(f.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)) for f in frames)
+    for frame in frames:
+        image = cv2.resize(frame.image, None, fx=factor, fy=factor, interpolation=cv2.INTER_AREA)
+        yield _with(frame, _picture(image))
 
 
 def darker(light: float, frames: Frames, rng: Rng) -> Frames:
@@ -55,7 +59,7 @@ def compressed(quality: int, frames: Frames, rng: Rng) -> Frames:
     """JPEG, as a USB camera sends it."""
     for frame in frames:
         coded = cv2.imencode(".jpg", frame.image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-        yield _with(frame, cv2.imdecode(coded, cv2.IMREAD_COLOR))
+        yield _with(frame, _picture(cv2.imdecode(coded, cv2.IMREAD_COLOR)))
 
 
 def farther(scale: float, frames: Frames, rng: Rng) -> Frames:
@@ -74,7 +78,7 @@ def nearer(scale: float, frames: Frames, rng: Rng) -> Frames:
         height, width = frame.image.shape[:2]
         top, left = round(height * (1 - 1 / scale) / 2), round(width * (1 - 1 / scale) / 2)
         middle = frame.image[top : height - top, left : width - left]
-        yield _with(frame, cv2.resize(middle, (width, height)))
+        yield _with(frame, _picture(cv2.resize(middle, (width, height))))
 
 
 def tilted(degrees: float, frames: Frames, rng: Rng) -> Frames:
@@ -161,12 +165,17 @@ def _with(frame: Frame, image: Image) -> Frame:
     return dataclasses.replace(frame, image=image)
 
 
-def _noisy(image: Image, sigma: float, rng: Rng) -> Image:
+def _noisy(image: npt.NDArray[Any], sigma: float, rng: Rng) -> Image:
     return np.clip(np.rint(image + rng.normal(0, sigma, image.shape)), 0, 255).astype(np.uint8)
 
 
 def _warped(image: Image, matrix: np.ndarray) -> Image:
-    return cv2.warpAffine(image, matrix, image.shape[1::-1], borderMode=cv2.BORDER_REFLECT)
+    return _picture(cv2.warpAffine(image, matrix, image.shape[1::-1], borderMode=cv2.BORDER_REFLECT))
+
+
+def _picture(image: Any) -> Image:
+    """What OpenCV gave, whose stubs know no dtype."""
+    return np.asarray(image, np.uint8)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -46,7 +47,7 @@ def whole_step(bundle: Bundle) -> None:
     recogniser = Recogniser(bundle, threads=1)
     frames = dark_frames(64)
     recogniser.tick(frames[0])
-    times_ms = [_timed_ms(lambda i=i: recogniser.tick(frames[i % len(frames)])) for i in range(1, ROUNDS)]
+    times_ms = [_timed_ms(partial(recogniser.tick, frames[i % len(frames)])) for i in range(1, ROUNDS)]
     p50, p95 = np.percentile(times_ms, [50, 95])
     print(f"640x480 frame to logits: p50 {p50:.2f} ms, p95 {p95:.2f} ms")
 
@@ -59,7 +60,7 @@ def integer_against_float(int8: Bundle, float32: Bundle) -> None:
     times_ms: dict[str, list[float]] = {name: [] for name in students}
     for _ in range(ROUNDS):
         for name, student in students.items():
-            times_ms[name].append(_timed_ms(lambda student=student: student.step(x)))
+            times_ms[name].append(_timed_ms(partial(student.step, x)))
     median = {name: statistics.median(times[20:]) for name, times in times_ms.items()}
     sizes = {
         name: bundle.manifest.files["student.onnx"].bytes / 1e6 for name, bundle in (("INT8", int8), ("float", float32))

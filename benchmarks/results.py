@@ -263,7 +263,8 @@ class _Run:
     def _tick(self, tensors: ClipTensors, t: int) -> npt.NDArray[np.float32]:
         if self._way.average:
             looks = enumerate(zip(self._students, tensors.x[:, t], strict=True))
-            return np.mean([softmax(student.step(x[None])[head]) for head, (student, x) in looks], axis=0)
+            answers = [softmax(student.step(x[None])[head]) for head, (student, x) in looks]
+            return np.asarray(np.mean(answers, axis=0), np.float32)
         mean, std, entropy = tensors.statistics[t].tolist()
         head = self._way.head
         if head is None:

@@ -7,6 +7,7 @@ import os
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,8 @@ def clips_of_noise(recipe: Recipe) -> Source:
     size = (len(shape.gammas), TICKS, shape.input_height, shape.input_width, 3)
     clip = ClipTensors(rng.integers(0, 256, size, np.uint8), np.zeros((TICKS, 3), np.float32))
     labels = tuple(i % len(recipe.labels) for i in range(CLIPS))
-    return Source(tuple(map(str, range(CLIPS))), (clip,) * CLIPS, labels, (None,) * CLIPS, 1.0, False)
+    clips: Any = (clip,) * CLIPS  # in memory, for StoredTensors
+    return Source(tuple(map(str, range(CLIPS))), clips, labels, (None,) * CLIPS, 1.0, False)
 
 
 def main() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +27,7 @@ from edge.bundles.bundle import (
 )
 
 F32 = npt.NDArray[np.float32]
+Tensor = tuple[str, int, tuple[int, ...]]  # name, element type, shape
 LABELS = ("left", "right", "still")
 GAMMAS = (1.0, 2.0, 3.0)
 HEIGHT, WIDTH = 24, 32
@@ -66,8 +69,8 @@ class TinyStudent:
         shape = np.array([1, len(GAMMAS), len(LABELS)], np.int64)
         graph.add("Reshape", [x, graph.constant(shape)], output="logits")
         states = self.states()
-        inputs = [("x", TensorProto.UINT8, (1, HEIGHT, WIDTH, 3))]
-        outputs = [("logits", TensorProto.FLOAT, (1, len(GAMMAS), len(LABELS)))]
+        inputs: list[Tensor] = [("x", TensorProto.UINT8, (1, HEIGHT, WIDTH, 3))]
+        outputs: list[Tensor] = [("logits", TensorProto.FLOAT, (1, len(GAMMAS), len(LABELS)))]
         inputs += [(s.input, TensorProto.FLOAT, s.shape) for s in states]
         outputs += [(s.output, TensorProto.FLOAT, s.shape) for s in states]
         return graph.model(inputs, outputs)
@@ -150,7 +153,7 @@ class GraphBuilder:
         self._nodes: list[onnx.NodeProto] = []
         self._constants: list[onnx.TensorProto] = []
 
-    def add(self, operator: str, inputs: list[str], output: str | None = None, **attributes: object) -> str:
+    def add(self, operator: str, inputs: list[str], output: str | None = None, **attributes: Any) -> str:
         output = output or f"v{len(self._nodes)}"
         self._nodes.append(helper.make_node(operator, inputs, [output], name=f"n{len(self._nodes)}", **attributes))
         return output
@@ -166,11 +169,9 @@ class GraphBuilder:
         self._constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def model(
-        self, inputs: list[tuple[str, int, tuple[int, ...]]], outputs: list[tuple[str, int, tuple[int, ...]]]
-    ) -> bytes:
-        values = [[helper.make_tensor_value_info(*value) for value in values] for values in (inputs, outputs)]
-        graph = helper.make_graph(self._nodes, "student", *values, initializer=self._constants)
+    def model(self, inputs: Sequence[Tensor], outputs: Sequence[Tensor]) -> bytes:
+        given, asked = ([helper.make_tensor_value_info(*value) for value in side] for side in (inputs, outputs))
+        graph = helper.make_graph(self._nodes, "student", given, asked, initializer=self._constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
         onnx.checker.check_model(model, full_check=True)
         return model.SerializeToString()

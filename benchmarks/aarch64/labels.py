@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -35,7 +36,8 @@ def main() -> int:
     pictures, answers = FOLDER / "pictures.npz", FOLDER / "answers.npz"
     geometry = Geometry.of(Bundle.load(options.bundle).manifest)
     clips = open_set(options.set, None, options.limit, 0).clips
-    np.savez(pictures, **{str(i): clip_tensors(clip.frames(), geometry).x for i, clip in enumerate(clips)})
+    streams: dict[str, Any] = {str(i): clip_tensors(clip.frames(), geometry).x for i, clip in enumerate(clips)}
+    np.savez(pictures, **streams)
     script = board.folder / "site" / "benchmarks" / "aarch64" / "recognise.py"
     print(board.run(script, options.bundle.resolve(), pictures, answers), end="")
     with np.load(pictures) as x, np.load(answers) as there:

@@ -9,6 +9,7 @@ import platform
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -33,5 +34,6 @@ def recognised(bundle: Path, clips: Mapping[str, npt.NDArray[np.uint8]]) -> dict
 
 if __name__ == "__main__":
     with np.load(sys.argv[2]) as pictures:
-        np.savez(sys.argv[3], **recognised(Path(sys.argv[1]), pictures))
+        logits: dict[str, Any] = recognised(Path(sys.argv[1]), pictures)
+        np.savez(sys.argv[3], **logits)
     print(f"onnxruntime {ort.__version__} on {platform.machine()}")

@@ -362,7 +362,7 @@ class _Converter:
 
     def _type(self, value: Value) -> str:
         names = {number: name for name, number in vars(self._s.TensorType).items() if isinstance(number, int)}
-        return names[self._tensors[value.index].type]
+        return str(names[self._tensors[value.index].type])
 
     def _add(self, code: str, inputs: list[int], result: Value, options: Any) -> None:
         number = getattr(self._s.BuiltinOperator, code)

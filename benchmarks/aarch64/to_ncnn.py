@@ -69,7 +69,8 @@ class _Converter:
         uses = Counter(name for _, inputs, _, _ in self._layers for name in inputs)
         copies = {name: [f"{name}_{i}" for i in range(n)] for name, n in uses.items() if n > 1}
         left = {name: iter(names) for name, names in copies.items()}
-        lines, blobs = [], 0
+        lines: list[str] = []
+        blobs = 0
         for kind, inputs, outputs, parameters in self._layers:
             taken = [next(left[name]) if name in left else name for name in inputs]
             named = [name.removesuffix("_out") if kind == "Noop" else f"b_{name}" for name in outputs]
@@ -80,9 +81,9 @@ class _Converter:
                 if name in copies:
                     lines.append(self._line(len(lines), "Split", [f"b_{name}"], [f"b_{c}" for c in copies[name]], ""))
                     blobs += len(copies[name])
-        inputs = {f"b_{value.name}": value.name for value in self._graph.input}
+        given = {f"b_{value.name}": value.name for value in self._graph.input}
         text = "\n".join(lines)
-        for blob, name in inputs.items():  # inputs and outputs keep their names
+        for blob, name in given.items():  # inputs and outputs keep their names
             text = "\n".join(" ".join(name if w == blob else w for w in line.split(" ")) for line in text.split("\n"))
         return f"7767517\n{len(lines)} {blobs}\n{text}\n"
 

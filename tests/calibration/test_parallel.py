@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Generator
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def test_no_more_is_in_flight_than_fits_in_memory(tmp_path: Path) -> None:
     stream = in_order(partial(count_up, tmp_path), range(1000), 2)
     taken = [next(stream)[1].result() for _ in range(10)]
     assert taken == list(range(10))
+    assert isinstance(stream, Generator)
     stream.close()
     assert len(list(tmp_path.iterdir())) <= 10 + 2 * AHEAD
 

@@ -53,7 +53,7 @@ def analyze(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def service_of(image: Layout) -> dict[str, str]:
     """The last value of every key of the [Service] sections, drop-ins after the unit."""
-    found = {}
+    found: dict[str, str] = {}
     for path in (image.unit, *sorted(image.drop_ins.glob("*.conf"))):
         unit = configparser.RawConfigParser(strict=False)
         unit.optionxform = str  # type: ignore[assignment,method-assign]
@@ -112,6 +112,6 @@ def test_the_services_configuration_is_valid(image: Layout) -> None:
 def test_the_udev_rule_starts_the_unit_for_capture_nodes() -> None:
     rules = [line for line in RULE.read_text().splitlines() if line and not line.startswith("#")]
     assert len(rules) == 1
-    parts = dict(re.fullmatch(r"([^=+]+?)((?:\+?|=)=.+)", part.strip()).groups() for part in rules[0].split(","))  # type: ignore[union-attr]
+    parts = dict(re.findall(r"([^=+,\s]+?)((?:\+?|=)=[^,]+)", rules[0]))
     assert parts["SUBSYSTEM"] == '=="video4linux"' and parts["ATTR{index}"] == '=="0"'
     assert parts["TAG"] == '+="systemd"' and parts["ENV{SYSTEMD_WANTS}"] == f'+="{UNIT}"'

@@ -11,8 +11,7 @@ from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-import counts
+from tests.native import counts
 
 ROOT = Path(__file__).parents[2]
 needs_compiler = pytest.mark.skipif(

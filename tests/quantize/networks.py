@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ class Network:
         picture = self.graph.add("Cast", ["x"], to=TensorProto.FLOAT)
         self.picture = self.graph.add("Mul", [picture, self.graph.constant(np.float32(1 / 255))])
 
-    def conv(self, x: str, inputs: int, outputs: int, kernel: Shape, group: int = 1, **attributes: object) -> str:
+    def conv(self, x: str, inputs: int, outputs: int, kernel: Shape, group: int = 1, **attributes: Any) -> str:
         shape = (outputs, inputs // group, *kernel)
         weight = self._rng.normal(0, np.sqrt(2 / np.prod(shape[1:])), shape).astype(np.float32)
         bias = self._rng.normal(0, 0.1, outputs).astype(np.float32)

@@ -79,7 +79,7 @@ def test_the_slow_encoder_follows(recipe: Recipe) -> None:
     assert one.consistency is not None
     slow, fast = (next(iter(m.parameters())) for m in (one.consistency.slow, one.consistency.online))
     with torch.no_grad():
-        fast += 1
+        fast.add_(1)
     before = slow.clone()
     one.follow()
     torch.testing.assert_close(slow, before + 0.01)

@@ -133,7 +133,7 @@ def test_channels_of_one_scale_reach_alike(student: StudentNetwork) -> None:
 
     def spread() -> float:
         made._watch([clip(seed, 2) for seed in range(3)])
-        reach = made.halve[0][2].reach()  # type: ignore[index]
+        reach = made.halve[0][2].reach()
         return float(reach.max() / reach.median())
 
     before = spread()

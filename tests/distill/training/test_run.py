@@ -40,13 +40,13 @@ def test_a_checkpoint_is_everything(tmp_path: Path) -> None:
     first.model(torch.rand(4, 3)).sum().backward()
     first.optimizer.step()
     checkpoint.save(path, "train", 1, 2.5, first, TrainingTeam())
-    expected = (torch.rand(3), first.rng.random(3))  # type: ignore[union-attr]
+    expected = (torch.rand(3), first.rng.random(3))
     second, saved = trainee(), checkpoint.read(path)
     checkpoint.restore(saved, second, TrainingTeam())
     assert (saved.stage, saved.step, saved.elapsed_s) == ("train", 1, 2.5)
     assert torch.equal(torch.rand(3), expected[0])
-    assert np.array_equal(second.rng.random(3), expected[1])  # type: ignore[union-attr]
-    assert torch.equal(first.model.weight, second.model.weight)  # type: ignore[arg-type]
+    assert np.array_equal(second.rng.random(3), expected[1])
+    assert torch.equal(first.model.weight, second.model.weight)
     moments = (one.optimizer.state_dict()["state"][0]["exp_avg"] for one in (first, second))
     assert torch.equal(*moments)
 

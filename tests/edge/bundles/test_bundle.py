@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bundles.bundle import Bundle, default_bundle_path, gate_bytes, write_bundle
-from edge.bundles.manifest import ExpertSpec, parse_manifest
+from edge.bundles.manifest import ExpertSpec, FileDigest, parse_manifest
 from edge.errors import EXIT_CONFIG, BundleError, UsageError
 from edge.recognition.gate import Gate
 from tests.students import LABELS, tiny_files, tiny_gate, tiny_manifest, tiny_student
@@ -215,7 +215,7 @@ def test_any_flipped_byte_of_a_tar_is_refused_or_harmless(
 DOCUMENT: dict[str, Any] = json.loads(
     dataclasses.replace(
         MANIFEST,
-        files={name: {"sha256": "0" * 64, "bytes": 1} for name in FILES},  # type: ignore[dict-item]
+        files={name: FileDigest("0" * 64, 1) for name in FILES},
     ).to_json()
 )
 DOCUMENT["accuracy"] = [

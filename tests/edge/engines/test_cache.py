@@ -44,7 +44,9 @@ def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, damage: str) -> None:
 
 
 def test_fetch_makes_once(tmp_path: Path) -> None:
-    cache, made, said = Cache(tmp_path), [], []
+    cache = Cache(tmp_path)
+    made: list[int] = []
+    said: list[str] = []
     for _ in range(3):
         assert cache.fetch(KEY, lambda: made.append(1) or b"an engine", said.append) == b"an engine"
     assert made == [1] and said == []
@@ -52,7 +54,8 @@ def test_fetch_makes_once(tmp_path: Path) -> None:
 
 def test_where_nothing_can_be_kept_it_is_said_and_work_goes_on(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    cache, said = Cache(tmp_path / "file"), []
+    cache = Cache(tmp_path / "file")
+    said: list[str] = []
     assert cache.fetch(KEY, lambda: b"an engine", said.append) == b"an engine"
     assert len(said) == 1 and "not kept for the next start" in said[0] and str(tmp_path / "file") in said[0]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import gc
 import shutil
 import subprocess
@@ -70,17 +71,17 @@ def test_device_and_stream(library: None) -> None:
 
 def test_a_call_that_fails_says_which_and_why(library: None) -> None:
     runtime = cuda.Cuda()
-    cuda.ctypes.c_int.in_dll(runtime._library, "failing").value = 2
+    ctypes.c_int.in_dll(runtime._library, "failing").value = 2
     with pytest.raises(EngineError, match=r"CUDA: cudaStreamSynchronize failed with 2 \(out of memory\); check"):
         runtime.synchronise()
 
 
 def test_without_the_library_there_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cuda, "LIBRARIES", ("libcudart-that-is-nowhere.so",))
-    monkeypatch.setattr(cuda.ctypes.util, "find_library", lambda name: None)
+    monkeypatch.setattr(ctypes.util, "find_library", lambda name: None)
     with pytest.raises(EngineError, match=r"expected the runtime library libcudart, found none"):
         cuda.Cuda()
 
 
 def freed(runtime: cuda.Cuda) -> int:
-    return int(cuda.ctypes.c_int.in_dll(runtime._library, "freed").value)
+    return int(ctypes.c_int.in_dll(runtime._library, "freed").value)

@@ -78,7 +78,7 @@ def builder(monkeypatch: pytest.MonkeyPatch) -> types.SimpleNamespace:
     )
     module.NetworkDefinitionCreationFlag = types.SimpleNamespace(STRONGLY_TYPED=3)
     module.ProfilingVerbosity = types.SimpleNamespace(DETAILED=2)
-    monkeypatch.setitem(sys.modules, "tensorrt", module)  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, "tensorrt", module)
     return module
 
 

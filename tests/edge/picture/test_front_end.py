@@ -99,4 +99,4 @@ def test_the_format_may_change_from_frame_to_frame() -> None:
 
 def test_a_wrong_picture_is_named() -> None:
     with pytest.raises(TypeError, match="source: expected dtype uint8"):
-        FrontEnd(60, 80).measure(night().astype(np.float32))  # type: ignore[arg-type]
+        FrontEnd(60, 80).measure(night().astype(np.float32))

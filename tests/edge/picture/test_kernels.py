@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +57,8 @@ def overlaps(source: int, target: int) -> npt.NDArray[np.float64]:
     for i in range(target):
         begin, end = Fraction(i * source, target), Fraction((i + 1) * source, target)
         for j in range(int(begin), -int(-end // 1)):
-            weights[i, j] = float((min(end, j + 1) - max(begin, j)) * Fraction(target, source))
+            shared = min(end, Fraction(j + 1)) - max(begin, Fraction(j))
+            weights[i, j] = float(shared * Fraction(target, source))
     return weights
 
 
@@ -333,7 +335,7 @@ def test_histogram12() -> None:
 class front_end:  # noqa: N801 - used like a function
     """A FrontEnd and its buffers."""
 
-    def __init__(self, module: object = native, height_small: int = 16, **options: object) -> None:
+    def __init__(self, module: object = native, height_small: int = 16, **options: Any) -> None:
         self.small = np.zeros((height_small, 24, 3), np.uint8)
         self.counts = np.zeros((3, 256), np.uint32)
         self.moments = np.zeros(5)
@@ -344,7 +346,7 @@ class front_end:  # noqa: N801 - used like a function
 
 @pytest.mark.parametrize("options", [{}, {"rgb": True}, {"planar": True}, {"statistics": "dgam"}], ids=str)
 @pytest.mark.parametrize("kind", ["dark", "random", "zero"])
-def test_front_end_is_its_parts(options: dict[str, object], kind: str) -> None:
+def test_front_end_is_its_parts(options: dict[str, Any], kind: str) -> None:
     image = content(kind, (48, 72, 3))
     found, expected = front_end(native, **options), front_end(reference, **options)
     for gamma in (*GAMMAS, 1.1, 1.2, 1.3, 1.4, 2.0):

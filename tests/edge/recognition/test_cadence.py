@@ -1,6 +1,7 @@
 """The model's tick by capture times: fast, slow, jittering, interrupted cameras."""
 
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,7 +44,8 @@ def test_a_slower_camera_gives_a_tick_per_frame_and_is_degraded(fps: float) -> N
 
 
 def test_a_camera_that_slows_down_and_recovers_is_degraded_in_between_only() -> None:
-    pace, now_s, seen = cadence(), 0.0, []
+    pace, now_s = cadence(), 0.0
+    seen: list[Any] = []
     for interval_s in [1 / 30] * 60 + [1 / 5] * 30 + [1 / 30] * 120:
         now_s += interval_s
         pace.offer(Frame(IMAGE, len(seen), now_s))
@@ -112,7 +114,8 @@ def test_missing_frames_are_a_gap_only_when_the_silence_is_too_long(fps: float, 
 
 def test_a_camera_that_slows_down_as_it_gets_dark() -> None:
     """30, 15, 7.5, 5 frames a second and back: one report each way, and the time between ticks is known throughout."""
-    pace, now_s, seen = cadence(), 0.0, []
+    pace, now_s = cadence(), 0.0
+    seen: list[Any] = []
     for fps in (30, 15, 7.5, 5, 7.5, 15, 30):
         for _ in range(round(6 * fps)):
             now_s += 1 / fps

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -82,7 +83,7 @@ Run = Callable[..., tuple[Recorder, Summary]]
 
 @pytest.fixture
 def run(loaded_bundle: Bundle) -> Run:
-    def play(script: Script, closes_after: int | None = None, **limits: float) -> tuple[Recorder, Summary]:
+    def play(script: Script, closes_after: int | None = None, **limits: Any) -> tuple[Recorder, Summary]:
         recorder = Recorder(closes_after)
         summary = Pipeline(loaded_bundle, [recorder]).run(source(script), threading.Event(), **limits)
         return recorder, summary
@@ -182,7 +183,7 @@ def test_limits_and_stop(run: Run, loaded_bundle: Bundle) -> None:
     stop = threading.Event()
     stop.set()
     recorder = Recorder()
-    summary = Pipeline(loaded_bundle, [recorder]).run(source(moving(60)), stop)
+    summary = Pipeline(loaded_bundle, [recorder]).run(source([*moving(60)]), stop)
     assert summary.counts.frames == 0 and recorder.summaries == [summary]
 
 

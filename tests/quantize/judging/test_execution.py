@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import onnx
 import pytest
@@ -34,7 +36,7 @@ def test_openvinos_own_word_is_taken_not_the_files(bundles: tuple[Bundle, Bundle
     assert all(kernel.how.lower().endswith("i8") == kernel.integer for kernel in integer.kernels)
 
 
-def quantised(*between: tuple[str, str, dict[str, object]], output: str = "uint8") -> onnx.ModelProto:
+def quantised(*between: tuple[str, str, dict[str, Any]], output: str = "uint8") -> onnx.ModelProto:
     """x uint8 -> DequantizeLinear -> these operators -> QuantizeLinear (or not) -> y."""
     nodes = [helper.make_node("DequantizeLinear", ["x", "scale", "zero"], ["v0"], name="dq")]
     for i, (operator, name, attributes) in enumerate(between):
@@ -69,7 +71,7 @@ def quantised(*between: tuple[str, str, dict[str, object]], output: str = "uint8
     ],
 )
 def test_a_float_island_is_what_computes_between_integers(
-    between: tuple[tuple[str, str, dict[str, object]], ...], output: str, islands: tuple[str, ...]
+    between: tuple[tuple[str, str, dict[str, Any]], ...], output: str, islands: tuple[str, ...]
 ) -> None:
     assert float_islands(quantised(*between, output=output)) == islands
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import platform
+from typing import Any
 
 import numpy as np
 import onnx
@@ -48,10 +49,11 @@ def test_a_good_target_is_proved_and_not_refused(verified: tuple[QuantizeResult,
 
 
 def refused(
-    verified: tuple[QuantizeResult, Verification], result: QuantizeResult, here: bool = True, **proved: object
+    verified: tuple[QuantizeResult, Verification], result: QuantizeResult, here: bool = True, **proved: Any
 ) -> list[Refusal]:
     """Of the result's one candidate, its proof that of the module's with some values replaced."""
-    proof = dataclasses.replace(verified[1].proofs[0], **{"float_ms": 2.3, "integer_ms": 1.0, **proved})
+    values: dict[str, Any] = {"float_ms": 2.3, "integer_ms": 1.0, **proved}
+    proof = dataclasses.replace(verified[1].proofs[0], **values)
     target = result.targets[0]
     found = refusals(result, target, target.candidates[0], proof, here)
     for refusal in found:

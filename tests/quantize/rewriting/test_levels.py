@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import onnx
@@ -20,10 +21,10 @@ from quantize.rewriting.qdq import U8S8, prepared, quantized
 from quantize.search import Maker, Search, integer_bundle
 from tests.quantize.networks import mean_and_maximum, smooth_share
 
-Pairs = list[tuple[str, list[str], dict[str, object], float]]  # operator, more inputs, attributes, scale behind it
+Pairs = list[tuple[str, list[str], dict[str, Any], float]]  # operator, more inputs, attributes, scale behind it
 
 
-def between_quantisers(*operators: tuple[str, list[str], dict[str, object], float]) -> bytes:
+def between_quantisers(*operators: tuple[str, list[str], dict[str, Any], float]) -> bytes:
     """x uint8 [1,4,6,6] of scale 0.5 -> each operator between a DequantizeLinear and a QuantizeLinear -> y."""
     nodes, last, scales = [], "x", [0.5, *(scale for *_, scale in operators)]
     for i, (operator, more, attributes, _) in enumerate(operators):
@@ -31,7 +32,7 @@ def between_quantisers(*operators: tuple[str, list[str], dict[str, object], floa
         nodes.append(helper.make_node(operator, [f"real{i}", *more], [f"moved{i}"], f"op{i}", **attributes))
         last = "y" if i == len(operators) - 1 else f"levels{i + 1}"
         nodes.append(helper.make_node("QuantizeLinear", [f"moved{i}", f"scale{i + 1}", "zero"], [last], f"q{i}"))
-    constants = {f"scale{i}": np.float32(scale) for i, scale in enumerate(scales)}
+    constants: dict[str, Any] = {f"scale{i}": np.float32(scale) for i, scale in enumerate(scales)}
     constants |= {"zero": np.uint8(7), "axes": np.array([2, 3], np.int64), "rows": np.array([2], np.int64)}
     graph = helper.make_graph(
         nodes,

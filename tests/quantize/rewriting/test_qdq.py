@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -129,7 +130,8 @@ def test_a_start_that_is_not_zero_is_kept(tiny: TinyStudent) -> None:
 
 def test_ranges_are_those_of_real_states(tiny: TinyStudent) -> None:
     clip = smooth_clip(2, 8)
-    share = dataclasses.replace(smooth_share(1), tensors=[ClipTensors(clip[np.newaxis], np.zeros((8, 3), np.float32))])
+    tensors: Any = [ClipTensors(clip[np.newaxis], np.zeros((8, 3), np.float32))]  # in memory, for StoredTensors
+    share = dataclasses.replace(smooth_share(1), tensors=tensors)
     found = observed(tiny.streaming_onnx(), tiny.states(), share)
     ranges = found.extremes
     for state in tiny.states():
@@ -150,7 +152,8 @@ def without_scaling(model: onnx.ModelProto) -> None:
 
 
 def with_another_scale(model: onnx.ModelProto) -> None:
-    model.graph.initializer[0].CopyFrom(numpy_helper.from_array(np.float32(1 / 128), model.graph.initializer[0].name))
+    scale = model.graph.initializer[0]
+    scale.CopyFrom(numpy_helper.from_array(np.array(1 / 128, np.float32), scale.name))
 
 
 def with_two_takers(model: onnx.ModelProto) -> None:

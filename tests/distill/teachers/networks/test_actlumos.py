@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -11,6 +13,11 @@ from distill.teachers.networks.views import ViewConfig, two_views
 
 SMALL = {"depths": (1, 1, 1, 1), "width": 8, "heads": 2, "projection": 16}
 LABELS = torch.tensor([0, 1, 0, 1])
+
+
+def numbers(module: Any) -> int:
+    """How many its weights are."""
+    return sum(weight.numel() for weight in module.parameters())
 
 
 def clips() -> torch.Tensor:
@@ -28,8 +35,8 @@ def test_published_size() -> None:
     with torch.device("meta"):
         student = build_teacher("actlumos_student", 11)
         teacher = build_teacher("actlumos", 11)
-    assert sum(p.numel() for p in student.parameters()) / 1e6 == pytest.approx(67, abs=0.5)
-    assert sum(p.numel() for p in teacher.trunk.parameters()) == sum(p.numel() for p in student.trunk.parameters())
+    assert numbers(student) / 1e6 == pytest.approx(67, abs=0.5)
+    assert numbers(teacher.trunk) == numbers(student.trunk)
 
 
 def test_fusion_weighs_the_streams_to_one_at_every_place() -> None:
@@ -102,7 +109,8 @@ def test_student_learns_from_a_teacher() -> None:
     optimizer = torch.optim.AdamW(student.parameter_groups(2e-3, 1))
     with torch.no_grad():
         target = teacher(clips())
-    first = last = {}
+    first: dict[str, torch.Tensor] = {}
+    last: dict[str, torch.Tensor] = {}
     for step in range(20):
         last = student.distillation_losses(student(clips()), target)
         first = last if step == 0 else first

@@ -66,7 +66,7 @@ COLOUR_SPACES = {  # primaries, transfer function, encoding, range
     "Raw": ("raw", "linear", "none", "full"),
 }
 for name, words in COLOUR_SPACES.items():
-    fields = dict(zip(("primaries", "transferFunction", "ycbcrEncoding", "range"), words, strict=True))
+    fields: dict[str, Any] = dict(zip(("primaries", "transferFunction", "ycbcrEncoding", "range"), words, strict=True))
     setattr(ColorSpace, name, staticmethod(partial(ColorSpace, **fields)))
 
 Orientation = enum.Enum(
@@ -75,9 +75,9 @@ Orientation = enum.Enum(
 )
 StreamRole = enum.Enum("StreamRole", "StillCapture Raw VideoRecording Viewfinder")
 ControlType = enum.Enum("ControlType", "Integer Float Bool Rectangle Size")
-Complete = enum.Enum("Status", "Pending Complete Cancelled")
-FrameStatus = enum.Enum("Status", "Success Error Cancelled")
-ConfigStatus = enum.Enum("Status", "Valid Adjusted Invalid")
+Complete = enum.Enum("Complete", "Pending Complete Cancelled")
+FrameStatus = enum.Enum("FrameStatus", "Success Error Cancelled")
+ConfigStatus = enum.Enum("ConfigStatus", "Valid Adjusted Invalid")
 
 
 @dataclass(frozen=True)
@@ -108,15 +108,15 @@ IDS = {name: ControlId(name, ControlType.Rectangle if "Crop" in name else Contro
        for name in (*CONTROLS, *METADATA)}  # fmt: skip
 
 
-class Plane:
+class _Plane:
     fd = -1
     offset = length = 0
 
 
 class FrameBuffer:
-    Plane = Plane
+    Plane = _Plane
 
-    def __init__(self, planes: list[Plane]) -> None:
+    def __init__(self, planes: list[_Plane]) -> None:
         self.planes = planes
         self.metadata = SimpleNamespace(status=FrameStatus.Success, sequence=0)
 

@@ -55,9 +55,10 @@ def test_every_format_is_the_same_picture(name: str, size: str) -> None:
     format, picture = first_picture(live(f"format={name},{size}"))
     _, expected = first_picture(live(f"format=BGR,{size}"))
     assert format == FORMATS[name] and picture.shape == expected.shape
+    levels = expected.astype(np.float64)
     if name == "GRAY8":  # is taken as it is, and the source's levels are those of video
-        expected = 16 + (expected @ [0.114, 0.587, 0.299])[..., None] * 219 / 255
-    assert np.median(np.abs(picture.astype(float) - expected)) <= 2
+        levels = 16 + (expected @ [0.114, 0.587, 0.299])[..., None] * 219 / 255
+    assert np.median(np.abs(picture.astype(float) - levels)) <= 2
 
 
 def test_what_the_core_does_not_read_is_converted() -> None:
@@ -98,7 +99,7 @@ def test_a_slow_reader_gets_the_newest_frame_and_the_lost_ones_are_counted() -> 
 def test_a_file_comes_at_its_own_pace_and_ends() -> None:
     with open_camera(f"gst:videotestsrc num-buffers=10 ! video/x-raw,framerate={FPS}/1") as camera:
         start_s = time.monotonic()
-        frames = []
+        frames: list[Frame] = []
         with pytest.raises(CameraError, match="gst: the stream ended"):
             frames += iter(lambda: camera.read(5.0), None)
     assert time.monotonic() - start_s > 5 / FPS
