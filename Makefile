@@ -5,7 +5,7 @@ DEV := .venv/dev
 BIN := $(DEV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint rooms bench bench-aarch64 test-aarch64-labels clean
+.PHONY: help run setup test lint prose rooms bench bench-aarch64 test-aarch64-labels clean
 
 help: ## list the targets
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "%-19s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ lint: $(DEV)/.installed ## format, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+prose: $(DEV)/.installed ## wrap the prose of README and docs at one width
+	$(BIN)/python -m tests.prose
 
 rooms: $(DEV)/.installed ## entries, floors and circles of every room, from the imports; draws docs/rooms.svg
 	$(BIN)/python -m tests.rooms

@@ -73,7 +73,8 @@ typedef struct {
     void (*columns16)(const uint16_t *sums, const EdgeAxis *axis, float scale, uint16_t *target);
 
     /* Both in one: an output row from n <= EDGE_ROWS source rows, either total <= EDGE_MAX_SUM; EDGE_READ_PAD bytes
-     * behind every row are readable. What lies `ahead` bytes from the rows is fetched meanwhile. NULL: two steps are faster. */
+     * behind every row are readable. What lies `ahead` bytes from the rows is fetched meanwhile. NULL: two steps are
+     * faster. */
     void (*average8)(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
                      ptrdiff_t ahead, uint8_t *target);
     void (*average16)(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,

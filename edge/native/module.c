@@ -1,7 +1,7 @@
 /* edge._native: the C core for Python. Borrows arrays, releases the GIL, calls the kernels; no arithmetic here.
  *
- * Limited API of Python 3.10: one binary for that and all later versions. edge/picture/reference.py says what every function
- * means, edge/_native.pyi how it is called.
+ * Limited API of Python 3.10: one binary for that and all later versions. edge/picture/reference.py says what every
+ * function means, edge/_native.pyi how it is called.
  */
 #include "arguments.h"
 

@@ -3,8 +3,8 @@
  * An output pixel covers src/dst source pixels; in units of 1/dst' (dst' = dst / gcd) every overlap is an integer, so
  * the weights are exact. Where those of either axis sum up to at most 128 (every usual camera size) one step averages
  * rows and columns. Otherwise rows come first, while the bytes lie next to each other, then columns: where the vertical
- * weights exceed 128, sums are 32 bit and rounded once more, to 8.7 bits. Other formats become BGR row by row before anything is averaged: averaging YUV first clips later, and
- * changes the statistics of dark pictures.
+ * weights exceed 128, sums are 32 bit and rounded once more, to 8.7 bits. Other formats become BGR row by row
+ * before anything is averaged: averaging YUV first clips later, and changes the statistics of dark pictures.
  */
 #include "kernels.h"
 
@@ -239,9 +239,9 @@ static void sum_rows(Reader *reader, int i, uint32_t *wide, uint16_t *sums)
 enum { ROWS_AHEAD = 3 };
 
 /* A frame fresh from a camera is in no cache, and several rows at a time is a pattern that hardware follows badly: ask
- * for the rows under the third next output row, into the second cache, while this one's columns, which miss nothing, are
- * computed. Nearer, or into the first cache, was slower. Inlined, because gcc takes a function that only prefetches for
- * one without effect, and drops its calls. */
+ * for the rows under the third next output row, into the second cache, while this one's columns, which miss nothing,
+ * are computed. Nearer, or into the first cache, was slower. Inlined, because gcc takes a function that only prefetches
+ * for one without effect, and drops its calls. */
 static inline __attribute__((always_inline)) void fetch_ahead(const Reader *reader, int i)
 {
     const EdgePlan *plan = reader->plan;
