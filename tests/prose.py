@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 WIDTH = 120  # of code, too (pyproject.toml)
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
 ITEM = re.compile(r"(\s*)([-*] |\d+\. )")
+WORD = re.compile(r"(?:`[^`]*`|[^\s`]|`(?![^`]*`))+")  # code between backticks is one word: a command stays whole
 
 
 def wrapped(page: str) -> str:
@@ -44,7 +45,7 @@ def _filled(paragraph: list[str]) -> Iterator[str]:
     item = ITEM.match(paragraph[0])
     line = item[0] if item else paragraph[0][: -len(paragraph[0].lstrip())]
     indent = re.match(r"\s*", paragraph[1])[0] if len(paragraph) > 1 else " " * len(line)  # type: ignore[index]
-    words = " ".join([paragraph[0][len(line) :], *paragraph[1:]]).split()
+    words = WORD.findall(" ".join([paragraph[0][len(line) :].strip(), *map(str.strip, paragraph[1:])]))
     line += words[0]
     for word in words[1:]:
         if len(line) + 1 + len(word) <= WIDTH or ITEM.match(f"{word} "):  # a line must not begin like an item
