@@ -3,6 +3,7 @@
 cli                    the command `calibration`
 sets, clip_sets/       data sets by name; what they are, how they are read and checked
 synthetic/             clips that need no data: a rendered body, rooms, a simulated dark camera
+learnt                 which clips a bundle has learnt from, so that they are no test of it
 tensors                clips as the network sees them, kept on disk
 evaluation/            how good a bundle is, in clips and in streams
 measurement/           a camera's noise, and rendered clips beside real ones

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.clip_sets.clips import Clip
+from calibration.learnt import Fingerprint
 from calibration.parallel import WorkerError, in_order
 from edge.bundles.manifest import CadenceSpec, ExpertSpec, FrontEndSpec, GateSpec, InputSpec, Manifest
 from edge.errors import DataError, EdgeError
@@ -26,7 +27,7 @@ from edge.recognition.cadence import Cadence, at_cadence
 from edge.recognition.inputs import network_input
 
 # Part of every cache key: raise it when the front end or an input form changes what it computes.
-REVISION = 3
+REVISION = 4
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,14 @@ class Geometry:
 
 @dataclass(frozen=True)
 class ClipTensors:
-    """x: uint8 [gammas, T, h, w, 3], the input at every tick; statistics: float32 [T, 3], mean, std, entropy."""
+    """x: uint8 [gammas, T, h, w, 3], the input at every tick; statistics: float32 [T, 3], mean, std, entropy.
+
+    fingerprint: of the clip (calibration/learnt.py).
+    """
 
     x: npt.NDArray[np.uint8]
     statistics: npt.NDArray[np.float32]
+    fingerprint: str = ""
 
 
 def clip_tensors(frames: Iterable[Frame], geometry: Geometry) -> ClipTensors:
@@ -102,9 +107,10 @@ def clip_tensors(frames: Iterable[Frame], geometry: Geometry) -> ClipTensors:
     Where the form has motion the first frame, also after a gap, gives no tick.
     """
     eyes = network_input(geometry.front_end, geometry.input, geometry.gate(1, 1))
+    fingerprint = Fingerprint()
     ticks: list[Image] = []
     seen: list[tuple[float, float, float]] = []
-    for frame in at_cadence(frames, Cadence(geometry.cadence), eyes.reset):
+    for frame in at_cadence(fingerprint.watch(frames), Cadence(geometry.cadence), eyes.reset):
         statistics = eyes.take(frame)
         # Every expert's input fills the same buffer.
         inputs = [x.copy() for expert in range(len(geometry.gammas)) if (x := eyes.see(expert)) is not None]
@@ -113,8 +119,8 @@ def clip_tensors(frames: Iterable[Frame], geometry: Geometry) -> ClipTensors:
             seen.append((statistics.mean, statistics.std, statistics.entropy))
     if not ticks:
         shape = (len(geometry.gammas), 0, geometry.input_height, geometry.input_width, 3)
-        return ClipTensors(np.zeros(shape, np.uint8), np.zeros((0, 3), np.float32))
-    return ClipTensors(np.stack(ticks, axis=1), np.asarray(seen, np.float32))
+        return ClipTensors(np.zeros(shape, np.uint8), np.zeros((0, 3), np.float32), fingerprint.value)
+    return ClipTensors(np.stack(ticks, axis=1), np.asarray(seen, np.float32), fingerprint.value)
 
 
 def stream_tensors(
@@ -159,6 +165,11 @@ class StoredTensors(Sequence[ClipTensors]):
         with np.load(self._paths[index]) as stored:
             return len(stored["statistics"])
 
+    def fingerprint(self, index: int) -> str:
+        """Of a clip, without reading its pictures."""
+        with np.load(self._paths[index]) as stored:
+            return str(stored["fingerprint"])
+
     def only(self, indices: Sequence[int]) -> StoredTensors:
         """Some of the clips, in this order."""
         return StoredTensors([self._paths[i] for i in indices])
@@ -191,7 +202,7 @@ def _stored(clip: Clip, geometry: Geometry, cache: Path) -> Path:
 
 def _read(path: Path) -> ClipTensors:
     with np.load(path) as stored:
-        return ClipTensors(stored["x"], stored["statistics"])
+        return ClipTensors(stored["x"], stored["statistics"], str(stored["fingerprint"]))
 
 
 def _cached(clip: Clip, geometry: Geometry, cache: Path) -> ClipTensors:
@@ -203,6 +214,6 @@ def _cached(clip: Clip, geometry: Geometry, cache: Path) -> ClipTensors:
     # Written aside and renamed: a kill leaves no half file that a later run would trust.
     aside = path.with_suffix(f".{os.getpid()}.tmp")
     with aside.open("wb") as file:
-        np.savez(file, x=tensors.x, statistics=tensors.statistics)
+        np.savez(file, x=tensors.x, statistics=tensors.statistics, fingerprint=tensors.fingerprint)
     aside.replace(path)
     return tensors

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from calibration.clip_sets.clips import ClipSet
 from calibration.evaluation.evaluate import contend
-from calibration.evaluation.report import comparison_line, summary_line
+from calibration.evaluation.report import comparison_line, learnt_notes, summary_line
 from calibration.evaluation.scores import Evaluation, compare
 from calibration.evaluation.variants import Variant, form_alone
+from calibration.learnt import LEARNT_FILE, LearntClips
 from calibration.progress import Progress
 from calibration.sets import public_name
 from calibration.shards import ShardTeam
@@ -83,12 +84,13 @@ class _Job:
 
 @dataclass(frozen=True)
 class _Builds:
-    """What was made, and from what. held_out_clips: that judged the choices."""
+    """What was made, and from what. held_out_clips: that judged the choices. met: fingerprints of all these clips."""
 
     targets: Mapping[str, Selection]
     coverage: Coverage
     held_out_clips: int
     lost: int
+    met: frozenset[str] = frozenset()
 
 
 def quantize(
@@ -138,7 +140,11 @@ def _calibrated(job: _Job, scratch: Path) -> _Builds:
     judge = HeldOutClips(job.source, held_out)
     maker = Maker(job.source, share, judge, job.show("observing"))
     targets = calibrated_builds(job.request.targets, maker, share, judge, job.request.search)
-    return _Builds(targets, covered, judges, sum(job.processes.gather([len(job.lost)])))
+    return _Builds(targets, covered, judges, sum(job.processes.gather([len(job.lost)])), _met(share) | _met(held_out))
+
+
+def _met(share: ClipShare) -> frozenset[str]:
+    return frozenset(share.gather([share.tensors.fingerprint(i) for i in range(len(share.tensors))]))
 
 
 def _as_trained(job: _Job) -> _Builds:
@@ -160,7 +166,11 @@ def _decoded(job: _Job, step: str, labelled: Sequence[LabelledClip], scratch: Pa
 
 def _scored(job: _Job, builds: _Builds, scratch: Path) -> QuantizeResult:
     """Write every bundle aside, open it again, and score what was read as edge-eval does."""
-    bundles = {name: target_bundle(job.source, name, selection) for name, selection in builds.targets.items()}
+    learnt = dataclasses.replace(LearntClips.of(job.source), calibration=builds.met)
+    bundles = {
+        name: _having_learnt(target_bundle(job.source, name, selection), learnt)
+        for name, selection in builds.targets.items()
+    }
     runs: dict[tuple[str, int], tuple[Bundle, Variant]] = {}
     for name, selection in builds.targets.items():
         opened = _reopened(bundles[name], scratch / name)
@@ -200,6 +210,10 @@ def _scored(job: _Job, builds: _Builds, scratch: Path) -> QuantizeResult:
     )
 
 
+def _having_learnt(bundle: Bundle, learnt: LearntClips) -> Bundle:
+    return dataclasses.replace(bundle, files={**bundle.files, LEARNT_FILE: learnt.to_bytes()})
+
+
 def _reopened(bundle: Bundle, path: Path) -> list[Bundle]:
     """The bundle's builds, each without the others, as a device would read them."""
     write_bundle(path, bundle.manifest, bundle.files)
@@ -208,7 +222,8 @@ def _reopened(bundle: Bundle, path: Path) -> list[Bundle]:
 
 def _identity(bundle: Bundle, variant: Variant) -> str:
     """The same for builds that answer the same: targets share some."""
-    return f"{variant.engine} {sorted((name, hashlib.sha256(data).hexdigest()) for name, data in bundle.files.items())}"
+    models = {name: data for name, data in bundle.files.items() if name != LEARNT_FILE}
+    return f"{variant.engine} {sorted((name, hashlib.sha256(data).hexdigest()) for name, data in models.items())}"
 
 
 def _candidate(draft: Draft, bundle: Bundle, evaluation: Evaluation) -> IntegerCandidate:
@@ -245,6 +260,7 @@ def _documented(
     notes = (
         f"{job.request.command}; from student.onnx with sha256 {digest}",
         _calibration_note(job, builds, first, before),
+        *learnt_notes(first.evaluation),
         *(f"{one.name} beside it: {_summary(one.evaluation)}" for one in others),
         f"INT8 against float: {comparison_line(compare(before, first.evaluation), 'float', 'INT8')}",
     )

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from calibration.evaluation.report import Progress
+from calibration.progress import Progress
 from edge.bundles.bundle import STUDENT_FILE, Bundle, StateSpec
 from quantize.judging.fidelity import HeldOutClips
 from quantize.judging.layers import by_sensitivity, noise_db, weighted_layers

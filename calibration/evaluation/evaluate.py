@@ -14,6 +14,7 @@ from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.clip_sets.labels import known_clips
 from calibration.evaluation.scores import ClipResult, Evaluation, LiveTicks
 from calibration.evaluation.variants import Variant
+from calibration.learnt import Fingerprint, LearntClips
 from calibration.parallel import WorkerError, in_order
 from calibration.progress import Progress
 from calibration.shards import ShardTeam
@@ -82,6 +83,7 @@ def contend(
             answers.append({"damage": str(error)})
         if progress is not None:
             progress(len(answers), len(mine))
+    learnt = [LearntClips.of(bundle) for bundle, _ in contestants]
     everything = list(zip(known, processes.gather(answers), strict=True))
     damaged = {clip.name: answer["damage"] for (clip, _), answer in everything if "damage" in answer}
     if len(damaged) == len(known):
@@ -91,7 +93,9 @@ def contend(
             set_name=clips.name,
             labels=manifest.labels,
             results=tuple(
-                _result(clip, label, answer["runs"][i]) for (clip, label), answer in everything if "runs" in answer
+                _result(clip, label, answer["runs"][i], learnt[i])
+                for (clip, label), answer in everything
+                if "runs" in answer
             ),
             unknown=unknown,
             damaged=damaged,
@@ -199,18 +203,19 @@ def _run(runners: Sequence[_Runner], clip: Clip, label: int) -> list[dict[str, A
     """Every runner over one clip, which is decoded frame by frame."""
     for runner in runners:
         runner.start(clip, label)
-    for frame in clip.frames():
+    fingerprint = Fingerprint()
+    for frame in fingerprint.watch(clip.frames()):
         for runner in runners:
             runner.take(frame)
-    return [runner.answer() for runner in runners]
+    return [{**runner.answer(), "fingerprint": fingerprint.value} for runner in runners]
 
 
 def _say(line: str) -> None:
     print(line, file=sys.stderr)
 
 
-def _result(clip: Clip, label: int, answer: dict[str, Any]) -> ClipResult:
+def _result(clip: Clip, label: int, answer: dict[str, Any], learnt: LearntClips) -> ClipResult:
     live = None if answer["live"] is None else LiveTicks(**answer["live"])
     gammas = {float(gamma): int(ticks) for gamma, ticks in answer["gammas"]}
     probabilities = np.asarray(answer["probabilities"], np.float32)
-    return ClipResult(clip, label, probabilities, answer["ticks"], gammas, live)
+    return ClipResult(clip, label, probabilities, answer["ticks"], gammas, live, learnt.role(answer["fingerprint"]))

@@ -40,7 +40,13 @@ def evaluate_folds(
         seen.update(names)
         left_out = dataclasses.replace(clips, clips=[by_name[name] for name in names])
         contestants = [(Bundle.load(fold / member), variant) for member in members]
-        for mine, evaluation in zip(pooled, contend(contestants, left_out), strict=True):
+        evaluations = contend(contestants, left_out)
+        learnt = [r.clip.name for evaluation in evaluations for r in evaluation.results if r.role == "training"]
+        if learnt:
+            raise DataError(
+                f"{fold}: expected a fold trained without its clips, found {learnt[0]} among what it learnt"
+            )
+        for mine, evaluation in zip(pooled, evaluations, strict=True):
             mine.append(evaluation)
     return [_pool(mine) for mine in pooled]
 

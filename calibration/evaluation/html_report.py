@@ -8,7 +8,14 @@ from pathlib import Path
 
 from calibration import svg
 from calibration.evaluation.protocols import Table
-from calibration.evaluation.report import EvaluationReport, comparison_line, left_out, percent, summary_line
+from calibration.evaluation.report import (
+    EvaluationReport,
+    comparison_line,
+    learnt_lines,
+    left_out,
+    percent,
+    summary_line,
+)
 from calibration.evaluation.scores import Estimate, Evaluation, compare
 from edge.errors import UsageError
 
@@ -30,7 +37,11 @@ def write(path: Path, text: str) -> None:
 def page(found: EvaluationReport) -> str:
     """The whole document."""
     title = f"{found.evaluations[0].name} on {found.evaluations[0].set_name}"
-    parts = [f"<h1>{escape(title)}</h1>", *(_summary(e) for e in found.evaluations)]
+    parts = [
+        f"<h1>{escape(title)}</h1>",
+        *(f"<p>{escape(line)}</p>" for line in learnt_lines(found)),
+        *(_summary(e) for e in found.evaluations),
+    ]
     if len(found.evaluations) == 2:
         names = [e.name for e in found.evaluations]
         parts.append(f"<p>{escape(comparison_line(compare(*found.evaluations), *names))}</p>")

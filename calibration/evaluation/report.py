@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from calibration.evaluation.protocols import PROTOCOLS, Table, beside, groups
-from calibration.evaluation.scores import Comparison, Estimate, Evaluation, compare
+from calibration.evaluation.scores import Comparison, Estimate, Evaluation, apart, compare
 from edge.bundles.manifest import Manifest
 
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """Everything of one run of `edge-eval`. evaluations: the bundle, and the one that it is compared with."""
+    """Everything of one run of `edge-eval`. evaluations: the bundle, and the one that it is compared with.
+
+    They are of clips that are new to the bundles; learnt: the same of those that one of them has learnt from. Where all
+    are of that kind, `evaluations` is of them, and `learnt` is empty.
+    """
 
     evaluations: tuple[Evaluation, ...]
     tables: tuple[Table, ...]
+    learnt: tuple[Evaluation, ...] = ()
 
     @staticmethod
     def of(
@@ -30,7 +36,9 @@ class EvaluationReport:
         """runs: first the baselines, then the bundle's variants (the last is the bundle as it runs), then the bundle
         that it is compared with, if there is one.
         """
-        named = [dataclasses.replace(e, name=e.name or f"{manifest.name} {manifest.precision}") for manifest, e in runs]
+        fresh, learnt = apart([evaluation for _, evaluation in runs])
+        names = [e.name or f"{manifest.name} {manifest.precision}" for manifest, e in runs]
+        named = [dataclasses.replace(e, name=name) for e, name in zip(fresh or learnt, names, strict=True)]
         simple, ablated, others = (
             named[:baselines],
             named[baselines : baselines + variants],
@@ -51,7 +59,7 @@ class EvaluationReport:
             title = "baselines: the same chain with a fixed gamma, or equalised before"
             tables.append(dataclasses.replace(beside([*simple, whole]), title=title))
         tables += [groups(whole, attribute) for attribute in by]
-        return EvaluationReport((whole, *others), tuple(tables))
+        return EvaluationReport((whole, *others), tuple(tables), tuple(learnt[-1 - len(others) :]) if fresh else ())
 
 
 def summary_line(evaluation: Evaluation) -> str:
@@ -61,6 +69,38 @@ def summary_line(evaluation: Evaluation) -> str:
         f"{evaluation.top1:.1%} top-1 [{low:.1%}, {high:.1%}], {evaluation.macro:.1%} macro, "
         f"{len(evaluation.results)} clips of {evaluation.set_name}"
     )
+
+
+def learnt_lines(found: EvaluationReport) -> list[str]:
+    """What is no test of the bundle, because it has learnt from it; empty where all clips are new to it."""
+    lines = []
+    for evaluation in found.learnt:
+        of = len(evaluation.results) + len(found.evaluations[0].results)
+        lines.append(
+            f"{_roles(evaluation, of)}, and no test; they are left out, on them alone: {summary_line(evaluation)}"
+        )
+    if any(r.role for r in found.evaluations[0].results):
+        whole = found.evaluations[0]
+        lines.append(f"{_roles(whole, len(whole.results))}: these figures are no test of it, try other clips")
+    return lines
+
+
+def learnt_notes(evaluation: Evaluation) -> tuple[str, ...]:
+    """What the accuracy of a bundle is not, where clips that judged it are clips that it learnt from; else nothing."""
+    learnt = sum(bool(r.role) for r in evaluation.results)
+    if not learnt:
+        return ()
+    return (
+        f"{learnt} of the {len(evaluation.results)} clips that judged it are clips that it learnt from: its accuracy "
+        "on them is no test, their comparison with float is",
+    )
+
+
+def _roles(evaluation: Evaluation, of: int) -> str:
+    """`12 of 152 clips are training data of the bundle, 3 have calibrated it`."""
+    roles = Counter(r.role for r in evaluation.results if r.role)
+    said = f"{roles['training']} of {of} clips are training data of the bundle"
+    return said + (f", {roles['calibration']} have calibrated it" if roles["calibration"] else "")
 
 
 def comparison_line(comparison: Comparison, first: str = "the first", second: str = "the second") -> str:
@@ -97,7 +137,12 @@ def report(evaluations: Sequence[Evaluation]) -> str:
 
 def text(found: EvaluationReport) -> str:
     """The whole report for people."""
-    parts = [report(found.evaluations), *_details(found.evaluations[0]), *map(table, found.tables)]
+    parts = [
+        *learnt_lines(found),
+        report(found.evaluations),
+        *_details(found.evaluations[0]),
+        *map(table, found.tables),
+    ]
     return "\n\n".join(parts)
 
 
@@ -156,6 +201,8 @@ def as_dict(found: EvaluationReport) -> dict[str, object]:
         "evaluations": [_evaluation(e) for e in found.evaluations],
         "tables": [_table(t) for t in found.tables],
     }
+    if found.learnt:
+        result["learnt"] = [_evaluation(e) for e in found.learnt]
     if len(found.evaluations) == 2:
         result["comparison"] = vars(compare(*found.evaluations))
     return result
@@ -167,6 +214,8 @@ def _evaluation(e: Evaluation) -> dict[str, object]:
         "set": e.set_name,
         "mode": "clip" if e.whole_clip else "stream",
         "clips": len(e.results),
+        "training_clips": sum(r.role == "training" for r in e.results),
+        "calibration_clips": sum(r.role == "calibration" for r in e.results),
         "top1": e.top1,
         "macro": e.macro,
         "interval95": e.interval95,

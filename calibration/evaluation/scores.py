@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -61,7 +61,8 @@ class ClipResult:
     """label: the truth, as an index of the bundle's labels. probabilities: float32 [classes], mean over the ticks.
 
     A clip too short for a single tick has ticks 0 and no decision, and counts as wrong: the device would stay silent.
-    gammas: ticks by the gamma that they were corrected with. live: None where the clip was judged as a whole.
+    gammas: ticks by the gamma that they were corrected with. live: None where the clip was judged as a whole. role:
+    what the clip was to the bundle before, `training` or `calibration` (calibration/learnt.py), empty where it is new.
     """
 
     clip: Clip
@@ -70,6 +71,7 @@ class ClipResult:
     ticks: int
     gammas: dict[float, int] = field(default_factory=dict)
     live: LiveTicks | None = None
+    role: str = ""
 
     @property
     def decision(self) -> int | None:
@@ -155,6 +157,10 @@ class Evaluation:
             return None
         return LiveTicks(sum(t.right for t in ticks), sum(t.wrong for t in ticks), sum(t.silent for t in ticks))
 
+    def only(self, names: Collection[str]) -> Evaluation:
+        """Of these clips alone."""
+        return dataclasses.replace(self, results=tuple(r for r in self.results if r.clip.name in names))
+
     def by(self, attribute: str) -> dict[str, Evaluation]:
         """One evaluation per value of `light`, `camera` or `actor`; clips without one come last, as `unknown`."""
         values = sorted({_value(r, attribute) for r in self.results}, key=lambda value: (value == UNKNOWN, value))
@@ -177,6 +183,18 @@ class Comparison:
     only_first: int
     only_second: int
     p_value: float
+
+
+def apart(evaluations: Sequence[Evaluation]) -> tuple[list[Evaluation], list[Evaluation]]:
+    """Evaluations of the same clips, divided: on clips that are new to all of the bundles, and on those that one of
+    them has learnt from. Where there are none of a kind, its list is empty.
+    """
+    learnt = {r.clip.name for evaluation in evaluations for r in evaluation.results if r.role}
+    fresh = {r.clip.name for r in evaluations[0].results} - learnt
+    return (
+        [e.only(fresh) for e in evaluations] if fresh else [],
+        [e.only(learnt) for e in evaluations] if learnt else [],
+    )
 
 
 def compare(first: Evaluation, second: Evaluation) -> Comparison:

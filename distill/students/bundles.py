@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
+from calibration.learnt import LEARNT_FILE, LearntClips
 from distill.gate_network import GateNetwork
 from distill.students.network.export import to_onnx
 from distill.students.network.student import StudentNetwork
@@ -14,9 +15,12 @@ from edge.bundles.manifest import Manifest, Provenance
 
 
 def write_float_bundle(
-    target: Path, student: StudentNetwork, gate: GateNetwork, recipe: Recipe, recipe_name: str
+    target: Path, student: StudentNetwork, gate: GateNetwork, recipe: Recipe, recipe_name: str, learnt: LearntClips
 ) -> None:
-    """Export and write the bundle. Raises BundleError where the directory cannot be written."""
+    """Export and write the bundle. learnt: what the student was trained on.
+
+    Raises BundleError where the directory cannot be written.
+    """
     geometry = recipe.geometry
     model, states = to_onnx(student, geometry.input_height, geometry.input_width)
     manifest = Manifest(
@@ -33,7 +37,8 @@ def write_float_bundle(
         accuracy=(),
         provenance=Provenance(recipe.data, recipe_name, recipe.seed, _revision()),
     )
-    write_bundle(target, manifest, {STUDENT_FILE: model, GATE_FILE: gate_bytes(gate.weights())})
+    files = {STUDENT_FILE: model, GATE_FILE: gate_bytes(gate.weights()), LEARNT_FILE: learnt.to_bytes()}
+    write_bundle(target, manifest, files)
 
 
 def _revision() -> str:

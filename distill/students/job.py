@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from calibration.learnt import LearntClips
 from distill.gate_network import GateNetwork
 from distill.students.bundles import write_float_bundle
 from distill.students.gate_training import train_gate
@@ -73,7 +74,8 @@ def export_student(job: Job, folder: Path, target: Path) -> None:
     )
     gate = GateNetwork(recipe.gate.window, len(recipe.geometry.gammas))
     load_model(gate, read_tensors(folder / GATE)[0], str(folder / GATE))
-    write_float_bundle(target, student.eval(), gate.eval(), recipe, job.recipe_name)
+    learnt = LearntClips.of(bundle_of(folder))  # the sources need not be here any more
+    write_float_bundle(target, student.eval(), gate.eval(), recipe, job.recipe_name, learnt)
     print(f"wrote {target}")
 
 
@@ -106,7 +108,8 @@ def _finish(
     if run.team.first:
         gate = train_gate(student, recipe, sources, run)
         write_tensors(folder / GATE, gate.state_dict(), {})
-        write_float_bundle(folder / BUNDLE, student, gate, recipe, job.recipe_name)
+        learnt = LearntClips(training=frozenset(one for source in sources for one in source.fingerprints()))
+        write_float_bundle(folder / BUNDLE, student, gate, recipe, job.recipe_name, learnt)
         print(f"wrote {folder / BUNDLE}")
     run.team.wait()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -65,6 +65,10 @@ class Source:
         if NOBODY in self.labels:
             return self
         return replace(self, lessons=tuple(teach(clip) for clip in self.clips))
+
+    def fingerprints(self) -> Iterator[str]:
+        """Of its clips (calibration/learnt.py)."""
+        return (self.clips.fingerprint(i) for i in range(len(self.clips)))
 
     def by_class(self) -> list[list[int]]:
         """Clips of every class that occurs, so that a batch can be balanced."""

@@ -114,8 +114,10 @@ class Bundle:
     def _form(self, model: ModelSpec) -> Bundle:
         named = {STUDENT_FILE: self.files[model.files[0]]} if model.engine == "onnxruntime" else {}
         own = named or {name: self.files[name] for name in model.files}
+        models = {STUDENT_FILE, *(name for other in self.manifest.alternatives for name in other.files)}
+        rest = {name: data for name, data in self.files.items() if name not in models}
         manifest = dataclasses.replace(self.manifest, states=model.states, alternatives=())
-        return Bundle(f"{self.where}: {model.name}", self.digest, manifest, {GATE_FILE: self.files[GATE_FILE], **own})
+        return Bundle(f"{self.where}: {model.name}", self.digest, manifest, {**rest, **own})
 
     def gate_weights(self) -> dict[str, npt.NDArray[np.float32]]:
         """float32 w1 [3T,128] b1 w2 [128,256] b2 w3 [256,heads] b3, ready for `Gate`. Raises BundleError."""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from calibration.evaluation.protocols import Table
-from calibration.evaluation.report import comparison_line, left_out, summary_line
+from calibration.evaluation.report import comparison_line, learnt_notes, left_out, summary_line
 from calibration.evaluation.report import table as table_text
 from calibration.evaluation.scores import Z95, Comparison, Estimate, Evaluation
 from quantize.judging.verify import Proof, Refusal, Verification
@@ -106,6 +106,7 @@ def _head(report: QuantizeReport) -> list[str]:
         f"float  {summary_line(result.float_evaluation)}",
         f"       {_megabytes(len(result.source.student_bytes()))}, a process with it {report.float_peak_mb:.0f} MB",
         *(f"target {target.target}: {target.why}" for target in result.targets),
+        *learnt_notes(result.float_evaluation),
         *left_out(result.float_evaluation),
     ]
 

@@ -1,0 +1,89 @@
+"""A bundle knows the clips that it has learnt from, by what they show, and they are no test of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from calibration.clip_sets import video
+from calibration.evaluation.cli import main as edge_eval
+from calibration.learnt import LEARNT_FILE, Fingerprint, LearntClips
+from edge.bundles.bundle import Bundle, write_bundle
+from edge.errors import BundleError
+from edge.picture.frame import Frame
+from tests.calibration.evaluation.test_evaluate import tiny_bundle
+from tests.clips import write_square_folder
+
+
+def fingerprint(path: Path) -> str:
+    one = Fingerprint()
+    assert sum(1 for _ in one.watch(video.read(path))) > 8
+    return one.value
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_square_folder(tmp_path / "squares")
+
+
+def test_a_clip_is_known_by_what_it_shows(folder: Path, tmp_path: Path) -> None:
+    first, second, *_ = sorted(folder.rglob("*.avi")) or sorted(folder.rglob("*.mp4"))
+    renamed = tmp_path / f"other name{first.suffix}"
+    shutil.copy(first, renamed)
+    with renamed.open("ab") as file:
+        file.write(b"\0" * 7)  # other bytes, the same pictures
+    assert fingerprint(renamed) == fingerprint(first)
+    assert fingerprint(second) != fingerprint(first)
+
+
+def test_what_comes_after_the_first_frames_does_not_matter() -> None:
+    frames = [Frame(np.full((8, 8, 3), level, np.uint8), level, level / 30) for level in range(20)]
+    whole, beginning, other = Fingerprint(), Fingerprint(), Fingerprint()
+    list(whole.watch(frames)), list(beginning.watch(frames[:8])), list(other.watch(frames[1:]))
+    assert whole.value == beginning.value != other.value
+
+
+def test_fingerprints_are_kept_as_they_are() -> None:
+    learnt = LearntClips(frozenset({"00" * 8, "ab" * 8}), frozenset({"0123456789abcdef"}))
+    bundle = Bundle("here", "", None, {LEARNT_FILE: learnt.to_bytes()})  # type: ignore[arg-type]
+    assert LearntClips.of(bundle) == learnt
+    assert [learnt.role(one) for one in ("ab" * 8, "0123456789abcdef", "ff" * 8)] == ["training", "calibration", ""]
+
+
+@pytest.mark.parametrize("data", [b"[]", b'{"training": "AA=="}', b'{"training": 5, "calibration": ""}', b"\xff"])
+def test_what_is_no_list_of_fingerprints_is_refused_by_name(data: bytes) -> None:
+    bundle = Bundle("here", "", None, {LEARNT_FILE: data})  # type: ignore[arg-type]
+    with pytest.raises(BundleError, match=f"here: {LEARNT_FILE}: expected fingerprints"):
+        LearntClips.of(bundle)
+
+
+def having_learnt(clips: list[Path], target: Path) -> Path:
+    loaded = tiny_bundle(0)
+    learnt = LearntClips(training=frozenset(map(fingerprint, clips)))
+    write_bundle(target, loaded.manifest, {**loaded.files, LEARNT_FILE: learnt.to_bytes()})
+    return target
+
+
+def test_training_data_is_told_apart(folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    clips = sorted(path for path in folder.rglob("*") if path.suffix in (".avi", ".mp4"))
+    bundle = having_learnt(clips[:2], tmp_path / "some")
+    assert edge_eval(["--bundle", str(bundle), "--set", f"folder:{folder}", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["evaluations"][0]["clips"] == len(clips) - 2 and found["evaluations"][0]["training_clips"] == 0
+    assert found["learnt"][0]["clips"] == found["learnt"][0]["training_clips"] == 2
+    assert edge_eval(["--bundle", str(bundle), "--set", f"folder:{folder}"]) == 0
+    assert f"2 of {len(clips)} clips are training data of the bundle, and no test" in capsys.readouterr().out
+
+
+def test_a_set_of_training_data_alone_is_called_no_test(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clips = sorted(path for path in folder.rglob("*") if path.suffix in (".avi", ".mp4"))
+    bundle = having_learnt(clips, tmp_path / "all")
+    assert edge_eval(["--bundle", str(bundle), "--set", f"folder:{folder}"]) == 0
+    first_line = capsys.readouterr().out.splitlines()[0]
+    assert first_line.startswith(f"{len(clips)} of {len(clips)} clips are training data of the bundle: these figures")
