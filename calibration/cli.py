@@ -6,7 +6,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from calibration.clip_sets.check import check
 from calibration.clip_sets.roots import data_root
@@ -17,6 +16,7 @@ from calibration.sets import named_sets
 from calibration.synthetic import demo
 from edge.command import run_command
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, UsageError
+from edge.paths import user_path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -40,12 +40,12 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the data sets, and what each needs")
     render = commands.add_parser("demo", help="render the demo clip and its true segments")
-    render.add_argument("--out", metavar="MP4", type=Path, required=True, help="the file; a .json goes beside it")
+    render.add_argument("--out", metavar="MP4", type=user_path, required=True, help="the file; a .json goes beside it")
     measure_camera.add_parser(commands)
     clip_statistics.add_parser(commands)
     examine = commands.add_parser("check", help="count a data set's clips and list everything that is wrong with it")
     examine.add_argument("name", help="ellar, ellar_val, arid, arid15, ug2, dark48, folder:DIR")
-    examine.add_argument("--data-root", type=Path, metavar="DIR", help="where downloaded data sets lie")
+    examine.add_argument("--data-root", type=user_path, metavar="DIR", help="where downloaded data sets lie")
     examine.add_argument("--full", action="store_true", help="decode every frame (default: the first of every file)")
     examine.add_argument("--workers", type=int, default=min(4, os.cpu_count() or 1), help="default: %(default)s")
     examine.set_defaults(run=_check)

@@ -16,6 +16,7 @@ from calibration.synthetic.relight import open_relit
 from calibration.synthetic.splits import NOBODY_SPLITS, open_nobody, open_synthetic
 from calibration.synthetic.splits import SPLITS as SYNTHETIC_SPLITS
 from edge.errors import UsageError
+from edge.paths import user_path
 
 __all__ = ["Clip", "ClipSet", "NamedSet", "named_sets", "open_set", "public_name"]
 JOIN = "+"
@@ -31,11 +32,11 @@ class NamedSet:
 
 
 def _folder(name: str, _: Path | None) -> ClipSet:
-    return open_folder(name, Path(name.partition(":")[2]))
+    return open_folder(name, user_path(name.partition(":")[2]))
 
 
 def _relit(moving: bool) -> Callable[[str, Path | None], ClipSet]:
-    return lambda name, _: open_relit(name, Path(name.partition(":")[2]), moving)
+    return lambda name, _: open_relit(name, user_path(name.partition(":")[2]), moving)
 
 
 def _synthetic(split: str, labels: tuple[str, ...]) -> Callable[[str, Path | None], ClipSet]:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from edge.command import run_command
 from edge.errors import EXIT_STOPPED, UsageError
+from edge.paths import user_path
 
 if TYPE_CHECKING:
     from distill.training.job import Job
@@ -138,30 +139,32 @@ def _parser() -> argparse.ArgumentParser:
     for name, what in TRAINING.items():
         _training_options(commands.add_parser(name, help=what, description=what), name)
     resume = commands.add_parser("resume", help="go on after a kill, bit for bit")
-    resume.add_argument("run", type=Path, metavar="DIR", help="the folder of the training")
+    resume.add_argument("run", type=user_path, metavar="DIR", help="the folder of the training")
     evaluation = commands.add_parser("eval", help="top-1 and top-5 by the recipe's test protocol")
-    evaluation.add_argument("run", type=Path, metavar="DIR", help="the folder of a training")
+    evaluation.add_argument("run", type=user_path, metavar="DIR", help="the folder of a training")
     evaluation.add_argument("--set", required=True, help="a data set by name: `calibration list` shows them")
-    evaluation.add_argument("--data-root", type=Path, help="where data sets lie (default: the training's)")
+    evaluation.add_argument("--data-root", type=user_path, help="where data sets lie (default: the training's)")
     evaluation.add_argument("--protocol", choices=PROTOCOLS, help="a table of the ELLAR paper")
     evaluation.add_argument("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")
     evaluation.add_argument("--seed", type=int, default=0, help="of the choice that --limit makes (%(default)s)")
     export = commands.add_parser("export", help="a finished student's float bundle")
-    export.add_argument("run", type=Path, metavar="DIR", help="the folder of the training")
-    export.add_argument("--out", type=Path, required=True, help="directory of the bundle")
+    export.add_argument("run", type=user_path, metavar="DIR", help="the folder of the training")
+    export.add_argument("--out", type=user_path, required=True, help="directory of the bundle")
     for command in (resume, evaluation, export):
         _machine_options(command)
     return parser
 
 
 def _training_options(command: argparse.ArgumentParser, name: str) -> None:
-    command.add_argument("recipe", type=Path, help="a YAML file, such as distill/recipes/students/student.yaml")
-    command.add_argument("--out", type=Path, required=True, help="directory for checkpoints, metrics and results")
-    command.add_argument("--data-root", type=Path, help="directory of the data sets that the recipe names")
-    command.add_argument("--cache", type=Path, default=Path(".cache/tensors"), help="prepared clips (%(default)s)")
-    command.add_argument("--teacher", type=Path, metavar="DIR", help="a teacher's training, for a recipe that distils")
+    command.add_argument("recipe", type=user_path, help="a YAML file, such as distill/recipes/students/student.yaml")
+    command.add_argument("--out", type=user_path, required=True, help="directory for checkpoints, metrics and results")
+    command.add_argument("--data-root", type=user_path, help="directory of the data sets that the recipe names")
+    command.add_argument("--cache", type=user_path, default=Path(".cache/tensors"), help="prepared clips (%(default)s)")
+    command.add_argument(
+        "--teacher", type=user_path, metavar="DIR", help="a teacher's training, for a recipe that distils"
+    )
     if name != "pretrain":
-        command.add_argument("--start", type=Path, help=START_HELP[name])
+        command.add_argument("--start", type=user_path, help=START_HELP[name])
     command.add_argument(
         "--with", dest="changes", action="append", default=[], metavar="KEY=VALUE", help="change the recipe: a.b=1"
     )

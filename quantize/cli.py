@@ -15,7 +15,6 @@ import math
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from calibration.progress import show_progress
@@ -25,6 +24,7 @@ from edge.bundles.bundle import Bundle, check_target, write_bundle
 from edge.bundles.manifest import TARGETS
 from edge.command import run_command
 from edge.errors import EXIT_FAILURE, UsageError
+from edge.paths import user_path
 from quantize.observing.estimators import ESTIMATORS
 
 if TYPE_CHECKING:
@@ -158,13 +158,22 @@ def _parser() -> argparse.ArgumentParser:
     add("--acceptance", metavar="SET", help="the set that the loss is judged on (default: half of --calib's clips)")
     # Its name before `gate` meant nothing but the one that chooses experts.
     add("--gate", dest="acceptance", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
-    add("--data-root", type=Path, metavar="DIR", help="where downloaded data sets lie")
+    add("--data-root", type=user_path, metavar="DIR", help="where downloaded data sets lie")
     add(
-        "--model", type=Path, required=True, metavar="MODEL", help="float bundle (a directory, a .tar), or a .onnx file"
+        "--model",
+        type=user_path,
+        required=True,
+        metavar="MODEL",
+        help="float bundle (a directory, a .tar), or a .onnx file",
     )
-    add("--like", type=Path, metavar="BUNDLE", help="for a .onnx file: the bundle whose labels, input and gate it has")
+    add(
+        "--like",
+        type=user_path,
+        metavar="BUNDLE",
+        help="for a .onnx file: the bundle whose labels, input and gate it has",
+    )
     add("--target", type=_targets, default=("x86",), help=f"some of {','.join(TARGETS)} (default: x86)")
-    add("--out", type=Path, required=True, help="INT8 bundle, a directory or .tar; of several targets the folder")
+    add("--out", type=user_path, required=True, help="INT8 bundle, a directory or .tar; of several targets the folder")
     add(
         "--estimator",
         choices=("auto", *ESTIMATORS),
@@ -177,10 +186,13 @@ def _parser() -> argparse.ArgumentParser:
     add("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")
     add("--seed", type=int, default=0, help="of every choice of clips (default: 0)")
     add("--workers", type=int, default=os.cpu_count() or 1, help="processes that decode (default: all cores)")
-    add("--html", type=Path, metavar="FILE", help="the report with plots, in one file")
-    add("--json", type=Path, metavar="FILE", help="the report for programs")
+    add("--html", type=user_path, metavar="FILE", help="the report with plots, in one file")
+    add("--json", type=user_path, metavar="FILE", help="the report for programs")
     add(
-        "--exchange", type=Path, metavar="DIR", help="under torchrun on several machines: a folder that all of them see"
+        "--exchange",
+        type=user_path,
+        metavar="DIR",
+        help="under torchrun on several machines: a folder that all of them see",
     )
     return parser
 

@@ -16,8 +16,11 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edge.errors import BundleError
+from quantize.normal_form import normal_form
 
 CENTRED = "x_centred"
+CONVOLUTIONS = ("Conv", "ConvTranspose")
+WEIGHTED = (*CONVOLUTIONS, "Gemm", "MatMul")  # a Gemm or MatMul is left only where no convolution can stand for it
 
 
 @dataclass(frozen=True)
@@ -103,6 +106,21 @@ class Graph:
         return str(takers[0].output[0]) if len(takers) == 1 and takers[0].op_type == "Transpose" else tensor
 
 
+def weighted_layers(model: onnx.ModelProto) -> tuple[onnx.NodeProto, ...]:
+    """The nodes of a folded model that multiply by weights, in their order: the one list that every pass goes by."""
+    graph = Graph(model)
+    return tuple(
+        node
+        for node in model.graph.node
+        if node.op_type in WEIGHTED and any(graph.constant(name) is not None for name in node.input[:2])
+    )
+
+
+def convolutions(model: onnx.ModelProto) -> tuple[onnx.NodeProto, ...]:
+    """Those whose channels are axis 1 of what they read: [1,C,...]."""
+    return tuple(node for node in weighted_layers(model) if node.op_type in CONVOLUTIONS)
+
+
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     """Constants folded, batch norms merged, shapes inferred (onnxruntime's own preparation), and every node named."""
     with tempfile.TemporaryDirectory(prefix="quantize-") as scratch:
@@ -120,11 +138,10 @@ def folded(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def with_float_picture(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The float student without its first two nodes, Cast and x * (1 / 255): `x` becomes float32 in [0, 1].
-
-    Raises BundleError where the graph does not begin so.
+    """The float student in normal form, without its first two nodes, Cast and x * (1 / 255): `x` becomes float32 in
+    [0, 1]. Raises BundleError where the graph does not begin so.
     """
-    graph = Graph(copy.deepcopy(model))
+    graph = Graph(normal_form(model))
     cast = _only(graph.consumers("x"), "Cast", "x")
     scale = _only(graph.consumers(cast.output[0]), "Mul", "x after its Cast")
     factor = next((c for c in map(graph.constant, scale.input) if c is not None), None)

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from calibration.progress import Progress
 from edge.bundles.bundle import STUDENT_FILE, Bundle, StateSpec
+from quantize.graph import weighted_layers
 from quantize.judging.fidelity import HeldOutClips
-from quantize.judging.layers import by_sensitivity, noise_db, weighted_layers
+from quantize.judging.layers import by_sensitivity, noise_db
 from quantize.observing.estimators import ESTIMATORS, estimated
 from quantize.observing.parts import ClipShare
 from quantize.observing.ranges import observe, reach

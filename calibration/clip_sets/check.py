@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,12 +10,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TypeVar
 
-import cv2
-
 from calibration.clip_sets.listing import Problem
 from calibration.clip_sets.survey import Survey, SurveyClip, survey
 from calibration.parallel import WorkerError, in_order
 from calibration.progress import Progress
+from edge.cameras.recordings.decoding import VideoDecoder
+from edge.errors import CameraError
+from edge.paths import shown
 
 CHUNK = 16  # files per task of a worker
 BLOCK = 1 << 20  # bytes read at once
@@ -96,7 +96,7 @@ def _files(found: Survey, workers: int, full: bool, progress: Progress | None) -
     for done, (path, probed) in enumerate(_each(partial(probe, full=full), paths, workers), start=1):
         size, wrong = probed or (0, "is damaged: it crashes the decoder")
         if wrong:
-            yield Problem(places[path], f"{path} {wrong}")
+            yield Problem(places[path], f"{shown(path)} {wrong}")
         else:
             by_size.setdefault(size, []).append(path)
         if progress is not None:
@@ -105,7 +105,7 @@ def _files(found: Survey, workers: int, full: bool, progress: Progress | None) -
     first: dict[str, Path] = {}
     for path, digest in _each(content, alike, workers):
         if digest and (other := first.setdefault(digest, path)) is not path:
-            yield Problem(places[path], f"{path} has the same content as {other}, see {places[other]}")
+            yield Problem(places[path], f"{shown(path)} has the same content as {shown(other)}, see {places[other]}")
 
 
 def _each(
@@ -123,7 +123,6 @@ def _each(
 
 
 def _chunk(work: Callable[[Path], T], paths: Sequence[Path]) -> list[T]:
-    os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # what is wrong with a file is our line to write
     return [work(path) for path in paths]
 
 
@@ -139,23 +138,20 @@ def probe(path: Path, full: bool = False) -> tuple[int, str | None]:
             pass
     except OSError as error:
         return size, f"cannot be read: {error.strerror}"
-    capture = cv2.VideoCapture(str(path), cv2.CAP_FFMPEG)
     try:
-        return size, _undecodable(capture, full)
+        return size, _undecodable(path, full)
+    except CameraError as error:
+        return size, f"is damaged: {str(error).removeprefix(shown(path) + ': ')}"
+
+
+def _undecodable(path: Path, full: bool) -> str | None:
+    decoder = VideoDecoder(path)
+    try:
+        decoded = sum(1 for _ in iter(decoder.next, None)) if full else 1
+        if full and decoded < decoder.promised:
+            return f"is damaged: {decoded} of {decoder.promised} frames can be decoded"
     finally:
-        capture.release()
-
-
-def _undecodable(capture: cv2.VideoCapture, full: bool) -> str | None:
-    if not capture.read()[0]:
-        return "is damaged, or not a video: no frame can be decoded"
-    if full:
-        promised = int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
-        decoded = 1
-        while capture.grab():
-            decoded += 1
-        if decoded < promised:
-            return f"is damaged: {decoded} of {promised} frames can be decoded"
+        decoder.close()
     return None
 
 

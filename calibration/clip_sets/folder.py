@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from calibration.clip_sets import video
 from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.clip_sets.side import Side, read_side
+from calibration.clip_sets.text import read_table
 from edge.errors import DataError
+from edge.paths import shown
 
 LAYOUT = (
     "DIR/labels.csv with the columns file,class[,actor,camera,light,location], or DIR/<class>/*.mp4 (avi, mkv, mov, "
     "...); optionally DIR/pattern.txt, a regular expression for file names"
 )
+
+NEEDED = ("class", "file")
 
 
 def open_folder(name: str, folder: Path) -> ClipSet:
@@ -31,19 +34,14 @@ def open_folder(name: str, folder: Path) -> ClipSet:
 
 def table(path: Path) -> list[dict[str, str]]:
     """The rows of a labels.csv; every one has a class and a file that lies inside the folder. Raises DataError."""
-    with path.open(newline="", encoding="utf-8") as text:
-        reader = csv.DictReader(text)
-        missing = {"file", "class"} - set(reader.fieldnames or ())
-        if missing:
-            raise DataError(f"{path}: line 1: no column {' and '.join(sorted(missing))}; found {reader.fieldnames}")
-        rows = list(reader)
-    for number, row in enumerate(rows, start=2):
-        _check(path, number, row)
+    rows = []
+    for place, row in read_table(path, NEEDED):
+        _check(path, place, row)
+        rows.append(row)
     return rows
 
 
-def _check(path: Path, number: int, row: dict[str, str]) -> None:
-    where = f"{path}: line {number}"
+def _check(path: Path, where: str, row: dict[str, str]) -> None:
     if not row["file"] or not row["class"]:
         raise DataError(f"{where}: file and class must not be empty")
     inside = PurePosixPath(row["file"])
@@ -54,14 +52,14 @@ def _check(path: Path, number: int, row: dict[str, str]) -> None:
 
 
 def _tree(folder: Path) -> list[dict[str, str]]:
-    videos = sorted(p for p in folder.glob("*/*") if p.suffix.lower() in video.SUFFIXES)
-    return [{"file": p.relative_to(folder).as_posix(), "class": p.parent.name} for p in videos]
+    videos = sorted(p for p in folder.glob("*/*") if video.is_video(p))
+    return [{"file": p.relative_to(folder).as_posix(), "class": shown(p.parent.name)} for p in videos]
 
 
 def _clip(folder: Path, row: dict[str, str], labels: tuple[str, ...], side: Side) -> Clip:
     path = folder / row["file"]
     return Clip(
-        name=row["file"],
+        name=shown(row["file"]),
         label=labels.index(row["class"]),
         source=partial(video.read, path),
         made_by="video",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import csv
+import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path, PurePosixPath
+
+from calibration.clip_sets.text import TextError, read_table, read_text
+from edge.paths import shown
 
 
 @dataclass(frozen=True)
@@ -32,6 +36,20 @@ LONGEST_LABEL = 9  # characters; Python refuses to read numbers of thousands of 
 Form = Callable[[Path], Iterator[Entry | Problem]]
 
 
+def _answering(form: Form) -> Form:
+    """That a list cannot be read is an answer, too."""
+
+    @wraps(form)
+    def read(listing: Path) -> Iterator[Entry | Problem]:
+        try:
+            yield from form(listing)
+        except TextError as error:
+            yield Problem(error.place, error.what)
+
+    return read
+
+
+@_answering
 def pairs(listing: Path) -> Iterator[Entry | Problem]:
     """ELLAR, mmaction's VideoDataset: `<Class>/<clip>.avi <number>`, split at white space."""
     for place, line in _lines(listing):
@@ -43,6 +61,7 @@ def pairs(listing: Path) -> Iterator[Entry | Problem]:
             yield Problem(place, f"expected {expected}, found {line!r}")
 
 
+@_answering
 def numbered(listing: Path) -> Iterator[Entry | Problem]:
     """ARID: `index<TAB>label<TAB><Class>/<clip>.mp4`."""
     for place, line in _lines(listing):
@@ -53,6 +72,7 @@ def numbered(listing: Path) -> Iterator[Entry | Problem]:
             yield Problem(place, f'expected "<index> TAB <label> TAB <Class>/<clip>.mp4", found {line!r}')
 
 
+@_answering
 def pairs_or_counted(listing: Path) -> Iterator[Entry | Problem]:
     """Dark48: `<class>/<clip>.mp4 <label>`, or `<class>/<clip> <number of frames> <label>`."""
     for place, line in _lines(listing):
@@ -64,18 +84,11 @@ def pairs_or_counted(listing: Path) -> Iterator[Entry | Problem]:
             yield Problem(place, f"expected {expected}, found {line!r}")
 
 
+@_answering
 def columns(listing: Path) -> Iterator[Entry | Problem]:
     """The UG2 challenge: a CSV table with the columns VideoID, Video, ClassID."""
-    with listing.open(newline="", encoding="utf-8-sig", errors="replace") as text:
-        reader = csv.DictReader(text)
-        missing = {"Video", "ClassID"} - set(reader.fieldnames or ())
-        if missing:
-            what = f"no column {' and '.join(sorted(missing))}; found {reader.fieldnames}"
-            yield Problem(f"{listing}: line 1", what)
-            return
-        for row in reader:
-            found = ",".join(str(value) for value in row.values())
-            yield _entry(f"{listing}: line {reader.line_num}", row["Video"] or "", row["ClassID"] or "", found)
+    for place, row in read_table(listing, ("ClassID", "Video")):
+        yield _entry(place, row["Video"], row["ClassID"], ",".join(row.values()))
 
 
 def path_problem(file: str) -> str | None:
@@ -96,7 +109,6 @@ def _entry(place: str, file: str, label: str, line: str) -> Entry | Problem:
 
 
 def _lines(listing: Path) -> Iterator[tuple[str, str]]:
-    with listing.open(encoding="utf-8-sig", errors="replace") as text:
-        for number, line in enumerate(text, start=1):
-            if line.strip():
-                yield f"{listing}: line {number}", line.rstrip("\r\n")
+    for number, line in enumerate(io.StringIO(read_text(listing)), start=1):
+        if line.strip():
+            yield f"{shown(listing)}: line {number}", line.rstrip("\r\n")

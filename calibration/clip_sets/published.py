@@ -63,7 +63,7 @@ class PublishedSet:
 
     def listing(self, root: Path, split: str) -> Path | None:
         """The list of a split, None where it is missing. Raises DataError where there are several."""
-        found = sorted(root.glob(self.lists[split]))
+        found = sorted(path for path in root.glob(self.lists[split]) if not path.name.startswith("."))
         if len(found) > 1:
             raise DataError(f"{root}: expected one list {self.lists[split]}, found {', '.join(p.name for p in found)}")
         return found[0] if found else None

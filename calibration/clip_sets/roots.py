@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.fields import build, read_yaml
+from edge.paths import user_path
 
 
 @dataclass(frozen=True)
@@ -23,11 +24,11 @@ def data_root(option: Path | None, environment: Mapping[str, str] = os.environ) 
     if option is not None:
         return option
     if environment.get("EDGE_DATA"):
-        return Path(environment["EDGE_DATA"])
+        return user_path(environment["EDGE_DATA"])
     settings = _settings_file(environment)
     if not settings.is_file():
         return None
-    return Path(build(_Settings, read_yaml(settings), str(settings)).data_root).expanduser()
+    return user_path(build(_Settings, read_yaml(settings), str(settings)).data_root)
 
 
 def _settings_file(environment: Mapping[str, str]) -> Path:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from edge.errors import DataError
+from calibration.clip_sets.text import TextError, read_table, read_text
 
 FIELDS = ("camera", "light", "actor", "location")
 
@@ -33,7 +32,7 @@ def read_side(table: Path | None, pattern: Path) -> Side:
     """Both are optional. table: CSV with the column file and some of FIELDS. pattern: a regular expression with named
     groups of FIELDS, such as `_(?P<light>LL|ELL)_(?P<camera>[a-z0-9]+)_`, in a text file, `#` before comments.
 
-    Raises DataError that names the file and the line.
+    Raises TextError.
     """
     rows, places = _table(table) if table and table.is_file() else ({}, {})
     return Side(rows, places, _pattern(pattern) if pattern.is_file() else None)
@@ -42,34 +41,27 @@ def read_side(table: Path | None, pattern: Path) -> Side:
 def _table(path: Path) -> tuple[dict[str, dict[str, str]], dict[str, str]]:
     rows: dict[str, dict[str, str]] = {}
     places: dict[str, str] = {}
-    with path.open(newline="", encoding="utf-8-sig") as text:
-        reader = csv.DictReader(text)
-        if "file" not in (reader.fieldnames or ()):
-            raise DataError(f"{path}: line 1: no column file; found {reader.fieldnames}")
-        for row in reader:
-            place = f"{path}: line {reader.line_num}"
-            if row["file"] in rows:
-                raise DataError(f"{place}: {row['file']} again, see {places[row['file']]}; keep one of the two")
-            rows[row["file"]] = {name: row.get(name) or "" for name in FIELDS}
-            places[row["file"]] = place
+    for place, row in read_table(path, ("file",)):
+        if row["file"] in rows:
+            raise TextError(place, f"{row['file']} again, see {places[row['file']]}; keep one of the two")
+        rows[row["file"]] = {name: row.get(name) or "" for name in FIELDS}
+        places[row["file"]] = place
     return rows, places
 
 
 def _pattern(path: Path) -> re.Pattern[str] | None:
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    lines = read_text(path).splitlines()
     told = [(number, line.strip()) for number, line in enumerate(lines, start=1) if line.strip()]
     told = [(number, line) for number, line in told if not line.startswith("#")]
     if len(told) != 1:
-        raise DataError(f"{path}: expected one regular expression, found {len(told)} lines")
+        raise TextError(str(path), f"expected one regular expression, found {len(told)} lines")
     number, expression = told[0]
     try:
         pattern = re.compile(expression)
     except re.error as error:
-        raise DataError(f"{path}: line {number}: not a regular expression: {error}") from error
+        raise TextError(f"{path}: line {number}", f"not a regular expression: {error}") from error
     unknown = sorted(set(pattern.groupindex) - set(FIELDS))
     if unknown or not pattern.groupindex:
-        raise DataError(
-            f"{path}: line {number}: expected groups (?P<name>...) named {', '.join(FIELDS)}, "
-            f"found {', '.join(unknown) or 'none'}"
-        )
+        expected = f"expected groups (?P<name>...) named {', '.join(FIELDS)}"
+        raise TextError(f"{path}: line {number}", f"{expected}, found {', '.join(unknown) or 'none'}")
     return pattern

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from calibration.clip_sets import video
-from calibration.clip_sets.folder import LAYOUT
+from calibration.clip_sets.folder import LAYOUT, NEEDED
 from calibration.clip_sets.listing import Entry, Problem, path_problem
 from calibration.clip_sets.published import PUBLISHED, PublishedSet, folder_of
 from calibration.clip_sets.side import Side, read_side
+from calibration.clip_sets.text import TextError, read_table
 from edge.errors import DataError, UsageError
+from edge.paths import shown, user_path
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ def survey(name: str, data_root: Path | None) -> Survey:
     """A data set (`ellar`), one of its splits (`ellar_val`), or `folder:DIR`. Raises UsageError, DataError."""
     kind, colon, rest = name.partition(":")
     if kind == "folder" and rest:
-        return _folder(name, Path(rest))
+        return _folder(name, user_path(rest))
     key, _, split = name.partition("_")
     for published in PUBLISHED:
         if published.name == key and not colon and (not split or split in published.lists):
@@ -54,12 +56,21 @@ def survey(name: str, data_root: Path | None) -> Survey:
     raise UsageError(f"{name!r} cannot be checked; there are: {names}, folder:DIR")
 
 
+def _side(found: Survey, read: Callable[[], Side]) -> Side:
+    """What is told about clips; nothing where the table or the expression is wrong, which is a problem."""
+    try:
+        return read()
+    except TextError as error:
+        found.problems.append(Problem(error.place, error.what))
+        return Side()
+
+
 def _published(published: PublishedSet, name: str, splits: Sequence[str], data_root: Path | None) -> Survey:
     root = published.root(name, data_root)
     if not root.is_dir():
         raise DataError(f"{name}: there is no folder {root}; DIR = {data_root} should hold\n{published.layout}")
     found = Survey(name, root / published.videos, list(splits), whole=len(splits) == len(published.lists))
-    side = published.side(root)
+    side = _side(found, partial(published.side, root))
     names: dict[int, Entry] = {}
     for split in splits:
         listing = published.listing(root, split)
@@ -92,14 +103,14 @@ def _complete(found: Survey, published: PublishedSet, root: Path, names: dict[in
     files = {listed.file for listed in found.listed}
     found.problems += [Problem(at, f"{file} is in no list") for file, at in side.places.items() if file not in files]
     if spare := [file for file in _videos(found.videos) if file not in files]:
-        found.notes.append(f"{len(spare)} videos are in no list, the first is {spare[0]}")
+        found.notes.append(f"{len(spare)} videos are in no list, the first is {shown(spare[0])}")
 
 
 def _folder(name: str, root: Path) -> Survey:
     if not root.is_dir():
         raise DataError(f"{name}: there is no folder {root}; expected {LAYOUT}")
     found = Survey(name, root, ["all"])
-    side = read_side(None, root / "pattern.txt")
+    side = _side(found, partial(read_side, None, root / "pattern.txt"))
     table = root / "labels.csv"
     for row in _table(table) if table.is_file() else _tree(root):
         if isinstance(row, Problem):
@@ -112,8 +123,10 @@ def _folder(name: str, root: Path) -> Survey:
         found.problems.append(Problem(str(root), f"no clips; expected {LAYOUT}"))
     files = {listed.file for listed in found.listed}
     if table.is_file() and (spare := [file for file in _videos(root) if file not in files]):
-        found.notes.append(f"{len(spare)} videos are not in labels.csv, the first is {spare[0]}")
-    others = sorted(p.name for p in root.glob("*/*") if p.is_file() and p.suffix.lower() not in video.SUFFIXES)
+        found.notes.append(f"{len(spare)} videos are not in labels.csv, the first is {shown(spare[0])}")
+    others = sorted(
+        shown(p.name) for p in root.glob("*/*") if p.is_file() and p.name[0] != "." and not video.is_video(p)
+    )
     if others and not table.is_file():
         found.notes.append(f"{len(others)} files are no videos, the first is {others[0]}")
     return found
@@ -123,30 +136,30 @@ Row = tuple[str, dict[str, str]]
 
 
 def _table(path: Path) -> Iterator[Row | Problem]:
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as text:
-        reader = csv.DictReader(text)
-        missing = {"file", "class"} - set(reader.fieldnames or ())
-        if missing:
-            yield Problem(f"{path}: line 1", f"no column {' and '.join(sorted(missing))}; found {reader.fieldnames}")
-            return
-        for row in reader:
-            place = f"{path}: line {reader.line_num}"
+    try:
+        for place, row in read_table(path, NEEDED):
             if not row["file"] or not row["class"]:
                 yield Problem(place, "file and class must not be empty")
             elif wrong := path_problem(row["file"]):
                 yield Problem(place, wrong)
             else:
                 yield place, row
+    except TextError as error:
+        yield Problem(error.place, error.what)
 
 
 def _tree(root: Path) -> Iterator[Row | Problem]:
     for path in sorted(root.glob("*/*")):
-        if path.suffix.lower() in video.SUFFIXES:
+        if video.is_video(path):
             file = path.relative_to(root).as_posix()
             wrong = path_problem(file)
-            yield Problem(str(path), wrong) if wrong else (str(path), {"file": file, "class": path.parent.name})
+            yield (
+                Problem(shown(path), wrong)
+                if wrong
+                else (shown(path), {"file": file, "class": shown(path.parent.name)})
+            )
 
 
 def _videos(folder: Path) -> list[str]:
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.suffix.lower() in video.SUFFIXES)
+    found = (path.relative_to(folder) for path in folder.rglob("*") if video.is_video(path))
     return sorted(PurePosixPath(path).as_posix() for path in found)

@@ -13,7 +13,6 @@ import dataclasses
 import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from calibration.evaluation import html_report
 from calibration.evaluation.evaluate import contend
@@ -28,6 +27,7 @@ from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.command import run_command
 from edge.engines import NAMES
 from edge.errors import EXIT_STOPPED, UsageError
+from edge.paths import user_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -101,10 +101,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="edge-eval", description="Accuracy of a bundle on a set of clips, as the device would decide them."
     )
-    parser.add_argument("--bundle", type=Path, default=default_bundle_path(), help="default: the one in the package")
-    parser.add_argument("--against", type=Path, metavar="BUNDLE", help="a second bundle, compared clip by clip")
+    parser.add_argument(
+        "--bundle", type=user_path, default=default_bundle_path(), help="default: the one in the package"
+    )
+    parser.add_argument("--against", type=user_path, metavar="BUNDLE", help="a second bundle, compared clip by clip")
     parser.add_argument("--set", required=True, help="a data set by name: `calibration list` shows them")
-    parser.add_argument("--data-root", type=Path, help="where downloaded data sets lie")
+    parser.add_argument("--data-root", type=user_path, help="where downloaded data sets lie")
     parser.add_argument("--gamma", type=float, help="fix the gamma (default: the gate chooses)")
     parser.add_argument("--average", action="store_true", help="every expert answers, averaged (default: the gate's)")
     parser.add_argument(
@@ -122,9 +124,13 @@ def _parser() -> argparse.ArgumentParser:
         help=f"what runs the bundle's student.onnx (default: {NAMES[0]}); not that of --against",
     )
     parser.add_argument("--threads", type=int, default=1, help="of the engine (default: 1)")
-    parser.add_argument("--exchange", type=Path, metavar="DIR", help="under torchrun: a folder that all machines see")
+    parser.add_argument(
+        "--exchange", type=user_path, metavar="DIR", help="under torchrun: a folder that all machines see"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON, with every clip's probabilities")
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a report with plots, complete in one file")
+    parser.add_argument(
+        "--html", type=user_path, metavar="FILE", help="write a report with plots, complete in one file"
+    )
     return parser
 
 

@@ -19,7 +19,7 @@ from calibration.parallel import WorkerError, in_order
 from calibration.progress import Progress
 from calibration.shards import ShardTeam
 from edge.bundles.bundle import Bundle
-from edge.errors import DataError, UsageError
+from edge.errors import DataError, PictureError, UsageError
 from edge.picture.frame import Frame
 from edge.recognition.cadence import Cadence, at_cadence
 from edge.recognition.chain import Chain
@@ -77,7 +77,7 @@ def contend(
     for future in _futures(_Contest(contestants, threads, whole_clip), mine, workers):
         try:
             answers.append({"runs": future.result()})
-        except (DataError, WorkerError) as error:
+        except (DataError, PictureError, WorkerError) as error:
             if not skip_damaged:
                 raise
             answers.append({"damage": str(error)})
@@ -194,7 +194,7 @@ def _futures(contest: _Contest, labelled: Sequence[tuple[Clip, int]], workers: i
         future: Future[Any] = Future()
         try:
             future.set_result(contest(item))
-        except DataError as error:
+        except (DataError, PictureError) as error:
             future.set_exception(error)
         yield future
 

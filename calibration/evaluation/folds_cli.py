@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 from calibration.evaluation.folds import evaluate_folds, record
 from calibration.evaluation.options import attributes
@@ -18,6 +17,7 @@ from calibration.evaluation.variants import Variant
 from calibration.sets import open_set, public_name
 from edge.command import run_command
 from edge.errors import EXIT_STOPPED
+from edge.paths import user_path
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,16 +43,21 @@ def _evaluated(options: argparse.Namespace) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="edge-folds", description="Accuracy on actors that training left out.")
-    parser.add_argument("--folds", type=Path, required=True, help="what `distill folds` wrote")
+    parser.add_argument("--folds", type=user_path, required=True, help="what `distill folds` wrote")
     parser.add_argument("--member", default="bundle", help="which bundle of every fold (default: %(default)s)")
     parser.add_argument("--against", help="another bundle of every fold, compared clip by clip")
     parser.add_argument("--set", required=True, help="the data set whose actors were left out")
-    parser.add_argument("--data-root", type=Path, help="where downloaded data sets lie")
+    parser.add_argument("--data-root", type=user_path, help="where downloaded data sets lie")
     parser.add_argument("--gamma", type=float, help="fix the gamma (default: the gate chooses)")
     parser.add_argument("--by", type=attributes, default=(), metavar="light,camera,actor", help="a line for each value")
     parser.add_argument("--average", action="store_true", help="every expert answers, averaged (default: the gate's)")
     parser.add_argument(
-        "--record", type=Path, action="append", default=[], metavar="BUNDLE", help="write it into a bundle's manifest"
+        "--record",
+        type=user_path,
+        action="append",
+        default=[],
+        metavar="BUNDLE",
+        help="write it into a bundle's manifest",
     )
     return parser
 

@@ -24,6 +24,7 @@ from edge.cameras.profile import CameraProfile, Sensor, camera_profile_path, cam
 from edge.cameras.source import camera_source, open_camera
 from edge.errors import ConfigError, DataError, UsageError
 from edge.fields import build, read_yaml
+from edge.paths import user_path
 from edge.picture.frame import Image
 
 FRAMES = 60
@@ -37,10 +38,14 @@ def add_parser(commands: Any) -> None:
     """Register the command with `calibration`."""
     parser = commands.add_parser("measure-camera", help="fit a camera's noise and write it into its profile")
     parser.add_argument("--camera", metavar="PROFILE", required=True, help="a profile of firmware_configs/cameras")
-    parser.add_argument("--dark", metavar="FILE", type=Path, help="recording with the lens capped, lossless")
-    parser.add_argument("--flat", metavar="FILE", type=Path, nargs="+", default=[], help="evenly lit, out of focus")
+    parser.add_argument("--dark", metavar="FILE", type=user_path, help="recording with the lens capped, lossless")
+    parser.add_argument(
+        "--flat", metavar="FILE", type=user_path, nargs="+", default=[], help="evenly lit, out of focus"
+    )
     parser.add_argument("--frames", type=int, default=FRAMES, help="of every recording (default: %(default)s)")
-    parser.add_argument("--out", metavar="YAML", type=Path, help="the profile to write (default: the camera's own)")
+    parser.add_argument(
+        "--out", metavar="YAML", type=user_path, help="the profile to write (default: the camera's own)"
+    )
     parser.set_defaults(run=run)
 
 

@@ -21,6 +21,7 @@ from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.progress import show_progress
 from calibration.sets import open_set
 from edge.errors import UsageError
+from edge.paths import user_path
 from edge.picture.front_end import FrontEnd
 from edge.recognition.inputs.flow import luma
 
@@ -163,10 +164,10 @@ def add_parser(commands: Any) -> None:
     """Register the command with `calibration`."""
     parser = commands.add_parser("compare-statistics", help="rendered clips beside real ones: brightness and noise")
     parser.add_argument("--set", action="append", required=True, metavar="NAME", help="a set by name; more than once")
-    parser.add_argument("--data-root", type=Path, metavar="DIR", help="where downloaded data sets lie")
+    parser.add_argument("--data-root", type=user_path, metavar="DIR", help="where downloaded data sets lie")
     parser.add_argument("--limit", type=int, help="at most so many clips of each set")
     parser.add_argument(
-        "--out", type=Path, metavar="MD", required=True, help="the tables; the plot goes beside, as .svg"
+        "--out", type=user_path, metavar="MD", required=True, help="the tables; the plot goes beside, as .svg"
     )
     parser.set_defaults(run=run)
 

@@ -16,13 +16,15 @@ import numpy as np
 from edge.cameras.base import Camera, CameraStallError, CameraStateError
 from edge.cameras.clocks import StreamClock
 from edge.cameras.holding.freshest import Freshest
+from edge.cameras.unwritten import is_untouched, marked_memory
 from edge.errors import CameraError, UsageError
-from edge.picture.frame import Frame
+from edge.picture.frame import Frame, Image
 
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 CONNECT_S = 1.5
 OPEN_S = 5.0  # until the first key frame, for which some cameras take seconds
 READ_S = 1.0
+MARK = 0x5A  # a level that no whole picture has
 # TCP: a lost packet is a late picture, not a broken one. No queue before the decoder, none in it.
 OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
@@ -52,18 +54,28 @@ class NetworkCamera(Camera):
         except CameraStallError:
             raise
         except CameraError as error:
-            raise CameraStateError("ended", str(error)) from error
+            raise CameraStateError(getattr(error.__cause__, "state", "ended"), str(error)) from error
 
     def close(self) -> None:
         self._freshest.close()
 
     def _produce(self) -> Frame:
-        decoded, image = self._capture.read()
+        decoded, image = self._first() if self._sequence < 0 else self._capture.read()
         now_s = time.monotonic()
         if not decoded:
             raise CameraError(f"the stream ended, or nothing came for {READ_S:g} s")
         self._sequence += 1
         return Frame(np.asarray(image, np.uint8), self._sequence, self._capture_time_s(now_s))
+
+    def _first(self) -> tuple[bool, Image]:
+        """The first picture decides whether there will be any."""
+        width, height = (self._capture.get(size) for size in (cv2.CAP_PROP_FRAME_WIDTH, cv2.CAP_PROP_FRAME_HEIGHT))
+        with marked_memory(MARK, int(width) * int(height)):
+            decoded, image = self._capture.read()
+        if decoded and is_untouched(np.asarray(image, np.uint8), MARK):
+            message = f"its pictures are interlaced, which OpenCV {cv2.__version__} does not read; make it progressive"
+            raise CameraStateError("no_video", message)
+        return decoded, np.asarray(image, np.uint8)
 
     def _capture_time_s(self, now_s: float) -> float:
         earlier_s, self._stamp_s = self._stamp_s, self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1e3

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from edge.cameras.base import Camera, CameraSource
 from edge.cameras.profile import CameraProfile, camera_profiles, driver_of, read_camera_profile
 from edge.errors import UsageError
+from edge.paths import shown, user_path
 
 FILE_PREFIX, IMAGES_PREFIX, PIPELINE_PREFIX = "file:", "images:", "gst:"
 PROFILE_SUFFIX = ".yaml"
@@ -20,7 +23,7 @@ def open_camera(spec: str, *, realtime: bool = False, fps: float | None = None) 
     """Open `demo`, `file:PATH`, `images:DIR`, `/dev/videoN`, `N`, a profile (`arducam`, `own.yaml`), or one of several.
 
     The last is written `arducam@SERIAL_OR_PORT`.
-    realtime: play a recording at its own pace. fps: of a folder of images.
+    realtime: play a recording at its own pace. fps: of a recording; a camera has its own, and a note says so.
     Raises UsageError for an unknown name, ConfigError for a wrong profile, CameraError otherwise.
     """
     return camera_source(spec, realtime=realtime, fps=fps).open()
@@ -28,14 +31,19 @@ def open_camera(spec: str, *, realtime: bool = False, fps: float | None = None) 
 
 def camera_source(spec: str, *, realtime: bool = False, fps: float | None = None) -> CameraSource:
     """Understand what the user wrote without opening it. Raises UsageError; ConfigError for a wrong profile."""
+    source = _source(spec, realtime, fps)
+    return source if fps is None or not source.live else replace(source, open=partial(_open_at_its_rate, source.open))
+
+
+def _source(spec: str, realtime: bool, fps: float | None) -> CameraSource:
     if spec == "demo":
         from edge.cameras.recordings.demo import open_demo
 
-        return CameraSource(spec, live=False, open=partial(open_demo, realtime))
+        return CameraSource(spec, live=False, open=partial(open_demo, realtime, fps))
     if spec.startswith(FILE_PREFIX) and len(spec) > len(FILE_PREFIX):
-        return _recording(spec, _path(spec[len(FILE_PREFIX) :]), realtime)
+        return _recording(spec, user_path(spec[len(FILE_PREFIX) :]), realtime, fps)
     if spec.startswith(IMAGES_PREFIX) and len(spec) > len(IMAGES_PREFIX):
-        return _images(spec, _path(spec[len(IMAGES_PREFIX) :]), realtime, fps)
+        return _images(spec, user_path(spec[len(IMAGES_PREFIX) :]), realtime, fps)
     if spec.startswith(PIPELINE_PREFIX) and (pipeline := spec[len(PIPELINE_PREFIX) :].strip()):
         return _pipeline(pipeline)
     if ADDRESS.match(spec):
@@ -61,31 +69,25 @@ def named_profile(spec: str) -> tuple[CameraProfile, str] | None:
     """
     name, at, which = spec.partition("@")
     if name.endswith(PROFILE_SUFFIX) and bool(which) == bool(at):
-        return read_camera_profile(_path(name)), which
+        return read_camera_profile(user_path(name)), which
     for profile in camera_profiles().values():
         if name in (profile.name, *profile.aliases) and bool(which) == bool(at):
             return profile, which
     return None
 
 
-def _path(text: str) -> Path:
-    """A shell expands ~ at the beginning of a word only, and not after `file:`."""
-    try:
-        return Path(text).expanduser()
-    except RuntimeError:  # ~someone who is not known here
-        return Path(text)
-
-
-def _recording(spec: str, path: Path, realtime: bool) -> CameraSource:
+def _recording(spec: str, path: Path, realtime: bool, fps: float | None) -> CameraSource:
     from edge.cameras.recordings.video_file import open_recording
 
-    return CameraSource(spec, live=False, open=partial(open_recording, path, realtime, spec))
+    name = shown(spec)
+    return CameraSource(name, live=False, open=partial(open_recording, path, realtime, name, fps))
 
 
 def _images(spec: str, folder: Path, realtime: bool, fps: float | None) -> CameraSource:
     from edge.cameras.recordings.image_folder import open_folder
 
-    return CameraSource(spec, live=False, open=partial(open_folder, folder, realtime, fps, spec))
+    name = shown(spec)
+    return CameraSource(name, live=False, open=partial(open_folder, folder, realtime, fps, name))
 
 
 def _device(path: Path) -> CameraSource:
@@ -122,9 +124,15 @@ def _profile(spec: str, profile: CameraProfile, which: str) -> CameraSource:
     return CameraSource(spec, live=True, open=partial(v4l2.open_found, DeviceFinder(profile, which)))
 
 
+def _open_at_its_rate(open: Callable[[], Camera]) -> Camera:
+    camera = open()
+    camera.notes = (*camera.notes, "fps is the rate of a recording; a camera's is in its profile")
+    return camera
+
+
 def _unknown(spec: str) -> str:
     with suppress(OSError, ValueError):  # a name that no file can have
-        if (path := _path(spec)).exists():
+        if (path := user_path(spec)).exists():
             form = IMAGES_PREFIX if path.is_dir() else FILE_PREFIX
             return f"unknown camera {spec!r}; for a recording write {form}{spec}"
     profiles = "; ".join(

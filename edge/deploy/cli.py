@@ -21,6 +21,7 @@ from edge.deploy.plan import MEMORY_MAX, Options, other_variants, plan, program_
 from edge.deploy.settings import check_runs_the_store
 from edge.deploy.update import ask_service, roll_back, service_self_test, update
 from edge.errors import EXIT_STOPPED, EdgeError, UsageError
+from edge.paths import user_path
 
 EPILOG = """exit codes: 0 done (status: the service runs), 2 usage, 3 status: it does not run, 78 wrong configuration
 or bundle, 1 anything else. docs/service.md has the rest."""
@@ -59,14 +60,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"edge-service {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     root = argparse.ArgumentParser(add_help=False)
-    root.add_argument("--root", metavar="DIR", type=Path, default=Path("/"), help="work on the image mounted there")
+    root.add_argument(
+        "--root", metavar="DIR", type=user_path, default=Path("/"), help="work on the image mounted there"
+    )
 
     install = commands.add_parser("install", parents=[root], help="write unit, udev rule, configuration; start it")
     add = install.add_argument
     add("--camera", metavar="C", help="as for edge-run (default: the board's)")
     add("--board", metavar="NAME", default=AUTO, help=f"auto (default) or {', '.join(board_profiles())}")
     add("--variant", choices=[AUTO, *MEMORY_MAX], default=AUTO, help="of the unit (default: the board's)")
-    add("--model", metavar="BUNDLE", type=Path, help="bring this bundle into the store, as `update` does")
+    add("--model", metavar="BUNDLE", type=user_path, help="bring this bundle into the store, as `update` does")
     add("--user", metavar="U", help="run as this user (default: one that systemd makes for the run)")
     add("--program", metavar="PATH", help="edge-run on the target (default: the one installed with this command)")
     add("--dry-run", action="store_true", help="print what would be written; change nothing")
@@ -82,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     update_ = commands.add_parser(
         "update", parents=[root], help="test a bundle, make it current, keep the previous one"
     )
-    update_.add_argument("bundle", metavar="BUNDLE", type=Path, help="a directory or a .tar")
+    update_.add_argument("bundle", metavar="BUNDLE", type=user_path, help="a directory or a .tar")
     update_.set_defaults(run=_update)
     rollback = commands.add_parser("rollback", parents=[root], help="back to the previous bundle")
     rollback.set_defaults(run=_rollback)

@@ -16,6 +16,7 @@ from edge.board.profile import board_profile
 from edge.command import run_command
 from edge.doctor.findings import Finding, error
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError
+from edge.paths import user_path
 from edge.run.config import Config, load_settings
 
 EPILOG = (
@@ -104,7 +105,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--camera", metavar="C", help="as for edge-run (default: every camera that is plugged in)")
     add("--bundle", metavar="B", help="the model: a directory or .tar (default: the one in the package)")
-    add("--config", metavar="YAML", type=Path, help="the service's file; the command line wins over it")
+    add("--config", metavar="YAML", type=user_path, help="the service's file; the command line wins over it")
     add("--board", metavar="NAME", help="a board profile (default: auto, detected)")
     add("--json", action="store_true", help="the findings as a JSON list")
     add("--version", action="version", version=f"edge-doctor {__version__}")

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from edge.picture import jpeg, kernels, reference
+from edge.errors import PictureError
+from edge.picture import bounds, jpeg, kernels, reference
 from edge.picture.frame import Image, eight_bits
 
 T = TypeVar("T", np.uint8, np.uint16)
@@ -45,16 +46,24 @@ class FrontEnd:
         self._take_format("bgr")
 
     def measure(self, image: Image, format: str = "bgr") -> FrameStatistics:
-        """Shrink a picture (uint8, any size from 1x1 to 4096x4096) and take its statistics.
+        """Shrink a picture (uint8, of any size and shape from 1x1 up to `bounds.MOST_PIXELS`) and take its statistics.
 
         format: how the pixels lie (edge/picture/frame.py); drivers' formats are converted on the way, row by row.
-        Raises PictureError for a damaged JPEG, else TypeError or ValueError, naming what is wrong with the picture.
+        Raises PictureError for whatever is wrong with the picture; TypeError for one that is not uint8.
         """
+        try:
+            return self._measured(*bounds.within(image, format))
+        except PictureError:
+            raise
+        except (ValueError, cv2.error) as error:
+            raise PictureError(f"a picture of {image.shape} in {format}: {error}") from error
+
+    def _measured(self, image: Image, format: str) -> FrameStatistics:
         fine = self._shrunk(np.asarray(image, np.uint16)) if format == "bgr16" else None
         if fine is not None:
             image, format = eight_bits(fine), "bgr"
         elif format == "jpeg":
-            image, format = jpeg.decode(image, *self._small.shape[:2]), "bgr"
+            image, format = bounds.within(jpeg.decode(image, *self._small.shape[:2]), "bgr")
         if self._is_too_small(image, format):
             image, format = self._enlarged(reference.bgr(image, format)), "bgr"
         if format != self._format:
@@ -102,8 +111,8 @@ class FrontEnd:
 
     def _enlarged(self, image: npt.NDArray[T]) -> npt.NDArray[T]:
         height, width = self._small.shape[:2]
-        scale = max(-(-height // image.shape[0]), -(-width // image.shape[1]))
-        return image.repeat(scale, axis=0).repeat(scale, axis=1)
+        rows, columns = -(-height // image.shape[0]), -(-width // image.shape[1])  # apart: a thin picture stays small
+        return image.repeat(rows, axis=0).repeat(columns, axis=1)
 
 
 def _rows_packed(image: Image) -> Image:

@@ -35,6 +35,13 @@ SENTENCES = {
     FROZEN: "the camera repeats one picture",
     DAMAGED: "the camera sends pictures that cannot be decoded: check its cable",
 }
+# Of a recording nobody can uncover the lens.
+OF_RECORDINGS = {
+    BLACK: "the pictures of the recording are black",
+    SATURATED: "the pictures of the recording are white",
+    FROZEN: "the recording repeats one picture",
+    DAMAGED: "pictures of the recording cannot be decoded: copy it again",
+}
 
 
 class PictureHealth:
@@ -96,7 +103,8 @@ class PictureWatch:
             return
         if reason != self._reported and time_s - self._since_s >= REPORT_AFTER_S:
             self._reported = reason
-            self._report(Event("picture_bad", SENTENCES[reason], {"reason": reason}))
+            sentences = SENTENCES if self._reopen else OF_RECORDINGS
+            self._report(Event("picture_bad", sentences[reason], {"reason": reason}))
         if self._reopen and time_s >= self._reopen_s:
             self._pause_s = min(2 * self._pause_s, LONGEST_PAUSE_S)
             self._reopen_s = time_s + self._pause_s

@@ -21,6 +21,7 @@ from edge.board.profile import board_profile
 from edge.command import run_command
 from edge.engines import AUTO, NAMES
 from edge.errors import EXIT_STOPPED
+from edge.paths import user_path
 from edge.run.config import Config, Settings, load_settings
 
 EPILOG = """exit codes: 0 stopped or end of the recording, 2 usage, 78 wrong configuration or bundle, 1 anything else.
@@ -59,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--bundle", metavar="B", help="the model: a directory or .tar (default: the one in the package)")
     add("--store", metavar="DIR", help="of `edge-service update`: its current bundle, where --bundle names none")
-    add("--config", metavar="YAML", type=Path, help="a file with these options; the command line wins over it")
+    add("--config", metavar="YAML", type=user_path, help="a file with these options; the command line wins over it")
     add("--board", metavar="NAME", help="a board profile (default: auto, detected)")
     add(
         "--engine", metavar="E", help=f"{', '.join(NAMES)}, or {AUTO}: measure once and remember (default: the board's)"
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--average", action="store_true", default=None, help="every expert answers, at so many times the work")
     # None, not False: an option that was not given must not win over the file.
     add("--realtime", action="store_true", default=None, help="play a recording at its own pace, dropping late frames")
-    add("--fps", metavar="F", type=float, help="pictures per second of a folder (default: times in their names, or 30)")
+    add("--fps", metavar="F", type=float, help="pictures per second of a recording (default: as it tells, or 30)")
     add("--quiet", action="store_true", default=None, help="nothing but errors on stderr; stdout stays as it is")
     add("--max-frames", metavar="N", type=int, help="stop after N frames of the camera")
     add("--duration", metavar="S", type=float, help="stop after S seconds of running")

@@ -23,8 +23,9 @@ class Config:
     camera: as `edge-run --help` lists them. bundle: None is the one in the package. store: of `edge-service update`;
     where no bundle is named, its current one runs. board: a profile or auto. engine: one of `edge.engines.NAMES` or
     auto; threads: of it; None leaves them to the board. gamma: None leaves it to the gate. average: every expert
-    answers, and the mean counts. realtime: play a recording at its own pace. fps: of a folder of images; None takes
-    the times in their names, or 30. max_frames: camera frames; duration: seconds of running; None is endless.
+    answers, and the mean counts. realtime: play a recording at its own pace. fps: of a recording; None takes the
+    times that it tells (of a folder, in the names), or 30. max_frames: camera frames; duration: seconds of running;
+    None is endless.
     """
 
     camera: str = "demo"

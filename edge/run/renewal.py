@@ -12,6 +12,7 @@ from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.bundles.store import BundleStore
 from edge.errors import BundleError, EdgeError
 from edge.messages import ROLLED_BACK, Event
+from edge.paths import user_path
 from edge.recognition.chain import Chain
 from edge.run.self_test import self_test
 
@@ -21,8 +22,8 @@ M = TypeVar("M")
 def bundle_path(bundle: str | None, store: str | None) -> Path:
     """What shall run: the named bundle, else the store's current one, else the package's. Raises BundleError."""
     if bundle:
-        return Path(bundle)
-    return (BundleStore(Path(store)).current() if store else None) or default_bundle_path()
+        return user_path(bundle)
+    return (BundleStore(user_path(store)).current() if store else None) or default_bundle_path()
 
 
 def start_with(bundle: str | None, store: str | None, make: Callable[[Bundle], M]) -> tuple[M, list[Event]]:
@@ -34,7 +35,7 @@ def start_with(bundle: str | None, store: str | None, make: Callable[[Bundle], M
     """
     if bundle or not store:
         return make(Bundle.load(bundle_path(bundle, store))), []
-    shelf = BundleStore(Path(store))
+    shelf = BundleStore(user_path(store))
     errors: list[BundleError] = []
     for find in (shelf.current, shelf.previous, default_bundle_path):
         try:

@@ -9,22 +9,10 @@ import onnx
 from onnx import TensorProto, helper
 
 from edge.bundles.bundle import StateSpec
-from quantize.graph import Graph
+from quantize.graph import Graph, weighted_layers
 from quantize.judging.fidelity import decibels
 from quantize.observing.parts import ClipShare
 from quantize.observing.ranges import Activations
-
-WEIGHTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
-
-
-def weighted_layers(model: onnx.ModelProto) -> tuple[onnx.NodeProto, ...]:
-    """The nodes of a folded model that multiply by weights, in their order."""
-    graph = Graph(model)
-    return tuple(
-        node
-        for node in model.graph.node
-        if node.op_type in WEIGHTED and any(graph.constant(name) is not None for name in node.input[:2])
-    )
 
 
 def between(model: onnx.ModelProto, float_layers: Collection[str]) -> list[str]:

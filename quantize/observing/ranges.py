@@ -18,7 +18,7 @@ from onnx import TensorProto
 from edge.bundles.bundle import StateSpec
 from edge.engines.onnxruntime import session_options
 from edge.errors import BundleError
-from quantize.graph import Graph, float_tensors
+from quantize.graph import Graph, convolutions, float_tensors
 from quantize.observing.parts import ClipShare
 from quantize.observing.tensor_statistics import BINS, Histogram, Range, TensorStatistics
 
@@ -80,7 +80,7 @@ def observe(
         return TensorStatistics(0, {}, {}, {}, {})
     extremes = {name: _over(streams, name, np.min, np.max) for name in streams[0]["lowest"]}
     ticks = sum(stream["ticks"] for stream in streams)
-    counts = _Counts(extremes, {node.input[0] for node in model.graph.node if node.op_type == "Conv"})
+    counts = _Counts(extremes, {node.input[0] for node in convolutions(model)})
     every = max(1, ticks // COUNTED_TICKS)
     sums = []
     for done, clip in enumerate(clips, len(clips) + 1):
@@ -98,7 +98,7 @@ def reach(model: onnx.ModelProto, states: Sequence[StateSpec], share: ClipShare)
 
     Every clip is streamed under one expert, in turn.
     """
-    names = sorted({str(node.input[0]) for node in model.graph.node if node.op_type == "Conv"})
+    names = sorted({str(node.input[0]) for node in convolutions(model)})
     activations = Activations(model, states, names)
     rows = []
     for place, clip in zip(share.places, share.tensors, strict=True):

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from quantize.graph import Graph
+from quantize.graph import Graph, convolutions
 
 WEIGHT_LEVELS = 127  # of int8, symmetric
 
@@ -26,16 +26,16 @@ def bias_corrected(model: onnx.ModelProto, means: Mapping[str, F64], float_layer
     means: float64 [C] of what each convolution reads. float_layers: names of nodes that stay as they are.
     """
     graph = Graph(copy.deepcopy(model))
-    for node in graph.model.graph.node:
-        weight = graph.constant(node.input[1]) if node.op_type == "Conv" else None
-        if weight is None or node.name in float_layers:
+    for node in convolutions(graph.model):
+        weight, groups = graph.constant(node.input[1]), graph.attribute(node, "group", 1) or 1
+        if weight is None or node.name in float_layers or (node.op_type == "ConvTranspose" and groups > 1):
             continue
-        shift = _shift(weight.astype(np.float64), means[node.input[0]], graph.attribute(node, "group", 1) or 1)
-        if len(node.input) > 2:
-            bias = graph.constant(node.input[2])
-            assert bias is not None
-        else:
-            bias = np.zeros(len(weight), np.float32)
+        weight = weight if node.op_type == "Conv" else weight.swapaxes(0, 1)
+        bias = graph.constant(node.input[2]) if len(node.input) > 2 else np.zeros(len(weight), np.float32)
+        if bias is None:  # it is computed
+            continue
+        shift = _shift(weight.astype(np.float64), means[node.input[0]], groups)
+        if len(node.input) < 3:
             node.input.append(f"{node.name}_bias")
         name = f"{node.input[2]}_corrected"
         graph.add_constant(name, (bias + shift).astype(np.float32))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 import onnx
 
 from edge.bundles.bundle import StateSpec
-from quantize.graph import Graph
+from quantize.graph import Graph, weighted_layers
 from quantize.judging.layers import with_float_values
 from quantize.observing.parts import ClipShare
 from quantize.observing.ranges import Activations
@@ -25,8 +25,8 @@ CLIPS = 24  # of the calibrating ones, each under one expert, in turn
 
 
 def mean_outputs(model: onnx.ModelProto, states: Sequence[StateSpec], share: ClipShare) -> dict[str, F64]:
-    """float64 [C]: the mean output of every convolution by its name, before its activation, in the float student."""
-    tensors = {node.name: str(node.output[0]) for node in model.graph.node if node.op_type == "Conv"}
+    """float64 [C]: the mean output of every layer with weights by its name, before its activation, in the float one."""
+    tensors = {node.name: str(node.output[0]) for node in weighted_layers(model)}
     return _means(Activations(model, states, list(tensors.values())), tensors, share)
 
 

@@ -148,7 +148,9 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
         open_set(f"folder:{tmp_path / 'nowhere'}")
 
 
-@pytest.mark.parametrize(("content", "message"), [(b"", "empty"), (b"not a video at all", "no frame could be decoded")])
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"", "empty"), (b"not a video at all", "no video in it that OpenCV can decode")]
+)
 def test_a_video_that_does_not_decode_is_named(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "bad.mp4"
     path.write_bytes(content)

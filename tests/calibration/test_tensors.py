@@ -66,8 +66,8 @@ def test_a_damaged_video_costs_itself_and_a_line(tmp_path: Path) -> None:
     streamed = list(stream_tensors(clips, GEOMETRY, tmp_path / "cache", 2, report))
     assert [clip.name for clip, _ in streamed] == ["walk/0.avi", "walk/2.avi", "walk/3.avi"]
     (line,) = lines
-    assert line.startswith("walk/1.avi: ") and "no frame could be decoded" in line
-    with pytest.raises(DataError, match=r"1\.avi: no frame could be decoded"):
+    assert line.startswith("walk/1.avi: ") and "no video in it that OpenCV can decode" in line
+    with pytest.raises(DataError, match=r"1\.avi: no video in it that OpenCV can decode"):
         store_tensors(clips, GEOMETRY, tmp_path / "cache")
 
 

@@ -64,7 +64,7 @@ def test_what_is_wrong_is_named(data: dict[str, Any], message: str) -> None:
         (b"- a\n- b\n", "expected `key: value` lines, found a list"),
         (b"a: [1, 2", "is not YAML"),
         (b"a: !!python/object/apply:os.system [ls]", "is not YAML"),
-        (b"\xff\xfe\x00", "cannot be read"),
+        (b"\xff\xfe\x00", "line 1: expected UTF-8, found UTF-16"),
     ],
 )
 def test_a_file_that_is_no_mapping_says_so(tmp_path: Path, content: bytes, message: str) -> None:

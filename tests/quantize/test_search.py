@@ -14,11 +14,11 @@ from calibration.tensors import ClipTensors
 from edge.bundles.bundle import Bundle
 from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.recognition.smoothing import softmax
-from quantize.graph import Graph, with_uint8_picture
+from quantize.graph import Graph, weighted_layers, with_uint8_picture
 from quantize.judging.check import is_quantised
 from quantize.judging.execution import executed
 from quantize.judging.fidelity import HeldOutClips
-from quantize.judging.layers import between, weighted_layers
+from quantize.judging.layers import between
 from quantize.observing.estimators import ESTIMATORS, estimated
 from quantize.observing.parts import ClipShare
 from quantize.observing.ranges import Activations, observe

@@ -12,8 +12,8 @@ from edge.errors import CameraError
 DEMO_CLIP = Path(edge.__file__).parent / "data" / "demo.mp4"
 
 
-def open_demo(realtime: bool = False) -> Camera:
+def open_demo(realtime: bool = False, fps: float | None = None) -> Camera:
     """Open the clip. Raises CameraError."""
     if not DEMO_CLIP.is_file():
         raise CameraError(f"{DEMO_CLIP}: missing from this installation: pip install --force-reinstall ellar-edge")
-    return open_recording(DEMO_CLIP, realtime, "demo")
+    return open_recording(DEMO_CLIP, realtime, "demo", fps)

@@ -37,7 +37,8 @@ class V4l2Camera(Camera):
             self.agreed, notes = _agree(self._device, profile.modes or (DEFAULT_MODE,))
             self.notes = (*notes, *set_controls(self._device, profile.controls))
             interval_s = 1 / (self.agreed.fps or 30.0)
-            self._stream = V4l2Stream(self._device, _least_bytes(self.agreed), interval_s, self.drops)
+            size = self.agreed.height, self.agreed.width
+            self._stream = V4l2Stream(self._device, _least_bytes(self.agreed), size, interval_s, self.drops)
         except CameraStateError:
             self._device.close()
             raise
@@ -51,7 +52,10 @@ class V4l2Camera(Camera):
         agreed, format = self.agreed, FORMATS[self.agreed.format]
         image = captured.data
         if format != "jpeg":
-            image = picture(image, format, agreed.width, agreed.height, _stride(agreed))
+            try:
+                image = picture(image, format, agreed.width, agreed.height, _stride(agreed))
+            except ValueError as error:  # what the driver agreed on makes no picture
+                raise CameraStateError("no_format", f"{self.name}: {error}; choose another mode") from error
         return Frame(image, self._stream.sequence, captured.time_s, format)
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from edge.cameras.base import CameraStateError, DropCounts
 from edge.cameras.v4l2 import videodev2 as v4l2
 from edge.cameras.v4l2.device import V4l2Device
+from edge.errors import PictureError
 from edge.picture import jpeg
 from edge.picture.frame import Image
 
@@ -40,15 +41,20 @@ class CapturedBuffer:
 class V4l2Stream:
     """A running stream.
 
-    least_bytes: what a picture has at least; 0 for JPEG, whose end is looked for instead. interval_s: between two
-    frames; what was agreed on until it is `measured`, which takes two. drops: counts what is not handed out.
+    least_bytes: what a picture has at least; 0 for JPEG, whose end is looked for instead, and whose header must tell
+    `size` (height, width), or the same other size twice in a row: there are drivers that agree on what they do not do.
+    interval_s: between two frames; what was agreed on until it is `measured`, which takes two. drops: counts what is
+    not handed out.
     Raises CameraStateError, from every method but `close`, when the device is lost.
     """
 
-    def __init__(self, device: V4l2Device, least_bytes: int, interval_s: float, drops: DropCounts) -> None:
+    def __init__(
+        self, device: V4l2Device, least_bytes: int, size: tuple[int, int], interval_s: float, drops: DropCounts
+    ) -> None:
         self.interval_s, self.measured = interval_s, False
         self.sequence = -1
         self._device, self._least_bytes, self._drops = device, least_bytes, drops
+        self._size, self._other_size = size, size
         self._poll = select.poll()
         self._poll.register(device.descriptor, select.POLLIN)
         self._maps = [self._map(index) for index in range(self._request_buffers())]
@@ -158,6 +164,8 @@ class V4l2Stream:
             self._drops.empty += 1
         elif not self._is_whole(buffer):
             self._drops.short += 1
+        elif not self._has_its_size(data := self._pictures[buffer.index][: buffer.bytesused]):
+            self._drops.undecodable += 1
         else:
             data = self._pictures[buffer.index][: buffer.bytesused]
             return CapturedBuffer(buffer.index, data, buffer.sequence, *_time_s(buffer))
@@ -168,6 +176,19 @@ class V4l2Stream:
             return bool(buffer.bytesused >= self._least_bytes)
         memory = self._maps[buffer.index]
         return bool(memory[:2] == jpeg.START and memory.rfind(jpeg.END, 2, buffer.bytesused) > 0)
+
+    def _has_its_size(self, data: Image) -> bool:
+        """Or a flipped bit in a JPEG's header would make a picture of another one, and a large one."""
+        if self._least_bytes:
+            return True
+        try:
+            size = jpeg.size_of(data)
+        except PictureError:
+            return True  # whoever decodes it says so
+        if size != self._size and size == self._other_size:
+            self._size = size
+        self._other_size = size
+        return size == self._size
 
     def _is_stale(self, captured: CapturedBuffer) -> bool:
         return not captured.stamped or time.monotonic() - captured.time_s > STALE_INTERVALS * self.interval_s

@@ -202,7 +202,7 @@ def test_a_damaged_video_costs_itself_and_a_line(tmp_path: Path, capsys: pytest.
     arguments = ["--bundle", str(tmp_path / "tiny"), "--set", f"folder:{clips}"]
     assert main(arguments) == 0
     out = capsys.readouterr().out
-    assert "5 clips of" in out and f"left out, damaged: {videos[0]}: no frame could be decoded" in out
+    assert "5 clips of" in out and f"left out, damaged: {videos[0]}: no video in it that OpenCV can decode" in out
     for video in videos:
         video.write_bytes(b"no video")
     assert main(arguments) == EXIT_USAGE

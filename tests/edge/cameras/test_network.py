@@ -7,6 +7,8 @@ import threading
 import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from edge.errors import CameraError, UsageError
 from edge.messages import Event
 from edge.picture.frame import Frame
 from tests.edge.cameras.servers.mjpeg import MjpegServer, serving
+from tests.interlaced import write_interlaced
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
 RTSP_SERVER = Path(__file__).parent / "servers" / "rtsp.py"
@@ -165,3 +168,17 @@ def test_rtsp_with_the_times_of_its_sender(rtsp_address: str) -> None:
 def test_rtsp_with_a_wrong_password(rtsp_address: str) -> None:
     with pytest.raises(CameraError, match="check path, user and password"):
         open_camera(f"rtsp://eve:wrong@{rtsp_address}/test")
+
+
+def test_interlaced_pictures_are_a_state_and_not_memory_that_nobody_wrote(tmp_path: Path) -> None:
+    write_interlaced(tmp_path / "clip.ts", format="mpegts")
+    handler = partial(SimpleHTTPRequestHandler, directory=tmp_path)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with (
+            pytest.raises(CameraStateError, match="its pictures are interlaced") as raised,
+            open_camera(f"http://127.0.0.1:{server.server_port}/clip.ts") as camera,
+        ):
+            camera.read(5.0)
+        server.shutdown()
+    assert raised.value.state == "no_video"

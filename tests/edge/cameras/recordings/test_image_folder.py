@@ -106,3 +106,83 @@ def test_a_picture_of_another_size_is_named(tmp_path: Path) -> None:
 def test_a_folder_without_the_prefix_says_how_to_write_it(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=f"for a recording write images:{tmp_path}"):
         open_camera(str(tmp_path))
+
+
+def test_names_of_seconds_are_in_the_order_of_their_times(tmp_path: Path) -> None:
+    """As str(time.time()) writes them: with as many digits as there are."""
+    names = ["1700000000.9.png", "1700000000.0333333.png", "1700000000.25.png", "1700000001.0.png"]
+    write_pictures(tmp_path, names)
+    for fps in (None, 10.0):
+        frames = read_all(tmp_path, fps)
+        assert [round(frame.image.mean()) for frame in frames] == [8, 16, 0, 24]
+    times_s = [frame.capture_time_s for frame in read_all(tmp_path)]
+    assert times_s == pytest.approx([0.0, 0.2166667, 0.8666667, 0.9666667], abs=1e-6)
+
+
+def test_hidden_files_are_left_alone(tmp_path: Path) -> None:
+    write_pictures(tmp_path, ["1.png"])
+    (tmp_path / "._1.png").write_bytes(b"\0\5\26\7")
+    assert len(read_all(tmp_path)) == 1
+
+
+def test_a_picture_is_upright_as_it_says_itself(tmp_path: Path) -> None:
+    picture = np.zeros((32, 64, 3), np.uint8)
+    picture[:, :32] = 200  # the left half
+    data = cv2.imencode(".jpg", picture)[1].tobytes()
+    orientation = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    exif = b"\xff\xe1" + (len(orientation) + 2).to_bytes(2, "big") + orientation
+    (tmp_path / "phone.jpg").write_bytes(data[:2] + exif + data[2:])
+    (frame,) = read_all(tmp_path)
+    assert frame.image.shape == (64, 32, 3)
+    assert frame.image[:30].mean() > 190 and frame.image[34:].mean() < 10
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16", "int8", "int32"])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_levels_that_are_none_are_refused(tmp_path: Path, dtype: str, channels: int) -> None:
+    picture = np.full((24, 32, channels), 1, dtype)
+    if not cv2.imwrite(str(tmp_path / "1.tiff"), picture):
+        pytest.skip("this OpenCV does not write such a picture")
+    with pytest.raises(CameraError, match=rf"1\.tiff: expected levels of 8 or 16 bits.*found {dtype}"):
+        read_all(tmp_path)
+
+
+@pytest.mark.parametrize("white", [100, 255, 1023, 4095, 65535])
+def test_white_is_what_the_file_says(tmp_path: Path, white: int) -> None:
+    """Sensors of 10 and 12 bits; their pictures were black."""
+    levels = np.array([[0, white // 2, white]], ">u2" if white > 255 else np.uint8)
+    (tmp_path / "1.pgm").write_bytes(b"P5\n3 1\n%d\n" % white + levels.tobytes())
+    (frame,) = read_all(tmp_path)
+    highest = 4080 if white > 255 else 255
+    assert (frame.format, frame.image[0, 2, 0]) == ("bgr16" if white > 255 else "bgr", highest)
+    assert frame.image[0, 1, 0] == pytest.approx(highest / 2, rel=0.02)
+
+
+@pytest.mark.parametrize("kind", ["palette", "alpha", "grey", "grey and alpha"])
+def test_pictures_of_every_kind_have_three_channels(tmp_path: Path, kind: str) -> None:
+    import struct
+    import zlib
+
+    rows = {"palette": b"\0\0\1", "alpha": b"\0" + bytes([9, 9, 9, 0] * 2), "grey": b"\0\x09\x09"}
+    colour = {"palette": 3, "alpha": 6, "grey": 0, "grey and alpha": 4}[kind]
+    data = zlib.compress(rows.get(kind, b"\0\x09\x00\x09\x00"))
+    parts = [(b"IHDR", struct.pack(">IIBBBBB", 2, 1, 8, colour, 0, 0, 0)), (b"IDAT", data), (b"IEND", b"")]
+    if kind == "palette":
+        parts.insert(1, (b"PLTE", bytes([9] * 6)))
+    chunks = (struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in parts)
+    (tmp_path / "1.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
+    (frame,) = read_all(tmp_path)
+    assert frame.image.shape == (1, 2, 3) and (frame.image == 9).all()
+
+
+def test_a_picture_that_is_too_large_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    header = cv2.imencode(".png", np.zeros((1, 1, 3), np.uint8))[1].tobytes()
+    (tmp_path / "1.png").write_bytes(header[:16] + (60000).to_bytes(4, "big") * 2 + header[24:])
+    with pytest.raises(CameraError, match=r"1\.png: a picture of 60000x60000 pixels; expected at most 67108864"):
+        read_all(tmp_path)
+
+
+def test_photos_just_work(tmp_path: Path) -> None:
+    for number in range(2):
+        cv2.imwrite(str(tmp_path / f"{number}.jpg"), np.full((2592, 4608, 3), 90 + number, np.uint8))
+    assert [frame.image.shape for frame in read_all(tmp_path)] == [(2592, 4608, 3)] * 2

@@ -259,3 +259,18 @@ with open_camera("arducam") as camera:
 def test_the_frame_says_its_format_to_whoever_looks(machine: FakeMachine) -> None:
     frame = Frame(machine.pictures(ARDUCAM, UVC_MODES[3])[0], 0, 0.0, "jpeg")
     assert frame.bgr().shape == (480, 640, 3)
+
+
+def test_a_header_of_another_size_than_agreed_is_damage_once_and_the_truth_twice(machine: FakeMachine) -> None:
+    """A flipped bit in a size would be a picture of 33,000 columns; some drivers agree on what they never send."""
+    machine.plug(small(ARDUCAM, "MJPG"), 0, "pace free")
+    code = """
+from edge.picture import jpeg
+sizes, real = iter([(48, 64), (48, 64 + 32768), (48, 64), (40, 64), (40, 64), (40, 64)] + [(40, 64)] * 99), jpeg.size_of
+jpeg.size_of = lambda data: next(sizes)
+with open_camera("arducam") as camera:
+    for _ in range(4):
+        camera.read(1.0)
+    print(json.dumps(vars(camera.drops)["undecodable"]))
+"""
+    assert run(machine, code) == 2

@@ -1,0 +1,48 @@
+"""Paths as people write them (`~`), as they may be shown (one printable line), and as a library can open them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def user_path(text: str | Path) -> Path:
+    """A path with ~ or ~USER at its beginning made whole, wherever it was written.
+
+    A shell does so at the beginning of a word only: not after `--bundle=`, not after `file:`, not in a file. Where
+    nobody knows whose home it is, the path stays as it is.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        return Path(text)
+
+
+def shown(text: str | Path) -> str:
+    r"""A name as it may be printed, written as JSON or into a page: bytes that are no UTF-8 as \xe9, one line."""
+    try:
+        data = str(text).encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character that no file name has, from a YAML or JSON file
+        data = str(text).encode("utf-8", "backslashreplace")
+    readable = data.decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in readable)
+
+
+@contextmanager
+def library_name(path: Path) -> Iterator[str]:
+    """A name under which a library that takes UTF-8 text opens this file, as long as the context lasts.
+
+    Absolute, so that a colon in it is not taken for an address (`10:15.mp4`); by a descriptor where the path is no
+    UTF-8, which OpenCV's bindings die of. Raises OSError.
+    """
+    whole = str(path.absolute())
+    if shown(whole) == whole:
+        yield whole
+        return
+    descriptor = os.open(whole, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield f"/proc/self/fd/{descriptor}"
+    finally:
+        os.close(descriptor)
