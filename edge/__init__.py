@@ -1,6 +1,7 @@
 """The device runtime: recognises actions in the dark, from a robot's camera, in real time.
 
 errors, fields, shipped  the ground: errors with exit codes, YAML as checked dataclasses, shipped files
+paths, utf8              what people wrote: paths with ~ and names of any bytes, text in UTF-8 or an error with its line
 messages, timing         told of a run: predictions and events, how long every stage takes
 command                  how every command ends, well or not
 cameras/, picture/       a frame comes in, and becomes a small, measured, corrected picture (C core: native/)

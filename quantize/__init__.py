@@ -2,6 +2,7 @@
 
 cli, job          the command; from clips to every target's bundle
 source, graph     what `--model` names; ONNX graphs around quantisation
+normal_form       one spelling of a student, before anything else looks at it
 observing/        what the float student's tensors are like, on which clips
 rewriting/        the passes that make it integer
 search, builds    which of them, tried on held-out clips; the builds that targets want

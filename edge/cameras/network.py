@@ -16,9 +16,9 @@ import numpy as np
 from edge.cameras.base import Camera, CameraStallError, CameraStateError
 from edge.cameras.clocks import StreamClock
 from edge.cameras.holding.freshest import Freshest
-from edge.cameras.unwritten import is_untouched, marked_memory
 from edge.errors import CameraError, UsageError
 from edge.picture.frame import Frame, Image
+from edge.picture.unwritten import is_untouched, marked_memory
 
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 CONNECT_S = 1.5

@@ -9,14 +9,14 @@ NOT_EACH_OTHER = ("distill", "quantize")  # what passes between them is a bundle
 ORDER: dict[str, tuple[str, ...]] = {
     "": PACKAGES,
     "edge": (
-        *("errors", "fields", "messages", "timing", "command", "shipped"),
+        *("errors", "paths", "utf8", "fields", "messages", "timing", "command", "shipped"),
         *("native", "picture", "bundles", "board", "cameras", "engines", "recognition", "outputs"),
         *("run", "deploy", "doctor"),
     ),
     "edge.cameras": ("base", "holding", "v4l2", "csi", "gstreamer", "recordings", "source", "finding"),
     "edge.recognition": ("inputs", "recogniser"),
     "calibration": ("clip_sets", "synthetic", "sets", "tensors", "evaluation", "measurement", "cli"),
-    "quantize": ("graph", "observing", "judging", "rewriting", "search", "telling", "cli"),
+    "quantize": ("normal_form", "graph", "observing", "judging", "rewriting", "search", "telling", "cli"),
     "distill": ("enhance", "training", "teachers", "students", "cli"),
     "distill.students": ("network", "recipe", "job"),
     "distill.teachers": ("networks", "recipe", "training"),

@@ -8,11 +8,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from edge.cameras.unwritten import is_untouched, marked_memory
 from edge.errors import CameraError
 from edge.paths import library_name, shown
 from edge.picture.bounds import MOST_PIXELS
 from edge.picture.frame import Frame, Image
+from edge.picture.unwritten import is_untouched, marked_memory
 
 FALLBACK_FPS = 30.0  # for the rare container that tells neither times nor a rate
 KEEPS_ITS_RATE = ("mpg1", "mpg2")  # streams without a container that know how fast they are; FFmpeg takes others as 25
