@@ -100,9 +100,21 @@ def open_set(name: str, data_root: Path | None = None, limit: int | None = None,
 
 
 def public_name(name: str) -> str:
-    """A set's name without the directories of this machine: for manifests, which others read."""
+    """A set's name without the directories of this machine: for manifests, which others read.
+
+    A folder below the working directory keeps its path from there, so that the name can be used again from there; of
+    any other folder only its own name is told.
+    """
     parts = (part.partition(":") for part in _parts(name))
-    return JOIN.join(kind + colon + folder.rstrip("/").rpartition("/")[2] for kind, colon, folder in parts)
+    return JOIN.join(kind + colon + (_from_here(folder) if colon else folder) for kind, colon, folder in parts)
+
+
+def _from_here(folder: str) -> str:
+    path = Path(folder).expanduser()
+    try:
+        return path.absolute().relative_to(Path.cwd()).as_posix()
+    except ValueError:
+        return path.absolute().name
 
 
 def _parts(name: str) -> list[str]:

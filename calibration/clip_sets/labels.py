@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from calibration.clip_sets.clips import Clip, ClipSet
 from edge.errors import DataError
 
+NO_LABEL = -1  # of a clip whose own label has no counterpart in a bundle
 OTHER = "other"  # the label of a bundle that answers for everything that none of its other labels names
 # Spellings of one action that data sets of the field use, as `plain` gives them. `standing` and `sitting` are not here:
 # in some sets they are the movement, in others the posture; a set that means the movement says so in its own table.
@@ -67,17 +68,23 @@ def counterparts(
     return tuple(found)
 
 
+def labelled_clips(clips: ClipSet, labels: Sequence[str]) -> list[tuple[Clip, int]]:
+    """Every clip, with the bundle's label that its own means, NO_LABEL where there is none."""
+    meant = counterparts(clips.labels, labels, clips.aliases)
+    return [(clip, NO_LABEL if (label := meant[clip.label]) is None else label) for clip in clips.clips]
+
+
 def known_clips(clips: ClipSet, labels: Sequence[str]) -> tuple[list[tuple[Clip, int]], dict[str, int]]:
     """Clips with the bundle's label that theirs means, and how many of which label there are that has none.
 
     Raises DataError where none is left.
     """
-    meant = counterparts(clips.labels, labels, clips.aliases)
-    known = [(clip, label) for clip in clips.clips if (label := meant[clip.label]) is not None]
+    labelled = labelled_clips(clips, labels)
+    known = [(clip, label) for clip, label in labelled if label != NO_LABEL]
     if not known:
         raise DataError(
             f"{clips.name}: none of its {len(clips.clips)} clips has a label that the bundle knows; the bundle knows "
             f"{', '.join(labels)}, the set has {', '.join(clips.labels)}; names compare without case, blank, _ and -"
         )
-    unknown = Counter(clips.labels[clip.label] for clip in clips.clips if meant[clip.label] is None)
+    unknown = Counter(clips.labels[clip.label] for clip, label in labelled if label == NO_LABEL)
     return known, dict(sorted(unknown.items()))

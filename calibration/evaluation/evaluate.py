@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from calibration.clip_sets.clips import Clip, ClipSet
-from calibration.clip_sets.labels import known_clips
-from calibration.evaluation.scores import ClipResult, Evaluation, LiveTicks
+from calibration.clip_sets.labels import NO_LABEL, known_clips, labelled_clips
+from calibration.evaluation.scores import ClipResult, Evaluation, LiveTicks, agreeing
 from calibration.evaluation.variants import Variant
 from calibration.learnt import Fingerprint, LearntClips
 from calibration.parallel import WorkerError, in_order
@@ -59,19 +59,25 @@ def contend(
     processes: ShardTeam | None = None,
     skip_damaged: bool = False,
     workers: int = 1,
+    stand_in: bool = False,
 ) -> list[Evaluation]:
     """Every bundle in its variant over every clip, decoded once for all; one evaluation each, in their order.
 
     whole_clip: the gate sees the clip's statistics first and chooses one gamma for all of it; otherwise it chooses tick
     by tick, as on the device. processes: who shares the clips (calibration/shards.py); all get all results.
     skip_damaged: a clip that cannot be decoded is left out and named, if there is another. workers: processes of this
-    machine that share this process's clips; results do not depend on it. Raises as `evaluate`.
+    machine that share this process's clips; results do not depend on it. stand_in: where no clip has a label that the
+    bundles know, the first bundle's decisions stand in for labels: every evaluation is then of agreement with it.
+    Raises as `evaluate`.
     """
     processes = processes or ShardTeam()
     manifest = contestants[0][0].manifest
     if any((b.manifest.labels, b.manifest.cadence) != (manifest.labels, manifest.cadence) for b, _ in contestants):
         raise UsageError("the bundles differ in labels or cadence; compare bundles that were made from one another")
-    known, unknown = known_clips(clips, manifest.labels)
+    known, unknown = labelled_clips(clips, manifest.labels), dict[str, int]()
+    stand_in = stand_in and all(label == NO_LABEL for _, label in known)
+    if not stand_in:
+        known, unknown = known_clips(clips, manifest.labels)
     mine = processes.share(known)
     answers: list[dict[str, Any]] = []
     for future in _futures(_Contest(contestants, threads, whole_clip), mine, workers):
@@ -88,7 +94,7 @@ def contend(
     damaged = {clip.name: answer["damage"] for (clip, _), answer in everything if "damage" in answer}
     if len(damaged) == len(known):
         raise DataError(f"{clips.name}: no clip can be decoded; the first: {next(iter(damaged.values()))}")
-    return [
+    evaluations = [
         Evaluation(
             set_name=clips.name,
             labels=manifest.labels,
@@ -104,6 +110,7 @@ def contend(
         )
         for i, (_, variant) in enumerate(contestants)
     ]
+    return agreeing(evaluations) if stand_in else evaluations
 
 
 class _Runner:

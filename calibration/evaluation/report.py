@@ -65,6 +65,11 @@ class EvaluationReport:
 def summary_line(evaluation: Evaluation) -> str:
     """`63.2 % top-1 [58.1, 68.0], 61.0 % macro, 240 clips of synthetic_test`."""
     low, high = evaluation.interval95
+    if evaluation.stand_in:
+        return (
+            f"{evaluation.top1:.1%} of the decisions are the float student's [{low:.1%}, {high:.1%}], "
+            f"{len(evaluation.results)} clips of {evaluation.set_name}, whose labels it does not know"
+        )
     return (
         f"{evaluation.top1:.1%} top-1 [{low:.1%}, {high:.1%}], {evaluation.macro:.1%} macro, "
         f"{len(evaluation.results)} clips of {evaluation.set_name}"

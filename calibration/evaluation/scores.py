@@ -92,7 +92,7 @@ class Evaluation:
     """One bundle, run in one way, on one set. unknown: clips left out because the bundle has no such label, by label.
 
     name: which of several it is. whole_clip: judged as a whole, otherwise as a stream. damaged: clips left out because
-    they cannot be decoded, with what is wrong, by name.
+    they cannot be decoded, with what is wrong, by name. stand_in: another bundle's decisions stand in for labels.
     """
 
     set_name: str
@@ -102,6 +102,7 @@ class Evaluation:
     name: str = ""
     whole_clip: bool = False
     damaged: dict[str, str] = field(default_factory=dict)
+    stand_in: bool = False
 
     def top(self, k: int) -> Estimate:
         """How often the truth is among the k likeliest labels."""
@@ -183,6 +184,19 @@ class Comparison:
     only_first: int
     only_second: int
     p_value: float
+
+
+def agreeing(evaluations: Sequence[Evaluation]) -> list[Evaluation]:
+    """The same with the first one's decisions as labels; clips without a decision of it are left out."""
+    decided = {r.clip.name: r.decision for r in evaluations[0].results if r.decision is not None}
+
+    def judged(result: ClipResult) -> ClipResult:
+        return dataclasses.replace(result, label=decided[result.clip.name], live=None)
+
+    return [
+        dataclasses.replace(e, results=tuple(judged(r) for r in e.results if r.clip.name in decided), stand_in=True)
+        for e in evaluations
+    ]
 
 
 def apart(evaluations: Sequence[Evaluation]) -> tuple[list[Evaluation], list[Evaluation]]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from calibration.clip_sets.labels import NO_LABEL
 from calibration.tensors import ClipTensors
 from edge.bundles.bundle import Bundle
 from edge.engines.base import StudentSession
@@ -61,7 +62,7 @@ def _row(wanted: F64, found: F64, truth: int, expert: int) -> dict[str, Any]:
         "noise": float(((wanted - found) ** 2).sum()),
         "divergence": float(divergence),
         "ticks": len(p),
-        "truth": truth,
+        "truth": before if truth == NO_LABEL else truth,  # without a label what float decides is right
         "before": before,
         "after": after,
     }

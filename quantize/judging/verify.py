@@ -156,8 +156,13 @@ def refusals(
     name = f"{target.target}: {candidate.name}"
     found: list[tuple[str, tuple[str, str, str]]] = []
     drop = result.drop(candidate)
-    if drop > result.max_drop:
-        reason = f"INT8 lost {drop:.1f} points, --max-drop allows {result.max_drop:g}"
+    if drop > result.allowed_drop:
+        reason = f"INT8 lost {drop:.1f} points, --max-drop allows {result.allowed_drop:g}"
+        if result.float_evaluation.stand_in:
+            reason = (
+                f"INT8 decides {drop:.1f} % of the clips otherwise than float, --max-drop {result.max_drop:g} allows "
+                f"{result.allowed_drop:g} % where the bundle knows no label"
+            )
         found.append((reason, _against_loss(result, candidate)))
     if here and proof.integer_ms >= proof.float_ms:
         reason = f"not faster than float: {proof.integer_ms:.3f} ms a step against {proof.float_ms:.3f} ms"

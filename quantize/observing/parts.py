@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from calibration.clip_sets.clips import Clip, ClipSet
-from calibration.clip_sets.labels import known_clips
+from calibration.clip_sets.labels import NO_LABEL, OTHER, labelled_clips
 from calibration.evaluation.scores import UNKNOWN
 from calibration.sets import public_name
 from calibration.shards import ShardTeam
@@ -30,7 +30,9 @@ LabelledClip = tuple[Clip, int]
 
 @dataclass(frozen=True)
 class ClipParts:
-    """calibration, held_out: clips with their label as an index of the bundle's. acceptance: a set for `evaluate`.
+    """calibration, held_out: clips with their label as an index of the bundle's, NO_LABEL where it knows none.
+
+    acceptance: a set for `contend`.
 
     acceptance_selection: its clips as options of `edge-eval`, without the folders of this machine.
     """
@@ -47,23 +49,22 @@ def divided(
     """Divide a set: half of it for acceptance, or none where that has a set of its own; of the rest two thirds
     calibrate. All parts are spread over class, camera and light; `edge-eval --limit` finds acceptance's half again.
 
-    Raises DataError: too few clips that the bundle has labels for, or all of one class.
+    Clips need no label to calibrate. Raises DataError: too few clips, or all of one class.
     """
     whole = clips if limit is None else clips.subset(limit, seed)
-    known = known_clips(whole, labels)[0]
-    _check(whole.name, known, labels)
+    labelled = labelled_clips(whole, labels)
+    _check(whole)
     options = f"--seed {seed}"
     if acceptance is None:
         half = len(whole.clips) // 2
         acceptance, options = clips.subset(half, seed), f"--limit {half} {options}"
     elif limit is not None:
         acceptance, options = acceptance.subset(limit, seed), f"--limit {limit} {options}"
-    known_clips(acceptance, labels)  # raises where the bundle knows none
     shared = acceptance.name == clips.name  # names are unique within a set only
     judges = {clip.name for clip in acceptance.clips} if shared else set()
-    rest = [clip for clip, _ in known if clip.name not in judges]
+    rest = [clip for clip, _ in labelled if clip.name not in judges]
     held = {clip.name for clip in ClipSet(whole.name, whole.labels, rest).subset(max(1, len(rest) // 3), seed).clips}
-    free = [(clip, label) for clip, label in known if clip.name not in judges]
+    free = [(clip, label) for clip, label in labelled if clip.name not in judges]
     calibration = [pair for pair in free if pair[0].name not in held]
     if not calibration:
         raise DataError(f"{whole.name}: all of its clips judge the result; name another set with --acceptance, or more")
@@ -123,7 +124,7 @@ def coverage(share: ClipShare, bundle: Bundle) -> Coverage:
     manifest = bundle.manifest
     gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
     rows = share.gather([_row(clip, one, gate) for (clip, _), one in zip(share.labelled, share.tensors, strict=True)])
-    names = share.gather([manifest.labels[label] for _, label in share.labelled])
+    names = share.gather([OTHER if label == NO_LABEL else manifest.labels[label] for _, label in share.labelled])
     by: dict[str, Counter[str]] = {name: Counter() for name in ("expert", "camera", "light", "class")}
     chosen: Counter[int] = Counter(dict.fromkeys(range(len(gate.gammas)), 0))
     for row, name in zip(rows, names, strict=True):
@@ -156,15 +157,15 @@ def _warnings(by: Mapping[str, Mapping[str, int]], labels: Sequence[str]) -> tup
     return (*few, *(["no clip to calibrate on of " + ", ".join(missing)] if missing else []))
 
 
-def _check(name: str, known: Sequence[LabelledClip], labels: Sequence[str]) -> None:
-    classes = sorted({label for _, label in known})
+def _check(clips: ClipSet) -> None:
+    classes = sorted({clips.labels[clip.label] for clip in clips.clips})
     if len(classes) < 2:
         raise DataError(
-            f"{name}: expected clips of two classes or more that the bundle knows, found {len(known)} clips, all of "
-            f"{labels[classes[0]]}; calibrate on clips like those of the device"
+            f"{clips.name}: expected clips of two classes or more, found {len(clips.clips)} clips, all of "
+            f"{classes[0]}; calibrate on clips like those of the device"
         )
-    if len(known) < LEAST_CLIPS:
+    if len(clips.clips) < LEAST_CLIPS:
         raise DataError(
-            f"{name}: expected {LEAST_CLIPS} clips or more, for calibration, choice and acceptance are of different "
-            f"clips, found {len(known)}; take a larger set, or a larger --limit"
+            f"{clips.name}: expected {LEAST_CLIPS} clips or more, for calibration, choice and acceptance are of "
+            f"different clips, found {len(clips.clips)}; take a larger set, or a larger --limit"
         )
