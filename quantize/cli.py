@@ -156,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
     add = parser.add_argument
     add("--calib", required=True, metavar="SET", help="a data set by name: `calibration list` shows them")
     add("--acceptance", metavar="SET", help="the set that the loss is judged on (default: half of --calib's clips)")
-    # Its name before `gate` meant nothing but the one that chooses experts.
+    # Its earlier name: now a gate is what chooses experts, and nothing else.
     add("--gate", dest="acceptance", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     add("--data-root", type=user_path, metavar="DIR", help="where downloaded data sets lie")
     add(
