@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from edge.errors import EdgeError, UsageError
+from edge.files import write_whole
+from edge.places import cache_folder
 
 T = TypeVar("T")
 POLL_S = 0.02
@@ -94,7 +96,10 @@ def shard_team(
     if folder is None:
         if _number(environment, "LOCAL_WORLD_SIZE", size) != size:
             raise UsageError("processes on several machines need a folder that all of them see; name it")
-        folder = Path.home() / ".cache" / "ellar-edge" / "shards"
+        kept = cache_folder()
+        if kept is None:
+            raise UsageError("processes need a folder that all of them see, and this user has no home; name it")
+        folder = kept / "shards"
     # Two jobs at the same time have different ports: torchrun listens on it.
     meeting = folder / f"{environment.get('MASTER_ADDR', 'here')}-{environment.get('MASTER_PORT', '0')}"
     meeting.mkdir(parents=True, exist_ok=True)
@@ -151,9 +156,7 @@ def _rest(deadline: float, path: Path) -> None:
 
 def _write(path: Path, value: object) -> None:
     """Written aside and renamed: nobody reads half a file."""
-    aside = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    aside.write_text(json.dumps(value), encoding="utf-8")
-    aside.replace(path)
+    write_whole(path, json.dumps(value))
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from edge.errors import EXIT_FAILURE, EdgeError
+from edge.streams import ReaderGoneError
 
 
 def run_command(name: str, work: Callable[[], int], stopped: str = "stopped") -> int:
@@ -23,6 +24,8 @@ def run_command(name: str, work: Callable[[], int], stopped: str = "stopped") ->
         if sys.stdout is not None:
             sys.stdout.flush()  # while its errors can still be told
         return code
+    except ReaderGoneError as error:
+        return error.exit_code
     except EdgeError as error:
         return _ended(name, str(error), error.exit_code)
     except KeyboardInterrupt:

@@ -8,29 +8,15 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import yaml
-
 from edge.errors import ConfigError
-from edge.utf8 import NotUtf8Error, read_text
+from edge.yaml_files import load_yaml
 
 T = TypeVar("T")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
     """The mapping in a YAML file; an empty file is an empty one. Raises ConfigError."""
-    try:
-        data = yaml.safe_load(read_text(path))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except NotUtf8Error as error:
-        raise ConfigError(str(error)) from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
-    if data is None:
-        return {}
-    if not isinstance(data, dict):
-        raise ConfigError(f"{path}: expected `key: value` lines, found {_describe(data)}")
-    return data
+    return load_yaml(path)
 
 
 def build(cls: type[T], data: dict[str, Any], where: str) -> T:

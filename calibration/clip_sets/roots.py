@@ -9,6 +9,7 @@ from pathlib import Path
 
 from edge.fields import build, read_yaml
 from edge.paths import user_path
+from edge.places import settings_folder
 
 
 @dataclass(frozen=True)
@@ -25,12 +26,8 @@ def data_root(option: Path | None, environment: Mapping[str, str] = os.environ) 
         return option
     if environment.get("EDGE_DATA"):
         return user_path(environment["EDGE_DATA"])
-    settings = _settings_file(environment)
-    if not settings.is_file():
+    folder = settings_folder(environment)
+    settings = None if folder is None else folder / "data.yaml"
+    if settings is None or not settings.is_file():
         return None
     return user_path(build(_Settings, read_yaml(settings), str(settings)).data_root)
-
-
-def _settings_file(environment: Mapping[str, str]) -> Path:
-    home = environment.get("XDG_CONFIG_HOME")
-    return (Path(home) if home else Path.home() / ".config") / "ellar-edge" / "data.yaml"

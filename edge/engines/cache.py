@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from edge.files import replace_file
+from edge.places import cache_folder
 
 
 @dataclass(frozen=True)
@@ -38,36 +40,38 @@ class Key:
 
 
 class Cache:
-    """A folder of such files. It may be deleted at any time; what cannot be kept is made again next time."""
+    """A folder of such files. It may be deleted at any time; what cannot be kept is made again next time.
 
-    def __init__(self, folder: Path) -> None:
+    folder: None is a user without a home, for whom nothing is kept.
+    """
+
+    def __init__(self, folder: Path | None) -> None:
         self.folder = folder
 
-    def path(self, key: Key) -> Path:
-        """Where the bytes of this key lie, or would."""
-        return self.folder / key.file_name
+    def path(self, key: Key) -> Path | None:
+        """Where the bytes of this key lie, or would; None where nothing is kept."""
+        return None if self.folder is None else self.folder / key.file_name
 
     def get(self, key: Key) -> bytes | None:
         """The bytes, or None: never made, of another key, or damaged."""
+        path = self.path(key)
+        if path is None:
+            return None
         try:
-            header, _, payload = self.path(key).read_bytes().partition(b"\n")
+            header, _, payload = path.read_bytes().partition(b"\n")
         except OSError:
             return None
         return payload if header + b"\n" == key.header(payload) else None
 
     def put(self, key: Key, payload: bytes) -> str | None:
         """Keep the bytes; returns None, or why they cannot be kept (a read-only disk is no reason not to run)."""
-        staging = self.folder / f".{key.file_name}.{os.getpid()}"
+        path = self.path(key)
+        if path is None:
+            return "this user has no home directory; name one: XDG_CACHE_HOME=DIR"
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            with staging.open("wb") as file:
-                file.write(key.header(payload) + payload)
-                file.flush()
-                os.fsync(file.fileno())
-            staging.replace(self.path(key))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            replace_file(path, key.header(payload) + payload)
         except OSError as error:
-            with suppress(OSError):
-                staging.unlink(missing_ok=True)
             return f"{self.folder}: {error.strerror}"
         return None
 
@@ -87,5 +91,5 @@ def default_cache() -> Cache:
     for variable in ("CACHE_DIRECTORY", "STATE_DIRECTORY"):
         if folder := os.environ.get(variable):
             return Cache(Path(folder.partition(":")[0]) / "engines")
-    home = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Cache(Path(home).expanduser() / "ellar-edge" / "engines")
+    ours = cache_folder()
+    return Cache(None if ours is None else ours / "engines")

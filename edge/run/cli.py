@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import _thread
 import argparse
 import os
-import signal
 import sys
 import threading
 from collections.abc import Sequence
@@ -13,7 +11,6 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from edge import __version__
@@ -23,15 +20,16 @@ from edge.engines import AUTO, NAMES
 from edge.errors import EXIT_STOPPED
 from edge.paths import user_path
 from edge.run.config import Config, Settings, load_settings
+from edge.run.stopping import on_hangup, stop_on_signals
+from edge.streams import give_up_when, holding_streams, last_words
 
 EPILOG = """exit codes: 0 stopped or end of the recording, 2 usage, 78 wrong configuration or bundle, 1 anything else.
 A live camera that is missing is waited for. The JSON lines are described in docs/output.md."""
 
 
+@holding_streams("edge-run", live=True)
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
-    # Where whoever started us closed a stream, Python has None, and print(file=None) would write to the other one.
-    sys.stdout, sys.stderr = (stream or Path(os.devnull).open("w") for stream in (sys.stdout, sys.stderr))  # noqa: SIM115
     arguments = vars(_parser().parse_args(argv))
     return run_command("edge-run", lambda: _asked_for(arguments))
 
@@ -172,8 +170,10 @@ def _run(config: Config) -> int:
     pipeline, events = start_with(config.bundle, config.store, make)
     for event in events:
         pipeline.report(event)
-    signal.signal(signal.SIGHUP, lambda number, frame: pipeline.renewal.request())
-    pipeline.run(source, _stop_on_signals(), max_frames=config.max_frames, duration_s=config.duration)
+    stop = stop_on_signals()
+    on_hangup(stop.set, pipeline.renewal.request)
+    give_up_when(stop.is_set)
+    pipeline.run(source, stop, max_frames=config.max_frames, duration_s=config.duration)
     _cut_off_threads()
     return EXIT_STOPPED
 
@@ -186,7 +186,7 @@ def _cut_off_threads() -> None:
     if any(thread.daemon for thread in threading.enumerate()):
         with suppress(OSError):
             sys.stdout.flush()
-            sys.stderr.flush()
+        last_words()
         os._exit(EXIT_STOPPED)
 
 
@@ -194,17 +194,5 @@ def _calm_libraries() -> None:
     """Settings that libraries take from the environment when they are loaded; what the user set stays."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # our own error says it in one line
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-
-
-def _stop_on_signals() -> threading.Event:
-    """An event that SIGINT and SIGTERM set; the second signal kills."""
-    stop = threading.Event()
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        # Not here: the main thread, which this interrupts, may hold the event's lock.
-        _thread.start_new_thread(stop.set, ())
-        signal.signal(number, signal.SIG_DFL)
-
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handle)
-    return stop
+    # NumPy's BLAS ends the program where it may not have its threads, and nothing here multiplies large matrices.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

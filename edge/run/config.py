@@ -86,7 +86,8 @@ def _check(config: Config, where: str, error: type[EdgeError]) -> None:
     for key, (low, high) in LIMITS.items():
         value = getattr(config, key)
         if value is not None and not low <= value <= high:
-            raise error(f"{where}: {key}: expected {low:g} to {high:g}, found {value:g}")
+            found = str(value)  # :g would fail on a whole number of 400 digits
+            raise error(f"{where}: {key}: expected {low:g} to {high:g}, found {found[:20]}{'...' * (len(found) > 20)}")
     if config.engine not in (None, AUTO, *NAMES):
         raise error(f"{where}: engine: expected {AUTO}, {', '.join(NAMES)}, found {config.engine!r}")
     for key in ("camera", "board"):

@@ -25,6 +25,7 @@ from edge.recognition.health import DAMAGED, PictureWatch
 from edge.recognition.recogniser import TickResult
 from edge.recognition.smoothing import Decision
 from edge.run.renewal import Renewal, rolled_back
+from edge.run.stopping import WithinTime
 from edge.timing import StageTimer
 
 
@@ -69,7 +70,7 @@ class Pipeline:
 
         Raises CameraError for a recording that cannot be read, EdgeError for an output that cannot be written.
         """
-        done = _limit(self._counts, max_frames, duration_s)
+        stop = stop if duration_s is None else WithinTime(stop, duration_s)  # a gap has no frames to end at
         camera = HeldCamera(source, self.report, stop)
         self._pictures = PictureWatch(self.report, camera.reopen if source.live else None)
         with suppress(OutputClosedError), camera:
@@ -80,7 +81,7 @@ class Pipeline:
                     self._wait()
                 else:
                     self._take(frame, camera)
-                if done():
+                if max_frames is not None and self._counts.frames >= max_frames:
                     break
         summary = self._record.summary(self._counts, self._timer.percentiles(), camera.drops)
         for output in self._outputs:
@@ -189,13 +190,3 @@ class Pipeline:
 
 def _silent(text: str) -> None:
     """Nobody to say it to."""
-
-
-def _limit(counts: CadenceCounts, max_frames: int | None, duration_s: float | None) -> Callable[[], bool]:
-    end_s = None if duration_s is None else time.monotonic() + duration_s
-
-    def reached() -> bool:
-        full = max_frames is not None and counts.frames >= max_frames
-        return full or (end_s is not None and time.monotonic() >= end_s)
-
-    return reached

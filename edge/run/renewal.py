@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.bundles.store import BundleStore
-from edge.errors import BundleError, EdgeError
+from edge.errors import BundleError, EdgeError, EngineError
 from edge.messages import ROLLED_BACK, Event
 from edge.paths import user_path
 from edge.recognition.chain import Chain
@@ -85,8 +85,12 @@ class Renewal:
         """The answer, once; to be called between two frames."""
         if self._thread is None and self._requested:
             self._requested = False
-            self._thread = threading.Thread(target=self._run, name="renewal", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._run, name="renewal", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                return Renewed(error=EngineError(f"no thread is to be had for the new bundle ({error}); ask again"))
+            self._thread = thread
         if self._thread is None or self._thread.is_alive():
             return None
         result, self._result, self._thread = self._result, None, None

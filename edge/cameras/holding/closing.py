@@ -11,6 +11,10 @@ CLOSE_S = 1.0  # a stop shall be over within two seconds, the interpreter's own 
 def close_in_time(name: str, close: Callable[[], None]) -> bool:
     """Run `close` and wait for it a moment; one that hangs goes on in a thread of its own. False: it still runs."""
     thread = threading.Thread(target=close, name=f"closing {name}", daemon=True)
-    thread.start()
+    try:
+        thread.start()
+    except RuntimeError:  # no thread is to be had: a close that may hang is better than none
+        close()
+        return True
     thread.join(CLOSE_S)
     return not thread.is_alive()

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from edge.cameras.base import CameraStallError
 from edge.cameras.holding.closing import CLOSE_S
+from edge.cameras.holding.threads import start_thread
 from edge.errors import CameraError
 from edge.picture.frame import Frame
 
@@ -15,7 +16,7 @@ class Freshest:
     """Runs `produce` in a thread until it returns None (the end) or raises; whatever it raises reaches the reader.
 
     The thread starts at once: what `produce` needs must be there before. release: called once, by the thread, when it
-    ends; so the device is never closed under a running read.
+    ends; so the device is never closed under a running read. Raises CameraStateError where no thread is to be had.
     """
 
     def __init__(self, name: str, produce: Callable[[], Frame | None], release: Callable[[], None]) -> None:
@@ -26,8 +27,11 @@ class Freshest:
         self._error: Exception | None = None
         self._ended = False
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"camera {name}", daemon=True)
-        self._thread.start()
+        try:
+            self._thread = start_thread(self._run, "camera", name)
+        except CameraError:
+            release()
+            raise
 
     def read(self, timeout_s: float) -> Frame | None:
         """See `Camera.read`."""

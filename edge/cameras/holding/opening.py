@@ -7,6 +7,7 @@ import threading
 from contextlib import suppress
 
 from edge.cameras.base import Camera, CameraSource
+from edge.cameras.holding.threads import start_thread
 
 POLL_S = 0.1  # how long a stop may go unnoticed
 
@@ -14,7 +15,7 @@ POLL_S = 0.1  # how long a stop may go unnoticed
 def open_unless_stopped(source: CameraSource, stop: threading.Event) -> Camera | None:
     """Open it in a thread of its own; None when the stop comes first, and what is opened after that is closed.
 
-    Raises what `source.open` raises.
+    Raises what `source.open` raises; CameraStateError where no thread is to be had.
     """
     results: queue.SimpleQueue[Camera | Exception] = queue.SimpleQueue()
 
@@ -29,7 +30,7 @@ def open_unless_stopped(source: CameraSource, stop: threading.Event) -> Camera |
         else:
             results.put(camera)
 
-    threading.Thread(target=attempt, name=f"opening {source.name}", daemon=True).start()
+    start_thread(attempt, "opening", source.name)
     while not stop.is_set():
         with suppress(queue.Empty):
             result = results.get(timeout=POLL_S)

@@ -113,8 +113,8 @@ def test_a_signal_may_come_while_the_stop_is_looked_at() -> None:
     """The main thread holds the event's lock then: a handler that took it would wait for ever."""
     code = """
 import os, signal
-from edge.run.cli import _stop_on_signals
-stop = _stop_on_signals()
+from edge.run.stopping import stop_on_signals
+stop = stop_on_signals()
 with stop._cond:
     os.kill(os.getpid(), signal.SIGTERM)
 assert stop.wait(60)
