@@ -17,8 +17,10 @@ from calibration.synthetic import demo
 from edge.command import run_command
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, UsageError
 from edge.paths import user_path
+from edge.streams import holding_streams
 
 
+@holding_streams("calibration")
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments = _parser().parse_args(argv)

@@ -6,7 +6,6 @@ Training and calibration read these; nothing here repeats arithmetic of `edge`.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass
 from functools import partial
@@ -22,6 +21,7 @@ from calibration.learnt import Fingerprint
 from calibration.parallel import WorkerError, in_order
 from edge.bundles.manifest import CadenceSpec, ExpertSpec, FrontEndSpec, GateSpec, InputSpec, Manifest
 from edge.errors import DataError, EdgeError
+from edge.files import file_in_one_step
 from edge.picture.frame import Frame, Image
 from edge.recognition.cadence import Cadence, at_cadence
 from edge.recognition.inputs import network_input
@@ -211,9 +211,7 @@ def _cached(clip: Clip, geometry: Geometry, cache: Path) -> ClipTensors:
     if path.exists():
         return _read(path)
     tensors = clip_tensors(clip.frames(), geometry)
-    # Written aside and renamed: a kill leaves no half file that a later run would trust.
-    aside = path.with_suffix(f".{os.getpid()}.tmp")
-    with aside.open("wb") as file:
+    # In one step: a kill leaves no half file that a later run would trust.
+    with file_in_one_step(path) as aside, aside.open("wb") as file:
         np.savez(file, x=tensors.x, statistics=tensors.statistics, fingerprint=tensors.fingerprint)
-    aside.replace(path)
     return tensors

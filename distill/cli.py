@@ -21,7 +21,9 @@ from typing import TYPE_CHECKING
 
 from edge.command import run_command
 from edge.errors import EXIT_STOPPED, UsageError
+from edge.files import check_can_make
 from edge.paths import user_path
+from edge.streams import holding_streams
 
 if TYPE_CHECKING:
     from distill.training.job import Job
@@ -41,6 +43,7 @@ START_HELP = {
 PROTOCOLS = ("ellar-table3", "ellar-table4", "ellar-table5")
 
 
+@holding_streams("distill")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The console script. Returns the exit code."""
     options = _parser().parse_args(arguments)
@@ -57,6 +60,8 @@ def _run(options: argparse.Namespace) -> int:
     from distill.training.job import Job, read_document, read_job
     from distill.training.parallel import training_team
 
+    if options.command in (*TRAINING, "export"):
+        check_can_make(options.out, "what this command makes")
     with training_team(options.device) as processes:
         if options.command in TRAINING:
             job = Job(

@@ -101,6 +101,24 @@ def _nameless(folder: int) -> int | None:
 
 
 @contextmanager
+def file_in_one_step(path: Path) -> Iterator[Path]:
+    """For a library that writes files itself: a hidden one that takes its name when the block ends without an error."""
+    path = Path(os.path.realpath(path))
+    sweep(path)
+    staging = path.parent / _hidden(path)
+    with staging.open("xb") as lock:
+        with suppress(OSError):
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield staging
+            _sync(staging)
+            staging.replace(path)
+            _sync(path.parent)
+        finally:
+            staging.unlink(missing_ok=True)
+
+
+@contextmanager
 def folder_in_one_step(target: Path) -> Iterator[Path]:
     """An empty folder beside `target`, which takes its place when the block ends without an error.
 
@@ -172,6 +190,21 @@ def check_can_write(path: Path, what: str) -> None:
         if isinstance(error, UsageError):
             raise
         raise UsageError(f"{str(path)!r}: cannot be the name of a file for {what} ({error})") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written for {what} ({error.strerror})") from error
+
+
+def check_can_make(path: Path, what: str) -> None:
+    """The same for a folder, or a bundle, which may be there already. Raises UsageError."""
+    try:
+        target = Path(os.path.realpath(path))
+        there = next(place for place in (target.parent, *target.parent.parents) if place.exists())
+        if not there.is_dir() or (target.exists() and not target.is_dir() and target.suffix != ".tar"):
+            raise UsageError(f"{path}: expected a folder, found a file there; name another place for {what}")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise UsageError(f"{path}: cannot be written for {what}; name a place where you may write")
+        with suppress(FileNotFoundError):
+            target.lstat()
     except OSError as error:
         raise UsageError(f"{path}: cannot be written for {what} ({error.strerror})") from error
 

@@ -23,8 +23,10 @@ from calibration.shards import ShardTeam, shard_team
 from edge.bundles.bundle import Bundle, check_target, write_bundle
 from edge.bundles.manifest import TARGETS
 from edge.command import run_command
-from edge.errors import EXIT_FAILURE, UsageError
+from edge.errors import EXIT_FAILURE, EdgeError, UsageError
+from edge.files import check_can_write, write_whole
 from edge.paths import user_path
+from edge.streams import holding_streams
 from quantize.observing.estimators import ESTIMATORS
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from quantize.telling.report import QuantizeReport
 
 
+@holding_streams("quantize")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 written, 1 a target was refused, 2 usage or data, 78 a bad bundle."""
     options = _parser().parse_args(arguments)
@@ -74,8 +77,8 @@ def _check_outputs(options: argparse.Namespace, request: QuantizeRequest) -> Non
     for target in request.targets:
         check_target(request.path(target))
     for report in (options.html, options.json):
-        if report is not None and not report.resolve().parent.is_dir():
-            raise UsageError(f"{report}: there is no folder {report.parent} for the report")
+        if report is not None:
+            check_can_write(report, "the report")
     if "openvino" in request.targets and importlib.util.find_spec("nncf") is None:
         raise UsageError("--target openvino needs nncf; install it with: pip install 'ellar-edge[quantize-openvino]'")
     if options.limit is not None and options.limit < 1:
@@ -95,17 +98,27 @@ def _quantized(
 
 def _judged(options: argparse.Namespace, result: QuantizeResult) -> int:
     """Prove what was made, say what it is worth, and write the targets that nothing stands against."""
-    from quantize.job import with_notes
     from quantize.judging.verify import float_peak_mb, verify
     from quantize.telling.report import QuantizeReport, text
 
     for warning in result.coverage.warnings:
         print(f"quantize: warning: {warning}", file=sys.stderr)
     report = QuantizeReport(result, verify(result), float_peak_mb(result))
-    print(text(report), flush=True)
-    _write_reports(options, report)
-    refused = False
-    for target, verification in zip(result.targets, report.verifications, strict=True):
+    # The bundles first: what can still go wrong with a report must not cost the work.
+    refused, lines = _write_bundles(options, report)
+    try:
+        _write_reports(options, report)
+    finally:
+        print("\n".join([text(report), *lines]), flush=True)
+    return EXIT_FAILURE if refused else 0
+
+
+def _write_bundles(options: argparse.Namespace, report: QuantizeReport) -> tuple[bool, list[str]]:
+    """Whether a target was refused, and a line for each that was written."""
+    from quantize.job import with_notes
+
+    refused, lines = False, []
+    for target, verification in zip(report.result.targets, report.verifications, strict=True):
         bundle, reasons = target.bundle, [refusal.reason for refusal in verification.refusals]
         if reasons and not options.force:
             print(f"quantize: {'; '.join(reasons)}; {target.path} is not written", file=sys.stderr)
@@ -115,18 +128,21 @@ def _judged(options: argparse.Namespace, result: QuantizeResult) -> int:
             print(f"quantize: warning: {'; '.join(reasons)}; written because of --force", file=sys.stderr)
             bundle = with_notes(bundle, tuple(f"FORCED: {reason}" for reason in reasons))
         write_bundle(target.path, bundle.manifest, bundle.files)
-        print(f"written    {target.path}")
-    return EXIT_FAILURE if refused else 0
+        lines.append(f"written    {target.path}")
+    return refused, lines
 
 
 def _write_reports(options: argparse.Namespace, report: QuantizeReport) -> None:
     from quantize.telling.report import as_dict
     from quantize.telling.report_html import page
 
-    if options.html is not None:
-        options.html.write_text(page(report), encoding="utf-8")
-    if options.json is not None:
-        options.json.write_text(json.dumps(as_dict(report), indent=2) + "\n", encoding="utf-8")
+    try:
+        if options.html is not None:
+            write_whole(options.html, page(report))
+        if options.json is not None:
+            write_whole(options.json, json.dumps(as_dict(report), indent=2) + "\n")
+    except OSError as error:
+        raise EdgeError(f"{error.filename}: the report cannot be written ({error.strerror})") from error
 
 
 def _points(text: str) -> float:

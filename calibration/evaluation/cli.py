@@ -27,9 +27,12 @@ from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.command import run_command
 from edge.engines import NAMES
 from edge.errors import EXIT_STOPPED, UsageError
+from edge.files import check_can_write
 from edge.paths import user_path
+from edge.streams import holding_streams
 
 
+@holding_streams("edge-eval")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `edge-eval`; returns its exit code."""
     options = _parser().parse_args(arguments)
@@ -41,9 +44,9 @@ def _clips(options: argparse.Namespace) -> int:
     with shard_team(options.exchange) as processes:
         found = _evaluated(options, processes)
         if processes.first:
-            print(json.dumps(as_dict(found), indent=2) if options.json else text(found))
             if options.html is not None:
                 html_report.write(options.html, html_report.page(found))
+            print(json.dumps(as_dict(found), indent=2) if options.json else text(found))
     return EXIT_STOPPED
 
 
@@ -60,8 +63,8 @@ def _stream(options: argparse.Namespace) -> int:
 
 def _evaluated(options: argparse.Namespace, processes: ShardTeam) -> EvaluationReport:
     """Load, run everything that was asked for in one pass over the clips, and sort it into a report."""
-    if options.html is not None and not options.html.resolve().parent.is_dir():
-        raise UsageError(f"{options.html}: there is no folder {options.html.parent} for the report")
+    if options.html is not None:
+        check_can_write(options.html, "the report")
     bundle = form_alone(Bundle.load(options.bundle))
     gammas = bundle.manifest.gate.gammas
     main_variants = (

@@ -15,11 +15,15 @@ from calibration.evaluation.options import attributes
 from calibration.evaluation.report import report, summary_line
 from calibration.evaluation.variants import Variant
 from calibration.sets import open_set, public_name
+from edge.bundles.bundle import Bundle
 from edge.command import run_command
 from edge.errors import EXIT_STOPPED
+from edge.files import check_can_make
 from edge.paths import user_path
+from edge.streams import holding_streams
 
 
+@holding_streams("edge-folds")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `edge-folds`; returns its exit code."""
     options = _parser().parse_args(arguments)
@@ -28,6 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _evaluated(options: argparse.Namespace) -> int:
     members = [options.member] + ([options.against] if options.against else [])
+    for path in options.record:  # before minutes of work
+        Bundle.load(path)
+        check_can_make(path, "the measurement")
     clips = open_set(options.set, options.data_root)
     evaluations = evaluate_folds(options.folds, members, clips, Variant(gamma=options.gamma, average=options.average))
     print(report(evaluations))

@@ -18,6 +18,7 @@ from calibration.evaluation.report import (
 )
 from calibration.evaluation.scores import Estimate, Evaluation, compare
 from edge.errors import UsageError
+from edge.files import write_whole
 
 STYLE = """
 body { font-family: sans-serif; max-width: 60em; margin: 2em auto; color: #222 }
@@ -29,7 +30,7 @@ td:not(:first-child), th:not(:first-child) { text-align: right } h2 { margin-top
 def write(path: Path, text: str) -> None:
     """Write a page. Raises UsageError where the file cannot be written."""
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except OSError as error:
         raise UsageError(f"{path}: the report cannot be written ({error.strerror}); name another file") from error
 

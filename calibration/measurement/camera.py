@@ -24,6 +24,7 @@ from edge.cameras.profile import CameraProfile, Sensor, camera_profile_path, cam
 from edge.cameras.source import camera_source, open_camera
 from edge.errors import ConfigError, DataError, UsageError
 from edge.fields import build, read_yaml
+from edge.files import check_can_write, file_in_one_step
 from edge.paths import user_path
 from edge.picture.frame import Image
 
@@ -56,13 +57,14 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError(f"--frames is {arguments.frames}; it must be {MINIMUM_FRAMES} or more")
     if (arguments.dark is None) != (not arguments.flat):
         raise UsageError("--dark and --flat belong together; without both the camera itself is recorded")
+    path = arguments.out or camera_profile_path(profile)
+    check_can_write(path, "the profile; name a file of yours: --out FILE")
     if arguments.dark is None:
         dark, *flats = _from_camera(arguments.camera, arguments.frames)
     else:
         dark, *flats = (_from_file(path, arguments.frames) for path in (arguments.dark, *arguments.flat))
     assert profile.sensor is not None
     sensor, transfer = measured(profile.sensor, dark, flats)
-    path = arguments.out or camera_profile_path(profile)
     write_sensor(path, profile, sensor)
     print(_summary(profile.sensor, sensor, transfer, path))
     return 0
@@ -106,10 +108,9 @@ def write_sensor(path: Path, profile: CameraProfile, sensor: Sensor) -> None:
         text = (path if path.exists() else own).read_text(encoding="utf-8")
         section = yaml.safe_dump({"sensor": _plain(sensor)}, sort_keys=False, default_flow_style=None, width=1000)
         rest = SECTION.sub("", text)
-        aside = path.with_name(f".{path.name}.new")
-        aside.write_text(rest.rstrip("\n") + "\n" + section, encoding="utf-8")
-        build(CameraProfile, read_yaml(aside), str(path))
-        aside.replace(path)
+        with file_in_one_step(path) as aside:
+            aside.write_text(rest.rstrip("\n") + "\n" + section, encoding="utf-8")
+            build(CameraProfile, read_yaml(aside), str(path))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be written ({error.strerror}); name a file of yours: --out FILE") from error
 

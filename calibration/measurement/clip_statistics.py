@@ -21,6 +21,7 @@ from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.progress import show_progress
 from calibration.sets import open_set
 from edge.errors import UsageError
+from edge.files import check_can_write, write_whole
 from edge.paths import user_path
 from edge.picture.front_end import FrontEnd
 from edge.recognition.inputs.flow import luma
@@ -176,17 +177,19 @@ def run(arguments: argparse.Namespace) -> int:
     """Measure, write the tables and the plot. Raises EdgeError."""
     cv2.setNumThreads(1)
     out: Path = arguments.out
-    if out.suffix != ".md" or not out.resolve().parent.is_dir():
+    if out.suffix != ".md":
         raise UsageError(f"{out}: expected a file .md in a folder that exists")
+    for file, what in ((out, "the tables"), (out.with_suffix(".svg"), "the plot")):
+        check_can_write(file, what)
     sets = [open_set(name, arguments.data_root, arguments.limit) for name in arguments.set]
     measured = list(measure(sets))
     picture = out.with_suffix(".svg")
-    picture.write_text(plot(measured), encoding="utf-8")
+    write_whole(picture, plot(measured))
     limit = f" --limit {arguments.limit}" if arguments.limit else ""
     names = " ".join(f"--set {_public(one.name)}" for one in sets)
     command = f"calibration compare-statistics {names}{limit} --out {out.name}"
     page = markdown(measured, command, picture.name)
-    out.write_text(page, encoding="utf-8")
+    write_whole(out, page)
     print(page)
     return 0
 

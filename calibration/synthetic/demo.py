@@ -16,6 +16,7 @@ from calibration.synthetic.dark_camera import SENSORS, DarkCamera, exposure_for
 from calibration.synthetic.scene import HEIGHT, WIDTH, Lighting, View, paint, seat
 from calibration.synthetic.sequence import Act, Segment, perform
 from edge.errors import UsageError
+from edge.files import check_can_write, scratch_folder, write_whole
 from edge.picture.frame import Image
 
 SEED = 9114  # of the scene; the splits of the synthetic sets have seeds of their own kind (lists)
@@ -60,12 +61,24 @@ def render() -> tuple[Iterator[Image], list[Segment]]:
 
 def write(path: Path) -> None:
     """Write the clip (.mp4, MPEG-4) and, beside it, a .json with its true segments [{start_s, end_s, label}]."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.suffix != ".mp4":
+        raise UsageError(f"{path}: expected the name of an .mp4 file")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{path.parent}: cannot be made ({error.strerror}); name a folder of yours") from error
+    truth = path.with_suffix(".json")
+    for file, what in ((path, "the clip"), (truth, "its segments")):
+        check_can_write(file, what)
     frames, segments = render()
-    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
-    if path.suffix != ".mp4" or not writer.isOpened():
-        raise UsageError(f"{path}: cannot be written; name an .mp4 file in a folder that you may write to")
-    for frame in frames:
-        writer.write(frame)
-    writer.release()
-    path.with_suffix(".json").write_text(json.dumps([asdict(s) for s in segments], indent=1) + "\n", encoding="utf-8")
+    with scratch_folder("demo") as scratch:
+        # Whole only when it is released; a container's index cannot be written into a pipe or a hidden name.
+        clip = scratch / "clip.mp4"
+        writer = cv2.VideoWriter(str(clip), cv2.VideoWriter.fourcc(*"mp4v"), FPS, (WIDTH, HEIGHT))
+        if not writer.isOpened():
+            raise UsageError(f"{path}: OpenCV has no MPEG-4 here; install opencv-python-headless")
+        for frame in frames:
+            writer.write(frame)
+        writer.release()
+        write_whole(path, clip.read_bytes())
+    write_whole(truth, json.dumps([asdict(s) for s in segments], indent=1) + "\n")

@@ -25,6 +25,7 @@ from distill.training.loop import TrainingRun
 from distill.training.parallel import TrainingTeam
 from edge.bundles.bundle import Bundle
 from edge.errors import UsageError
+from edge.files import write_whole
 
 PRETRAINED, QUANTISED = "pretrained.safetensors", "quantised.safetensors"
 GATE, BUNDLE = "gate.safetensors", "bundle"
@@ -59,7 +60,7 @@ def run_student(job: Job, folder: Path, team: TrainingTeam, resume: bool = False
             held_out = sources[recipe.folds.source]
             names = [name for name, actor in zip(held_out.names, held_out.actors, strict=True) if actor in actors]
             if team.first:
-                (fold / "clips.txt").write_text("".join(f"{name}\n" for name in names))
+                write_whole(fold / "clips.txt", "".join(f"{name}\n" for name in names))
 
 
 def export_student(job: Job, folder: Path, target: Path) -> None:

@@ -18,6 +18,7 @@ from distill.students.sources import Batches, Source
 from distill.training.checkpoint import Trainee
 from distill.training.loop import Losses, TrainingRun, fit
 from edge.errors import DataError
+from edge.files import file_in_one_step
 
 STUDENT = "student.safetensors"  # in the folder of a training, written by `save_weights`
 
@@ -60,10 +61,9 @@ def fine_tune(
 
 
 def save_weights(student: StudentNetwork, path: Path) -> None:
-    """Weights as safetensors; written aside and renamed, so that a kill leaves the old file or the new."""
-    aside = path.with_suffix(".tmp")
-    save_file(student.state_dict(), aside)
-    aside.replace(path)
+    """Weights as safetensors; in one step, so that a kill leaves the old file or the new."""
+    with file_in_one_step(path) as aside:
+        save_file(student.state_dict(), aside)
 
 
 def load_weights(recipe: Recipe, path: Path) -> StudentNetwork:

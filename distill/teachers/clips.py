@@ -7,7 +7,6 @@ trainings all see the same ones.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +24,7 @@ from calibration.clip_sets.clips import Clip
 from distill.enhance import Enhancer, build_enhancer
 from distill.teachers.recipe import ClipConfig, ProtocolConfig
 from edge.errors import ConfigError, DataError
+from edge.files import file_in_one_step
 
 Rng = np.random.Generator
 U8 = npt.NDArray[np.uint8]
@@ -127,10 +127,8 @@ def frames_of(clip: Clip, config: ClipConfig, cache: Path) -> U8:
     whole = np.stack(frames)
     if config.keep:
         cache.mkdir(parents=True, exist_ok=True)
-        aside = path.with_suffix(f".{os.getpid()}.tmp")
-        with aside.open("wb") as file:
+        with file_in_one_step(path) as aside, aside.open("wb") as file:
             np.save(file, whole)
-        aside.replace(path)
     return whole
 
 

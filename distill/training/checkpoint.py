@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from distill.training.parallel import TrainingTeam
 from edge.errors import DataError
+from edge.files import file_in_one_step
 
 Scheduler = torch.optim.lr_scheduler.LRScheduler
 FORMAT = 1
@@ -47,12 +48,11 @@ class Checkpoint:
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Written aside and renamed, so that a kill leaves the old file or the new one."""
-    aside = path.with_name(f"{path.name}.tmp")
+    """In one step, so that a kill leaves the old file or the new one."""
     # Copies: safetensors refuses tensors that share memory, as tied weights do.
     copies = {name: tensor.detach().cpu().clone().contiguous() for name, tensor in tensors.items()}
-    save_file(copies, aside, {"format": str(FORMAT), "state": json.dumps(state)})
-    aside.replace(path)
+    with file_in_one_step(path) as aside:
+        save_file(copies, aside, {"format": str(FORMAT), "state": json.dumps(state)})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

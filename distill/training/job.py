@@ -11,6 +11,7 @@ import yaml
 
 from edge.errors import ConfigError, DataError
 from edge.fields import read_yaml
+from edge.files import write_whole
 
 JOB, RECIPE = "job.json", "recipe.yaml"
 KINDS = ("student", "teacher", "enhancer")
@@ -49,8 +50,8 @@ class Job:
         folder.mkdir(parents=True, exist_ok=True)
         values = {key: value for key, value in asdict(self).items() if key != "document"}
         values.update({key: str(values[key]) for key in PATHS if values[key] is not None})
-        (folder / JOB).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        (folder / RECIPE).write_text(yaml.safe_dump(self.document, sort_keys=False), encoding="utf-8")
+        write_whole(folder / JOB, json.dumps(values, indent=2) + "\n")
+        write_whole(folder / RECIPE, yaml.safe_dump(self.document, sort_keys=False))
 
 
 def read_job(folder: Path) -> Job:

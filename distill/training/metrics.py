@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from pathlib import Path
 
+from edge.files import write_whole
+
 Values = Mapping[str, float | str]
 Show = Callable[[str], None]
 WIDTH, HEIGHT, MARGIN = 640, 240, 48
@@ -32,9 +34,7 @@ class Metrics:
         if self._path is None or not self._path.exists():
             return
         kept = [values for values in read(self._path) if wanted(values)]
-        aside = self._path.with_suffix(".tmp")
-        aside.write_text("".join(json.dumps(values) + "\n" for values in kept), encoding="utf-8")
-        aside.replace(self._path)
+        write_whole(self._path, "".join(json.dumps(values) + "\n" for values in kept))
 
 
 def read(path: Path) -> list[dict[str, float | str]]:
@@ -52,7 +52,7 @@ def draw_curves(metrics: Path, target: Path) -> None:
     panels = [_panel(name, lines, number * HEIGHT) for number, (name, lines) in enumerate(phases.items())]
     size = f'width="{WIDTH}" height="{HEIGHT * max(len(panels), 1)}"'
     style = 'font-family="sans-serif" font-size="11" fill="none" stroke-width="1.5"'
-    target.write_text(f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>\n{"".join(panels)}</svg>\n')
+    write_whole(target, f'<svg xmlns="http://www.w3.org/2000/svg" {size} {style}>\n{"".join(panels)}</svg>\n')
 
 
 def _panel(name: str, lines: list[dict[str, float | str]], top: int) -> str:

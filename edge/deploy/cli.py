@@ -22,6 +22,7 @@ from edge.deploy.settings import check_runs_the_store
 from edge.deploy.update import ask_service, roll_back, service_self_test, update
 from edge.errors import EXIT_STOPPED, EdgeError, UsageError
 from edge.paths import user_path
+from edge.streams import holding_streams
 
 EPILOG = """exit codes: 0 done (status: the service runs), 2 usage, 3 status: it does not run, 78 wrong configuration
 or bundle, 1 anything else. docs/service.md has the rest."""
@@ -36,6 +37,7 @@ class ReadOnlyError(EdgeError, OSError):
     """Not even root may."""
 
 
+@holding_streams("edge-service")
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments = _parser().parse_args(argv)

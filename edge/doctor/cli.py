@@ -18,6 +18,7 @@ from edge.doctor.findings import Finding, error
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError
 from edge.paths import user_path
 from edge.run.config import Config, load_settings
+from edge.streams import holding_streams
 
 EPILOG = (
     "exit codes: 0 nothing that keeps edge-run from working (there may be warnings), 1 an error was found, 2 usage."
@@ -25,6 +26,7 @@ EPILOG = (
 ROOT = Path("/")
 
 
+@holding_streams("edge-doctor")
 def main(argv: Sequence[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     arguments = vars(_parser().parse_args(argv))

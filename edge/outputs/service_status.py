@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from edge.files import replace_file
 from edge.messages import ROLLED_BACK, Event, Prediction
 from edge.outputs import Output
 from edge.outputs.summary import Summary
@@ -90,8 +91,6 @@ class ServiceStatus(Output):
         else:  # `started` may follow a rollback at the start, which stays true
             self._record |= known
         if self._record_path is not None:
-            staging = self._record_path.with_suffix(".new")
             with suppress(OSError):  # who updates then says that it got no answer; the robot goes on
-                staging.write_text(json.dumps(self._record))
-                staging.chmod(0o644)  # `edge-service status` needs no root; the unit's umask is 0077
-                staging.replace(self._record_path)
+                # 0644: `edge-service status` needs no root; the unit's umask is 0077
+                replace_file(self._record_path, json.dumps(self._record).encode(), 0o644)
