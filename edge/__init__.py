@@ -3,7 +3,9 @@
 errors, fields, shipped  the ground: errors with exit codes, YAML as checked dataclasses, shipped files
 paths, utf8              what people wrote: paths with ~ and names of any bytes, text in UTF-8 or an error with its line
 messages, timing         told of a run: predictions and events, how long every stage takes
-command                  how every command ends, well or not
+command, streams         how every command ends, well or not; what it says, whatever happens to its readers
+files, places            kept files, written in one step; where a user's own lie, if he has a home
+yaml_files               a YAML file that anybody may have written, bounded
 cameras/, picture/       a frame comes in, and becomes a small, measured, corrected picture (C core: native/)
 recognition/, engines/   from pictures to a decision: gate, network input, smoothing; who computes the student
 bundles/, board/         what runs, a verified model, and on what: the board's facts, heat and supply

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import io
-import os
-import select
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 
 from edge.errors import EXIT_FAILURE, EdgeError
 from edge.streams import ReaderGoneError
@@ -16,8 +12,9 @@ from edge.streams import ReaderGoneError
 def run_command(name: str, work: Callable[[], int], stopped: str = "stopped") -> int:
     """Runs `work` and returns its exit code, or that of what ended it, which stderr is told as `NAME: what`.
 
-    An EdgeError has its own exit code; Ctrl-C (told as `stopped`), whatever the system refused (a full disk) and a
-    closed stdout (`| head`, told by nothing) have EXIT_FAILURE. Any other exception is a fault of the program: raised.
+    An EdgeError has its own exit code; Ctrl-C (told as `stopped`) and whatever the system refused (a full disk) have
+    EXIT_FAILURE; a reader of stdout who left (`| head`) is told by nothing (edge/streams.py, which every command's
+    main stands on). Any other exception is a fault of the program: raised.
     """
     try:
         code = work()
@@ -31,8 +28,6 @@ def run_command(name: str, work: Callable[[], int], stopped: str = "stopped") ->
     except KeyboardInterrupt:
         return _ended(name, stopped, EXIT_FAILURE)
     except OSError as error:
-        if isinstance(error, BrokenPipeError) and _reader_left():
-            return EXIT_FAILURE
         if error.strerror is None:
             raise
         return _ended(name, f"{error.filename or 'the system'}: {error.strerror}", EXIT_FAILURE)
@@ -41,16 +36,3 @@ def run_command(name: str, work: Callable[[], int], stopped: str = "stopped") ->
 def _ended(name: str, what: str, code: int) -> int:
     print(f"{name}: {what}", file=sys.stderr)
     return code
-
-
-def _reader_left() -> bool:
-    """Whether stdout's reader has gone away; what is still unsaid is then dropped, for Python would try it at exit."""
-    stdout = select.poll()
-    with suppress(io.UnsupportedOperation):  # an embedder's stdout, which is no file
-        stdout.register(sys.stdout, 0)
-    if not stdout.poll(0):
-        return False
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
-    return True

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from edge.command import run_command
-from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EXIT_USAGE, CameraError, ConfigError, DataError
+from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EXIT_STOPPED, EXIT_USAGE, CameraError, ConfigError, DataError
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = re.findall(r'"([a-z-]+) = ([a-z._]+):main"', (ROOT / "setup.py").read_text())
@@ -57,15 +57,27 @@ def test_a_fault_of_the_program_is_not_hidden(error: Exception) -> None:
         run_command("edge-thing", raising(error))
 
 
-def test_a_reader_that_leaves_early_is_no_complaint() -> None:
-    code = "import sys; from edge.command import run_command\ndef work():\n    while True: print('line')\n"
-    command = [sys.executable, "-c", f"{code}sys.exit(run_command('edge-thing', work))"]
+@pytest.mark.parametrize(("live", "code_at_end"), [(True, EXIT_STOPPED), (False, 3)])
+def test_a_reader_that_leaves_early_is_no_complaint(live: bool, code_at_end: int) -> None:
+    """A live command ends; what another one prints is dropped, and its work goes on."""
+    code = """
+import sys
+from edge.command import run_command
+from edge.streams import holding_streams
+def work():
+    for number in range(100_000): print('line')
+    return 3
+@holding_streams('edge-thing', live=LIVE)
+def main(): return run_command('edge-thing', work)
+sys.exit(main())
+""".replace("LIVE", str(live))
+    command = [sys.executable, "-c", code]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stderr is not None
         process.stdout.readline()
         process.stdout.close()
         assert process.stderr.read() == b""
-    assert process.returncode == EXIT_FAILURE
+    assert process.returncode == code_at_end
 
 
 def test_an_interrupt_is_a_line_and_no_traceback() -> None:
@@ -83,7 +95,7 @@ def test_an_interrupt_is_a_line_and_no_traceback() -> None:
 @pytest.mark.parametrize(("command", "module"), COMMANDS, ids=[command for command, _ in COMMANDS])
 def test_every_installed_command_ends_by_it(command: str, module: str) -> None:
     source = (ROOT / f"{module.replace('.', '/')}.py").read_text()
-    assert f'run_command("{command}", ' in source
+    assert f'run_command("{command}", ' in source and f'@holding_streams("{command}"' in source
 
 
 def test_the_installed_commands_are_found() -> None:

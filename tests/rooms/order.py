@@ -9,7 +9,8 @@ NOT_EACH_OTHER = ("distill", "quantize")  # what passes between them is a bundle
 ORDER: dict[str, tuple[str, ...]] = {
     "": PACKAGES,
     "edge": (
-        *("errors", "paths", "utf8", "fields", "messages", "timing", "command", "shipped"),
+        *("errors", "paths", "utf8", "files", "places", "streams", "yaml_files"),
+        *("fields", "messages", "timing", "command", "shipped"),
         *("native", "picture", "bundles", "board", "cameras", "engines", "recognition", "outputs"),
         *("run", "deploy", "doctor"),
     ),
