@@ -18,10 +18,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from edge.errors import UsageError
+from edge.errors import ConfigError, UsageError
 
 NAME_BYTES = 200  # of a name, so that what comes around it fits into the 255 of a file system
 ATTEMPTS = 5
+MAX_LINKS = 40  # as the kernel
 AT_FDCWD, RENAME_EXCHANGE = -100, 2  # renameat2(2)
 
 
@@ -111,9 +112,9 @@ def file_in_one_step(path: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             yield staging
-            _sync(staging)
+            sync(staging)
             staging.replace(path)
-            _sync(path.parent)
+            sync(path.parent)
         finally:
             staging.unlink(missing_ok=True)
 
@@ -131,8 +132,8 @@ def folder_in_one_step(target: Path) -> Iterator[Path]:
     try:
         yield staging
         for path in staging.iterdir():
-            _sync(path)
-        _sync(staging)
+            sync(path)
+        sync(staging)
         if not target.exists():
             staging.rename(target)
         elif not _exchange(staging, target):
@@ -140,7 +141,7 @@ def folder_in_one_step(target: Path) -> Iterator[Path]:
             target.rename(aside)
             staging.rename(target)
             shutil.rmtree(aside)
-        _sync(target.parent)
+        sync(target.parent)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
         if lock is not None:
@@ -161,6 +162,45 @@ def scratch_folder(name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         if lock is not None:
             os.close(lock)
+
+
+def within(root: Path, path: str, follow: bool = True) -> Path:
+    """A path of the system below `root` as a path of this machine that never leads out of `root`.
+
+    Links are followed as the system below would, absolute ones from its root, `..` no higher. follow: the last name,
+    too. Raises ConfigError for links that go in a circle.
+    """
+    if root == Path("/"):
+        return Path(os.path.realpath(path)) if follow else Path(path)
+    done: list[str] = []
+    left = path.split("/")[::-1]
+    links = 0
+    while left:
+        part = left.pop()
+        if part == "..":
+            del done[-1:]
+        elif part not in ("", "."):
+            here = root.joinpath(*done, part)
+            if here.is_symlink() and (left or follow):
+                links += 1
+                if links > MAX_LINKS:
+                    raise ConfigError(f"{here}: expected a link that leads somewhere, found a circle; remove it")
+                target = os.readlink(here)  # noqa: PTH115
+                done = [] if target.startswith("/") else done
+                left += target.split("/")[::-1]
+            else:
+                done.append(part)
+    return root.joinpath(*done)
+
+
+def make_folders(path: Path) -> None:
+    """`mkdir -p` that a loss of power does not undo. Raises OSError."""
+    for place in (*reversed(path.parents), path):
+        if not place.is_dir():
+            if place.exists():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(place))
+            place.mkdir(exist_ok=True)
+            sync(place.parent)
 
 
 def sweep(path: Path) -> None:
@@ -243,7 +283,8 @@ def _exchange(one: Path, other: Path) -> bool:
     return renameat2 is not None and renameat2(AT_FDCWD, names[0], AT_FDCWD, names[1], RENAME_EXCHANGE) == 0
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """A file or folder survives a loss of power; a new or renamed entry does only when its folder was written, too."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -49,13 +49,17 @@ class _Loader(yaml.SafeLoader):
 
 def load_yaml(path: Path) -> dict[Any, Any]:
     """The mapping in a file; an empty file is an empty one. Raises ConfigError."""
+    return parse_yaml(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """A file of settings as text. Raises ConfigError."""
     try:
-        text = _read(path).decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError, ValueError) as error:
+        return _read(path).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
         if isinstance(error, ConfigError):
             raise
         raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    return parse_yaml(text, str(path))
 
 
 def parse_yaml(text: str, where: str) -> dict[Any, Any]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-TREE = "proc/device-tree"
+from edge.errors import ConfigError
+from edge.files import within
+
+TREE = "/proc/device-tree"
 
 
 def compatible(root: Path = Path("/")) -> list[str]:
@@ -19,6 +22,6 @@ def model(root: Path = Path("/")) -> str:
 
 def _text(root: Path, name: str) -> str:
     try:
-        return (root / TREE / name).read_bytes().decode(errors="replace")
-    except OSError:
+        return within(root, f"{TREE}/{name}").read_bytes().decode(errors="replace")
+    except (ConfigError, OSError):
         return ""

@@ -26,7 +26,7 @@ def check_camera(spec: str, variant: str, layout: Layout) -> None:
     place = f"put it into {Path(CONFIG).parent} and give its whole path"
     if not file.startswith("/"):
         raise UsageError(f"camera {spec}: expected an absolute path, found {file}; {place}")
-    here = layout.at(file)
+    here = layout.found(file)
     if not here.exists():
         raise ConfigError(f"camera {spec}: {here}: expected a file or folder, found nothing; {place}")
     if not can_read(file, layout):

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 from edge import __version__
 from edge.board.device_tree import compatible
 from edge.board.profile import AUTO, BoardProfile, board_profile, board_profiles
+from edge.bundles.bundle import Bundle
 from edge.bundles.store import BundleStore
 from edge.command import run_command
 from edge.deploy import systemd
 from edge.deploy.files import remove, write_changed
 from edge.deploy.layout import UNIT, Layout
 from edge.deploy.plan import MEMORY_MAX, Options, other_variants, plan, program_of
+from edge.deploy.record import printable, read_record
 from edge.deploy.settings import check_runs_the_store
 from edge.deploy.update import ask_service, roll_back, service_self_test, update
-from edge.errors import EXIT_STOPPED, EdgeError, UsageError
+from edge.errors import EXIT_STOPPED, ConfigError, EdgeError, UsageError
+from edge.files import make_folders
 from edge.paths import user_path
 from edge.streams import holding_streams
 
@@ -113,7 +115,11 @@ def _install(arguments: argparse.Namespace, layout: Layout) -> int:
         print("".join(entry.describe() for entry in entries), end="")
         return EXIT_STOPPED
     _check_may_change(layout)
-    layout.store.mkdir(parents=True, exist_ok=True)
+    if arguments.model:  # what would be refused later is refused before anything is written
+        check_runs_the_store(layout.config)
+        Bundle.load(arguments.model)
+    store = _store(layout)
+    make_folders(store.root)
     written, removed = write_changed(entries), remove(other_variants(entries, layout))
     print("".join([*(f"{path}\n" for path in written), *(f"removed {path}\n" for path in removed)]), end="")
     changed = bool(written or removed)
@@ -140,7 +146,7 @@ def _board(name: str, layout: Layout) -> BoardProfile:
 def _check_may_change(layout: Layout) -> None:
     if layout.live:
         systemd.check_running()
-    etc = layout.at("/etc")
+    etc = layout.found("/etc")
     if not os.access(etc, os.W_OK):
         if os.geteuid() == 0:
             raise ReadOnlyError(
@@ -175,7 +181,7 @@ def _status(arguments: argparse.Namespace, layout: Layout) -> int:
 def _state_lines(found: Mapping[str, str]) -> list[str]:
     lines = [
         f"service   {found.get('ActiveState')} ({found.get('SubState')}), restarts {found.get('NRestarts')}",
-        f"says      {found.get('StatusText') or '-'}",
+        f"says      {printable(found.get('StatusText', '')) or '-'}",
     ]
     if found.get("Result") != "success":
         lines.append(f"ended     {found.get('Result')}; edge-service logs shows why")
@@ -186,17 +192,33 @@ def _state_lines(found: Mapping[str, str]) -> list[str]:
 
 
 def _bundle_lines(layout: Layout) -> list[str]:
-    store = BundleStore(layout.store)
+    store = _store(layout)
     current, previous = store.current(), store.previous()
     lines = [f"current   {current.name if current else 'the bundle of the package'}"]
     if current is not None:
         lines.append(f"previous  {previous.name if previous else 'the bundle of the package'}")
-    with suppress(OSError, ValueError):
-        record = json.loads(layout.running.read_text())
+    record = read_record(layout.running).said
+    if {"bundle", "digest"} <= set(record):
         lines.insert(0, f"runs      {record['bundle']} {record['digest'][:16]}")
         if record.get("error"):
             lines.insert(1, f"rejected  {record['error']}")
     return lines
+
+
+def _store(layout: Layout) -> BundleStore:
+    """The target's. Raises ConfigError where something in it is a link to elsewhere: nobody but `update` writes there.
+
+    Through such a link a bundle of another place would be read, or removed.
+    """
+    store = BundleStore(layout.store)
+    versions = layout.store / "versions"
+    for path in (versions, *(versions.iterdir() if versions.is_dir() and not versions.is_symlink() else ())):
+        if path.is_symlink():
+            raise ConfigError(f"{path}: expected no link in the store of bundles, found one; remove it")
+    current = layout.store / "current"
+    if current.is_symlink() and not re.fullmatch(r"versions/[\w.-]+", target := os.readlink(current)):  # noqa: PTH115
+        raise ConfigError(f"{current}: expected a link to a version of this store, found {target!a}; remove it")
+    return store
 
 
 def _logs(arguments: argparse.Namespace, layout: Layout) -> int:
@@ -220,7 +242,7 @@ def _update(arguments: argparse.Namespace, layout: Layout) -> int:
 def _renew(source: Path, layout: Layout) -> None:
     check_runs_the_store(layout.config)
     check = service_self_test(layout, program_of(layout))
-    bundle = update(BundleStore(layout.store), source, check, ask_service(layout))
+    bundle = update(_store(layout), source, check, ask_service(layout))
     print(
         f"{source}: is current already" if bundle is None else f"{bundle.manifest.name} {bundle.digest[:16]}: current"
     )
@@ -229,7 +251,7 @@ def _renew(source: Path, layout: Layout) -> None:
 def _rollback(arguments: argparse.Namespace, layout: Layout) -> int:
     _check_may_change(layout)
     check_runs_the_store(layout.config)
-    previous = roll_back(BundleStore(layout.store), ask_service(layout))
+    previous = roll_back(_store(layout), ask_service(layout))
     print(f"{'the bundle of the package' if previous is None else previous.name}: current again")
     return EXIT_STOPPED
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.deploy.files import staging_of
+from edge.files import within
 
 UNIT = "edge-run.service"
 SLICE = "edge.slice"
@@ -25,8 +26,15 @@ class Layout:
         return self.root == Path("/")
 
     def at(self, path: str) -> Path:
-        """A path of the target as a path of this machine."""
-        return self.root / path.lstrip("/")
+        """A path of the target as a path of this machine; links on the way lead no further than `root`.
+
+        What lies there may be a link itself: this is the name to write, or to remove.
+        """
+        return within(self.root, path, follow=False)
+
+    def found(self, path: str) -> Path:
+        """What the target finds there: the last name is followed, too. This is the file to read."""
+        return within(self.root, path)
 
     @property
     def unit(self) -> Path:
@@ -51,11 +59,12 @@ class Layout:
 
     @property
     def config(self) -> Path:
-        return self.at(CONFIG)
+        """The user's own; where it is a link, what it leads to is read and written."""
+        return self.found(CONFIG)
 
     @property
     def store(self) -> Path:
-        return self.at(STORE)
+        return self.found(STORE)
 
     @property
     def running(self) -> Path:
@@ -77,8 +86,8 @@ class Layout:
             self.slice.with_name(f"{SLICE}.d"),
             self.slice,
             self.udev_rule,
-            self.config.parent,
-            self.store.parent,
+            self.at(str(Path(CONFIG).parent)),
+            self.at(str(Path(STORE).parent)),
             *(self.at(path) for path in made_by_systemd),
             *map(staging_of, (self.wanted, self.unit, self.slice, self.udev_rule)),
         )

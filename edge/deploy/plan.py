@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,7 @@ from edge.deploy.layout import CONFIG, SLICE, STORE, UNIT, Layout
 from edge.deploy.reach import can_reach
 from edge.errors import ConfigError, UsageError
 from edge.shipped import shipped
+from edge.yaml_files import parse_yaml
 
 # Memory by variant: measured peak is 97 MB with onnxruntime on the processor; CUDA alone maps more than a gigabyte.
 MEMORY_MAX = {"generic": "300M", "pi": "300M", "jetson": "2G", "ros2": "400M"}
@@ -58,7 +60,7 @@ def plan(options: Options, layout: Layout) -> list[Entry]:
         Entry(layout.unit, _filled(f"systemd/{UNIT}", values)),
         Entry(layout.slice, _filled(f"systemd/{SLICE}", values)),
         Entry(layout.udev_rule, _filled("udev/70-edge-run.rules", values)),
-        Entry(layout.config, _config(options, variant, layout, values)),
+        _config(options, variant, layout, values),
         Entry(layout.wanted, link=f"/etc/systemd/system/{UNIT}"),
     ]
     if variant != "generic":
@@ -85,16 +87,24 @@ def _filled(name: str, values: dict[str, str]) -> str:
     return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], shipped(name).read_text(encoding="utf-8"))
 
 
-def _config(options: Options, variant: str, layout: Layout, values: dict[str, str]) -> str:
-    """A new configuration, or the user's own with nothing but the given keys changed."""
+def _config(options: Options, variant: str, layout: Layout, values: dict[str, str]) -> Entry:
+    """A new configuration, or the user's own with nothing but the given keys changed: its mode and owner stay, too."""
     board = options.board.name if options.board_given else None
-    if not layout.config.exists():
+    path = layout.config
+    if not path.exists():
         camera = options.camera or options.board.camera
         check_camera(camera, variant, layout)
-        return _filled("systemd/edge.yaml", {**values, "CAMERA": settings.quoted(camera), "BOARD": board or AUTO})
-    check_camera(options.camera or settings.read(layout.config).camera, variant, layout)
+        keys = {"CAMERA": settings.quoted(camera), "BOARD": board or AUTO}
+        text = _filled("systemd/edge.yaml", {**values, **keys})
+        if parse_yaml(text, str(path)).get("camera") != camera:
+            raise UsageError(f"--camera {camera!a}: expected a name on one line; rename what it names")
+        return Entry(path, text)
+    current = settings.read(path)
+    check_camera(options.camera or current.camera, variant, layout)
     given = {"camera": options.camera, "board": board}
-    return settings.with_keys(layout.config, {key: value for key, value in given.items() if value is not None})
+    text = settings.with_keys(path, {key: value for key, value in given.items() if value is not None})
+    status = path.stat()
+    return Entry(path, text, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
 
 
 def _account(user: str | None, layout: Layout) -> str:
@@ -102,7 +112,7 @@ def _account(user: str | None, layout: Layout) -> str:
         return "DynamicUser=yes"
     if not re.fullmatch(r"[a-z_][a-z0-9_-]*", user):
         raise UsageError(f"--user {user}: expected the name of a user; leave it out and systemd makes one for the run")
-    accounts = layout.at("/etc/passwd")
+    accounts = layout.found("/etc/passwd")
     found = dict(line.split(":")[0:3:2] for line in accounts.read_text().splitlines() if line.count(":") >= 3)
     if user not in found:
         raise UsageError(f"--user {user}: no such user in {accounts}; make one: sudo useradd --system {user}")
@@ -118,7 +128,7 @@ def _program(given: str | None, layout: Layout) -> str:
         raise UsageError(f"--program {path}: expected an absolute path, such as {DEFAULT_PROGRAM}")
     if re.search(r"[\s%$\"'\\]", path):
         raise UsageError(f"--program {path}: systemd cannot take blanks, quotes, % or $ in it; {REINSTALL}")
-    here = layout.at(path)
+    here = layout.found(path)
     if not os.access(here, os.X_OK) or not here.is_file():
         raise ConfigError(f"{here}: expected the program edge-run, found none; name it: --program PATH (in the target)")
     for place in (path, *_interpreter(here, layout)):

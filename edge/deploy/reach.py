@@ -13,11 +13,11 @@ HIDDEN = ("/home/", "/root/", "/run/user/", "/tmp/", "/var/tmp/")
 
 def can_reach(path: str, layout: Layout) -> bool:
     """It lies where the service sees it, and others may enter every directory on the way. path: of the target."""
-    parents = (layout.at(str(parent)) for parent in Path(path).parents if str(parent) != "/")
+    parents = (layout.found(str(parent)) for parent in Path(path).parents if str(parent) != "/")
     may_enter = all(stat.S_IXOTH & parent.stat().st_mode for parent in parents if parent.exists())
     return may_enter and not path.startswith(HIDDEN)
 
 
 def can_read(path: str, layout: Layout) -> bool:
     """The same, and others may read it."""
-    return can_reach(path, layout) and bool(stat.S_IROTH & layout.at(path).stat().st_mode)
+    return can_reach(path, layout) and bool(stat.S_IROTH & layout.found(path).stat().st_mode)

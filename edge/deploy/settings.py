@@ -6,12 +6,11 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-import yaml
-
 from edge.board.profile import board_profile
 from edge.deploy.layout import STORE
 from edge.errors import ConfigError
 from edge.run.config import Config, load_settings
+from edge.yaml_files import parse_yaml, read_text
 
 
 def read(path: Path) -> Config:
@@ -23,14 +22,14 @@ def read(path: Path) -> Config:
 
 def with_keys(path: Path, given: Mapping[str, str]) -> str:
     """Its text with these keys set; everything else, comments too, as it is. Raises ConfigError."""
-    text = path.read_text(encoding="utf-8")
-    wanted = {**(yaml.safe_load(text) or {}), **given}
+    text = read_text(path)
+    wanted = {**parse_yaml(text, str(path)), **given}
     for key, value in given.items():
         text = _with_key(text, key, quoted(value))
     try:
-        found = yaml.safe_load(text)
-    except yaml.YAMLError:
-        found = None
+        found = parse_yaml(text, str(path))
+    except ConfigError:
+        found = {}
     if found != wanted:
         lines = ", ".join(f"`{key}: {quoted(value)}`" for key, value in given.items())
         raise ConfigError(f"{path}: expected a line for each key, found another form; set it yourself: {lines}")

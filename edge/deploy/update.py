@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,8 @@ from typing import Any
 from edge.bundles.bundle import Bundle
 from edge.bundles.store import BundleStore
 from edge.deploy import systemd
-from edge.deploy.layout import CONFIG, UNIT, Layout
+from edge.deploy.layout import UNIT, Layout
+from edge.deploy.record import printable, read_record
 from edge.errors import BundleError, UsageError
 from edge.messages import ROLLED_BACK
 
@@ -110,7 +109,7 @@ def _self_test(program: Sequence[str], config: Path, user: str | None, version: 
         raise BundleError(f"{version.name}: the self-test was ended by signal {-done.returncode}; the engine crashed")
     if done.returncode:
         said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise BundleError(f"{version.name}: {said[-1].removeprefix('edge-run: ')}")
+        raise BundleError(f"{version.name}: {printable(said[-1].removeprefix('edge-run: '))}")
 
 
 def _group_of(user: str) -> int:
@@ -123,7 +122,7 @@ def service_self_test(layout: Layout, program: str) -> Check:
     """The self-test of an update: on an image only the bundle itself can be verified."""
     if not layout.live:
         return lambda version: None
-    return self_test_command([program], layout.at(CONFIG), NOBODY if os.geteuid() == 0 else None)
+    return self_test_command([program], layout.config, NOBODY if os.geteuid() == 0 else None)
 
 
 def ask_service(layout: Layout) -> Ask:
@@ -135,25 +134,16 @@ def ask_service(layout: Layout) -> Ask:
 
 def _ask(record: Path, reload: Callable[[], object], digest: str) -> None:
     """record: where the service names what it runs. digest: empty where any answer will do."""
-    if digest and _answer(record)[0].get("digest") == digest:
+    if digest and read_record(record).said.get("digest") == digest:
         return
     asked_ns = time.time_ns()
     reload()
     end_s = time.monotonic() + ANSWER_S
     while time.monotonic() < end_s:
-        answer, written_ns = _answer(record)
-        if digest and answer.get("rejected") == digest:
-            raise BundleError(answer.get("error") or "the service gave no reason")
-        if (answer.get("digest") == digest) if digest else written_ns >= asked_ns:
+        answer = read_record(record)
+        if digest and answer.said.get("rejected") == digest:
+            raise BundleError(answer.said.get("error") or "the service gave no reason")
+        if (answer.said.get("digest") == digest) if digest else answer.written_ns >= asked_ns:
             return
         time.sleep(POLL_S)
     raise BundleError(f"the service did not take it within {ANSWER_S:.0f} s; edge-service logs shows why")
-
-
-def _answer(record: Path) -> tuple[dict[str, str], int]:
-    """What the service says, and when it said so in nanoseconds; nothing where it has not spoken yet."""
-    with suppress(OSError, ValueError):
-        found = json.loads(record.read_text())
-        if isinstance(found, dict):
-            return found, record.stat().st_mtime_ns
-    return {}, 0

@@ -89,7 +89,8 @@ class Renewal:
             try:
                 thread.start()
             except RuntimeError as error:
-                return RenewalResult(error=EngineError(f"no thread is to be had for the new bundle ({error}); ask again"))
+                refused = EngineError(f"no thread is to be had for the new bundle ({error}); ask again")
+                return RenewalResult(error=refused)
             self._thread = thread
         if self._thread is None or self._thread.is_alive():
             return None

@@ -33,7 +33,9 @@ def root(tmp_path: Path) -> Path:
 
 def files(root: Path) -> dict[str, str]:
     return {
-        str(path.relative_to(root)): "-> " + str(path.readlink()) if path.is_symlink() else path.read_text()
+        str(path.relative_to(root)): "-> " + str(path.readlink())
+        if path.is_symlink()
+        else path.read_bytes().decode(errors="backslashreplace")
         for path in root.rglob("*")
         if path.is_symlink() or path.is_file()
     }
@@ -212,17 +214,31 @@ def test_an_image_has_to_be_told_its_board(root: Path, capsys: pytest.CaptureFix
         (b"board: pi3", [], 2, "unknown board 'pi3'"),
         (b"camera: own.yaml", [], 2, "expected an absolute path"),
         (b"{camera: demo}", ["--camera", "brio"], 78, "set it yourself: `camera: brio`"),
+        (b"camera:\tdemo\n\tthreads: 1", ["--camera", "brio"], 78, "is not YAML"),
+        (b"threads: many", ["--camera", "brio"], 78, "threads: expected a whole number"),
+        (b"camera: demo\ncamera: 2", ["--camera", "brio"], 78, "key 'camera' comes twice"),
+        (b"threads: !!int abc", ["--board", "pi4"], 78, "cannot be read as int"),
+        (b"camera: [" + b"[" * 5000, ["--camera", "brio"], 78, "at most 20 levels"),
+        (b"store: /srv/mine", ["--model", "BUNDLE"], 78, "updates go to /var/lib/ellar-edge/bundles"),
+        (b"camera: arducam\nstore: /var/lib/ellar-edge/bundles", ["--model", "/none"], 78, "expected a bundle"),
     ],
 )
 def test_a_wrong_configuration_of_the_users_is_told_and_kept(
-    text: bytes, arguments: list[str], code: int, message: str, root: Path, capsys: pytest.CaptureFixture[str]
+    text: bytes,
+    arguments: list[str],
+    code: int,
+    message: str,
+    root: Path,
+    tiny_bundle: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     config = Layout(root).config
     config.parent.mkdir()
     config.write_bytes(text)
-    assert service(root, "install", *arguments) == code
+    before = files(root)
+    assert service(root, "install", *(tiny_bundle if word == "BUNDLE" else word for word in arguments)) == code
     assert message in capsys.readouterr().err
-    assert config.read_bytes() == text and not Layout(root).unit.exists()
+    assert files(root) == before
     assert service(root, "uninstall") == 0
 
 
@@ -245,7 +261,7 @@ def test_an_image_that_is_not_there(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_what_the_disk_refuses_is_one_line(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "etc/udev").write_text("a file where a directory has to be")
     assert service(root, "install") == 1
-    assert capsys.readouterr().err == f"edge-service: {root / 'etc/udev/rules.d'}: Not a directory\n"
+    assert capsys.readouterr().err == f"edge-service: {root / 'etc/udev'}: Not a directory\n"
     (root / "etc/udev").unlink()
     assert service(root, "install") == 0
 
