@@ -1,4 +1,4 @@
-"""Cameras on the network: RTSP, and pictures or video over HTTP, through OpenCV's FFmpeg."""
+"""Cameras on the network: pictures over HTTP (multipart.py); RTSP and video over HTTP through OpenCV's FFmpeg."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
 import cv2
@@ -16,6 +17,7 @@ import numpy as np
 from edge.cameras.base import Camera, CameraStallError, CameraStateError
 from edge.cameras.clocks import StreamClock
 from edge.cameras.holding.freshest import Freshest
+from edge.cameras.multipart import HttpPictures, open_pictures
 from edge.errors import CameraError, UsageError
 from edge.picture.frame import Frame, Image
 from edge.picture.unwritten import is_untouched, marked_memory
@@ -25,6 +27,7 @@ CONNECT_S = 1.5
 OPEN_S = 5.0  # until the first key frame, for which some cameras take seconds
 READ_S = 1.0
 MARK = 0x5A  # a level that no whole picture has
+NO_VIDEO = f"answers, but gave no video within {OPEN_S:g} s; check path, user and password (ffprobe URL)"
 # TCP: a lost packet is a late picture, not a broken one. No queue before the decoder, none in it.
 OPTIONS_VARIABLE = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 OPTIONS = "rtsp_transport;tcp|fflags;nobuffer|flags;low_delay"
@@ -43,9 +46,13 @@ class NetworkCamera(Camera):
     def __init__(self, url: str) -> None:
         super().__init__(public_url(url))
         _reach(url, self.name)
+        self._sequence, self._stamp_s = -1, -1.0
+        self._pictures = _open_pictures(url, self.name) if url.startswith("http") else None
+        if self._pictures is not None:
+            self._freshest = Freshest(self.name, self._next_picture, self._pictures.close)
+            return
         self._capture = _open(url, self.name)
         self._clock = StreamClock() if url.startswith("rtsp") else None
-        self._sequence, self._stamp_s = -1, -1.0
         self._freshest = Freshest(self.name, self._produce, self._capture.release)
 
     def read(self, timeout_s: float) -> Frame | None:
@@ -57,7 +64,17 @@ class NetworkCamera(Camera):
             raise CameraStateError(getattr(error.__cause__, "state", "ended"), str(error)) from error
 
     def close(self) -> None:
+        if self._pictures is not None:
+            self._pictures.shut()
         self._freshest.close()
+
+    def _next_picture(self) -> Frame:
+        assert self._pictures is not None
+        picture = self._pictures.next()
+        if picture is None:
+            raise CameraError("the stream ended")
+        self._sequence += 1
+        return Frame(picture, self._sequence, time.monotonic(), "jpeg")
 
     def _produce(self) -> Frame:
         decoded, image = self._first() if self._sequence < 0 else self._capture.read()
@@ -112,13 +129,26 @@ def _reach(url: str, name: str) -> None:
         raise CameraStateError("unreachable", f"{name}: cannot be reached ({reason}); is the camera on?") from error
 
 
+def _open_pictures(url: str, name: str) -> HttpPictures | None:
+    try:
+        return open_pictures(url, OPEN_S, READ_S)
+    except OSError as error:
+        raise CameraStateError("no_video", f"{name}: {NO_VIDEO} ({_reason(error)})") from error
+
+
+def _reason(error: OSError) -> object:
+    """Without the address, which may hold a password."""
+    if isinstance(error, HTTPError):
+        return f"HTTP {error.code} {error.reason}"
+    return error.strerror or type(error).__name__
+
+
 def _open(url: str, name: str) -> cv2.VideoCapture:
     timeouts = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, int(OPEN_S * 1e3), cv2.CAP_PROP_READ_TIMEOUT_MSEC, int(READ_S * 1e3)]
     with _ffmpeg_options():
         capture = cv2.VideoCapture(url, cv2.CAP_FFMPEG, timeouts)
     if not capture.isOpened():
-        message = f"answers, but gave no video within {OPEN_S:g} s; check path, user and password (ffprobe URL)"
-        raise CameraStateError("no_video", f"{name}: {message}")
+        raise CameraStateError("no_video", f"{name}: {NO_VIDEO}")
     return capture
 
 

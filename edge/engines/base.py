@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from edge.bundles.bundle import Bundle
 from edge.bundles.manifest import REMAKE, STUDENT_FILE, Manifest
-from edge.errors import BundleError
+from edge.errors import BundleError, EdgeError, EngineError
 
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]
@@ -83,8 +83,10 @@ def check_interface(bundle: Bundle, inputs: Mapping[str, Tensor], outputs: Mappi
                 )
 
 
-def unloadable(bundle: Bundle, engine: str, error: Exception) -> BundleError:
-    """The error for a model that an engine (its name and version) refuses."""
+def unloadable(bundle: Bundle, engine: str, error: Exception) -> EdgeError:
+    """The error for a model that an engine (its name and version) refuses, or has no threads for."""
+    if "pthread_create failed" in str(error):
+        return EngineError(f"{engine}: no thread is to be had; take fewer (--threads), or see ulimit -u and TasksMax=")
     lines = (line.strip() for line in str(error).splitlines())
     reason = next((line for line in lines if line and not line.startswith("Exception from ")), type(error).__name__)
     return BundleError(

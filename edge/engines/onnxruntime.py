@@ -19,8 +19,9 @@ class OnnxRuntimeSession(StudentSession):
     def __init__(self, bundle: Bundle, threads: int = 1) -> None:
         self.engine = f"onnxruntime {ort.__version__}"
         try:
+            # Its fallback prints to stdout, where only JSON lines belong, and tries the same once more.
             self._session = ort.InferenceSession(
-                bundle.student_bytes(), session_options(threads), ["CPUExecutionProvider"]
+                bundle.student_bytes(), session_options(threads), ["CPUExecutionProvider"], enable_fallback=0
             )
         except Exception as error:  # onnxruntime's status classes share no base but Exception
             raise unloadable(bundle, self.engine, error) from error

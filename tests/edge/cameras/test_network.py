@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import threading
 import time
 from base64 import b64encode
@@ -22,6 +23,7 @@ from edge.errors import CameraError, UsageError
 from edge.messages import Event
 from edge.picture.frame import Frame
 from tests.edge.cameras.servers.mjpeg import MjpegServer, serving
+from tests.edge.conftest import ROOT
 from tests.interlaced import write_interlaced
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
@@ -31,7 +33,7 @@ NEEDS_RTSP = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.rep
 
 def level(frame: Frame | None) -> float:
     assert frame is not None
-    return float(frame.image.mean())
+    return float(frame.bgr().mean())
 
 
 def test_every_picture_comes_with_its_time() -> None:
@@ -113,7 +115,61 @@ def test_a_camera_that_changes_its_size_goes_on() -> None:
         time.sleep(0.3)
         after = [camera.read(5.0) for _ in range(3)][-1]
     assert before and after and after.sequence > before.sequence
-    assert np.ptp(after.image) <= 4  # whole: not half of the one and half of the other
+    assert np.ptp(after.bgr()) <= 4  # whole: not half of the one and half of the other
+
+
+def test_parts_without_a_length_end_at_the_boundary() -> None:
+    server = MjpegServer()
+    server.said_bytes = ""
+    with serving(server), open_camera(f"http://{server.address}/video") as camera:
+        frames = [camera.read(5.0) for _ in range(5)]
+    assert all(frame and frame.bgr().shape == (48, 64, 3) for frame in frames)
+
+
+FLOOD = """
+import resource, socket, sys, threading
+from edge.cameras.source import open_camera
+from edge.errors import CameraError
+
+def serve(server, head):
+    while True:
+        peer = server.accept()[0]
+        try:
+            if peer.recv(4096):
+                peer.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Type: " + head)
+                while True:
+                    peer.sendall(b"x" * 1000000)
+        except OSError:
+            pass
+
+server = socket.create_server(("127.0.0.1", 0))
+head = sys.argv[1].encode().decode("unicode_escape").encode()
+threading.Thread(target=serve, args=(server, head), daemon=True).start()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    with open_camera(f"http://127.0.0.1:{server.getsockname()[1]}/video") as camera:
+        camera.read(5.0)
+except CameraError as error:
+    print(error)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+"""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        r"multipart/x-mixed-replace; boundary=b\r\n\r\n--b\r\nContent-Length: 2147483648\r\n\r\n",
+        r"multipart/x-mixed-replace; boundary=b\r\n\r\n--b\r\nContent-Type: image/jpeg\r\n\r\n",
+        r"multipart/x-mixed-replace; boundary=b\r\n\r\n",
+        r"image/jpeg\r\n\r\n",
+    ],
+    ids=["of 2 GB", "without an end", "without a head", "one picture"],
+)
+def test_a_part_that_does_not_end_takes_no_memory(head: str) -> None:
+    done = subprocess.run([sys.executable, "-c", FLOOD, head], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    said, taken_kb = done.stdout.splitlines()
+    assert "expected" in said and int(taken_kb) < 100_000, said
 
 
 def test_a_lost_stream_is_opened_again() -> None:

@@ -15,6 +15,7 @@ import numpy as np
 class MjpegServer(ThreadingHTTPServer):
     """Pictures at `fps`; picture n has level 4 n (mod 240), and the `size` (width, height) of the moment.
 
+    said_bytes: what the head of each part says of its length, instead of the truth; "" says nothing.
     password: the value that the header Authorization must have. silent: sends nothing while it is set."""
 
     daemon_threads = True
@@ -23,6 +24,7 @@ class MjpegServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.fps, self.password = fps, password
         self.size = (64, 48)
+        self.said_bytes: str | None = None
         self.silent, self.closing = threading.Event(), threading.Event()
         self.requests: list[str] = []
 
@@ -56,7 +58,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         try:
             for data in self.server.parts():
-                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(data)}\r\n\r\n"
+                said = self.server.said_bytes if self.server.said_bytes is not None else str(len(data))
+                length = f"Content-Length: {said}\r\n" if said else ""
+                head = f"--frame\r\nContent-Type: image/jpeg\r\n{length}\r\n"
                 self.wfile.write(head.encode() + data + b"\r\n")
         except OSError:  # the reader has gone
             pass
