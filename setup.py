@@ -25,6 +25,8 @@ NATIVE = Extension(
     define_macros=[("Py_LIMITED_API", "0x030A0000")],
     py_limited_api=True,
 )
+# CVE-2026-27489, -34445, -34446, -34447: external data by links and attributes, before 1.21; CVE-2025-51480: written.
+ONNX = "onnx>=1.21"
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "edge" / "__init__.py").read_text())
 
 
@@ -62,16 +64,23 @@ setup(
     ext_modules=[NATIVE],
     cmdclass={"build_ext": BuildNative},
     options={"bdist_wheel": {"py_limited_api": "cp310"}},
+    # Lower bounds are the first versions without a known hole that what we read could reach. CPython's tarfile
+    # (CVE-2024-6232, CVE-2025-8194: headers that never end) and PyYAML's aliases have no such version on every Python:
+    # edge/bundles and edge/yaml_files.py bound what they hand on.
     install_requires=[
         "numpy>=1.26",
-        "opencv-python-headless>=4.9",
-        "onnxruntime>=1.18",
+        # CVE-2025-53644: a crafted JPEG writes through an uninitialised pointer, before 4.12.
+        "opencv-python-headless>=4.12",
+        # Before 1.24 a model names any file of the machine as its weights (pull requests 26776, 27430); 1.24 has no
+        # wheels for Python 3.10, where our own refusal of external tensors has to do.
+        "onnxruntime>=1.24.3; python_version >= '3.11'",
+        "onnxruntime>=1.20; python_version < '3.11'",
         "pyyaml>=6",
     ],
     extras_require={
-        "quantize": ["onnx>=1.16"],
-        "quantize-openvino": ["onnx>=1.16", "openvino>=2025.0", "nncf>=3.0"],
-        "distill": ["torch==2.13.0", "onnx>=1.16", "onnxscript>=0.5", "safetensors>=0.4"],
+        "quantize": [ONNX],
+        "quantize-openvino": [ONNX, "openvino>=2025.0", "nncf>=3.0"],
+        "distill": ["torch==2.13.0", ONNX, "onnxscript>=0.5", "safetensors>=0.4"],
         "openvino": ["openvino>=2025.0"],
         "pi": ["picamera2>=0.3.30"],
         "dev": [

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from edge.errors import BundleError
+from edge.files import scratch_folder
 from quantize.normal_form import normal_form
 
 CENTRED = "x_centred"
@@ -123,7 +123,7 @@ def convolutions(model: onnx.ModelProto) -> tuple[onnx.NodeProto, ...]:
 
 def folded(model: onnx.ModelProto) -> onnx.ModelProto:
     """Constants folded, batch norms merged, shapes inferred (onnxruntime's own preparation), and every node named."""
-    with tempfile.TemporaryDirectory(prefix="quantize-") as scratch:
+    with scratch_folder("quantize") as scratch:
         source, target = Path(scratch) / "float.onnx", Path(scratch) / "folded.onnx"
         onnx.save(model, source)
         quant_pre_process(source, target, skip_symbolic_shape=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
-import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from calibration.tensors import Geometry
 from edge.bundles.bundle import STUDENT_FILE, Accuracy, Bundle, write_bundle
 from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.errors import DataError, UsageError
+from edge.files import scratch_folder
 from quantize.builds import AS_TRAINED, Draft, Selection, calibrated_builds, target_bundle, trained_builds
 from quantize.judging.check import checked, is_quantised
 from quantize.judging.fidelity import HeldOutClips
@@ -122,7 +122,7 @@ def quantize(
     OnnxRuntimeSession(source)  # refuses what is not the manifest's, before minutes of work
     parts = divided(clips, source.manifest.labels, request.limit, request.seed, acceptance)
     job = _Job(source, request, parts, processes, show)
-    with tempfile.TemporaryDirectory(prefix="quantize-") as scratch:
+    with scratch_folder("quantize") as scratch:
         builds = _as_trained(job) if is_quantised(model) else _calibrated(job, Path(scratch))
         return _scored(job, builds, Path(scratch))
 

@@ -6,12 +6,10 @@ import dataclasses
 import hashlib
 import io
 import os
-import shutil
 import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -42,6 +40,7 @@ from edge.bundles.manifest import (
     parse_manifest,
 )
 from edge.errors import BundleError, UsageError
+from edge.files import folder_in_one_step, replace_file
 
 __all__ = [
     "FORMAT",
@@ -282,17 +281,10 @@ def _read_npz(data: bytes, where: str) -> dict[str, npt.NDArray[np.float32]]:
 
 
 def _write_directory(target: Path, contents: Mapping[str, bytes]) -> None:
-    with _staging(target) as staging:
-        staging.mkdir()
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with folder_in_one_step(target) as staging:
         for name, data in contents.items():
             _write_file(staging / name, data)
-        if target.exists():  # a full directory cannot be renamed over: the old bundle steps aside first
-            aside = staging.with_name(staging.name + ".old")
-            target.rename(aside)
-            staging.rename(target)
-            shutil.rmtree(aside)
-        else:
-            staging.rename(target)
 
 
 def _write_tar(target: Path, contents: Mapping[str, bytes]) -> None:
@@ -302,23 +294,8 @@ def _write_tar(target: Path, contents: Mapping[str, bytes]) -> None:
             member = tarfile.TarInfo(name)  # owner 0, time 0, mode 0644: nothing of this machine goes in
             member.size = len(data)
             archive.addfile(member, io.BytesIO(data))
-    with _staging(target) as staging:
-        _write_file(staging, archive_bytes.getvalue())
-        staging.replace(target)
-
-
-@contextmanager
-def _staging(target: Path) -> Iterator[Path]:
-    """A hidden name beside the target (the same file system, so that renaming is atomic), gone afterwards."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    staging = target.parent / f".{target.name}.{os.getpid()}"
-    try:
-        yield staging
-    finally:
-        if staging.is_dir():
-            shutil.rmtree(staging)
-        else:
-            staging.unlink(missing_ok=True)
+    replace_file(target, archive_bytes.getvalue())
 
 
 def _write_file(path: Path, data: bytes) -> None:

@@ -6,7 +6,6 @@ OpenVINO's runtime model, the layer information of TensorRT's engine.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import onnxruntime as ort
 
 from edge.bundles.bundle import Bundle
 from edge.engines.onnxruntime import session_options
+from edge.files import scratch_folder
 
 # onnxruntime's operators with weights. Contrib operators have no schema of their types: the name tells.
 INTEGER_OPERATORS = ("QLinearConv", "ConvInteger", "QGemm", "QLinearMatMul", "MatMulInteger", "MatMulIntegerToFloat")
@@ -70,7 +70,7 @@ def executed(bundle: Bundle, engine: str, threads: int = 1) -> Execution:
 
 
 def _in_onnxruntime(bundle: Bundle, threads: int) -> Execution:
-    with tempfile.TemporaryDirectory(prefix="quantize-") as scratch:
+    with scratch_folder("quantize") as scratch:
         path = Path(scratch) / "optimised.onnx"
         options = session_options(threads)
         options.optimized_model_filepath = str(path)

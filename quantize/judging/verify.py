@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from edge.bundles.bundle import STUDENT_FILE, Bundle, write_bundle
 from edge.engines.catalogue import open_with
 from edge.engines.onnxruntime import session_options
 from edge.engines.stopwatch import median_steps_ms
+from edge.files import scratch_folder
 from quantize.judging.execution import Execution, executed
 from quantize.judging.unroll import unrolled_clip
 from quantize.result import IntegerCandidate, QuantizeResult, TargetResult
@@ -253,7 +253,7 @@ def _pictures(bundle: Bundle, ticks: int) -> np.ndarray[tuple[int, ...], np.dtyp
 
 def peak_mb(bundle: Bundle, build: int, engine: str) -> float:
     """Peak memory of a process of its own that loads the bundle as a device does and runs one of its builds."""
-    with tempfile.TemporaryDirectory(prefix="quantize-") as scratch:
+    with scratch_folder("quantize") as scratch:
         path = Path(scratch) / "bundle"
         write_bundle(path, bundle.manifest, bundle.files)
         command: Sequence[str] = [sys.executable, "-c", MEMORY_PROBE, str(path), str(build), engine]

@@ -6,7 +6,6 @@ import io
 import logging
 import re
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
@@ -19,6 +18,7 @@ import onnx
 
 from calibration.tensors import ClipTensors
 from edge.bundles.bundle import Bundle
+from edge.files import scratch_folder
 from quantize.observing.ranges import Activations
 
 FILES = ("student.xml", "student.bin")
@@ -57,7 +57,7 @@ def ir(student: bytes, data: Sequence[Sample]) -> dict[str, bytes]:
             kind = operation.get_type_name()
             if re.fullmatch(rf"{kind}_\d+", operation.get_friendly_name()):  # counts what this process made before
                 operation.set_friendly_name(f"{kind}.{number}")
-        with tempfile.TemporaryDirectory(prefix="quantize-") as scratch:
+        with scratch_folder("quantize") as scratch:
             path = Path(scratch) / FILES[0]
             openvino.save_model(quantised, path, compress_to_fp16=False)
             return {name: (Path(scratch) / name).read_bytes() for name in FILES}
