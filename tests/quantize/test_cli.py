@@ -233,6 +233,52 @@ def in_process(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def quantize_command(workplace: Path, out: str, *more: str) -> list[str]:
+    code = "import sys; from quantize.cli import main; sys.exit(main())"
+    return [sys.executable, "-c", code, *options(workplace, out, *TAKEN), *more]
+
+
+@pytest.mark.parametrize("report", ["--html", "--json"])
+def test_a_report_that_cannot_be_written_is_refused_before_the_work(workplace: Path, report: str) -> None:
+    for target, said in (
+        (workplace, "found a folder"),
+        (workplace / "none" / "r", "there is no folder"),
+        ("r" * 300, ""),
+    ):
+        done = subprocess.run(
+            [*quantize_command(workplace, "early"), report, str(target)], cwd=ROOT, capture_output=True, text=True
+        )
+        assert (done.returncode, done.stdout, done.stderr.count("\n")) == (EXIT_USAGE, "", 1), done.stderr
+        assert said in done.stderr
+    assert not (workplace / "early").exists()
+
+
+@pytest.mark.parametrize(
+    ("end", "code"), [("2>/dev/full", 0), ("2>&- | true", 0), (">&-", 0), (">/dev/full", EXIT_FAILURE)]
+)
+def test_the_work_is_kept_whatever_happens_to_what_is_said(workplace: Path, end: str, code: int) -> None:
+    out = f"said{abs(hash(end))}"
+    command = quantize_command(workplace, out, "--html", str(workplace / f"{out}.html"))
+    done = subprocess.run(
+        ["bash", "-c", f'set -o pipefail; "$@" {end}', "bash", *command], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == code and "Traceback" not in done.stderr
+    assert Bundle.load(workplace / out).manifest.precision == "int8"
+    assert (workplace / f"{out}.html").read_text().rstrip().endswith("</html>")
+    if code:
+        assert done.stderr.splitlines()[-1] == "quantize: standard output: No space left on device"
+
+
+def test_a_report_that_fails_in_the_end_costs_the_report_alone(workplace: Path) -> None:
+    """A disk that fills up while it is written: the bundle is there, and what was found is told."""
+    done = subprocess.run(
+        quantize_command(workplace, "late", "--html", "/dev/full"), cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == EXIT_FAILURE and "written" in done.stdout
+    assert "the report cannot be written (No space left on device)" in done.stderr.splitlines()[-1]
+    assert Bundle.load(workplace / "late").manifest.precision == "int8"
+
+
 def test_without_onnx_it_says_how_to_install_it(workplace: Path) -> None:
     code = "import sys; sys.modules['onnx'] = None; from quantize.cli import main; sys.exit(main())"
     run = in_process(code, *options(workplace, "unwritten"))
