@@ -6,7 +6,7 @@ PICAMERA2 := picamera2==0.3.38 PiDNG av piexif pillow simplejpeg videodev2
 .PHONY: test-gstreamer test-csi
 
 test-gstreamer: $(DEV)/.installed ## real GStreamer pipelines, and RTSP from GStreamer's server
-	$(BIN)/python -m pytest tests/edge/cameras/gstreamer/test_camera.py tests/edge/cameras/test_network.py
+	$(BIN)/python -m pytest tests/edge/cameras/gstreamer/test_camera.py tests/edge/cameras/network/test_camera.py
 
 test-csi: $(DEV)/.installed $(DEV)/.picamera2 ## the real picamera2 on a played libcamera
 	$(BIN)/python -m pytest tests/edge/cameras/csi/test_camera.py tests/edge/cameras/csi/test_listing_csi.py

@@ -103,7 +103,7 @@ def _pipeline(pipeline: str) -> CameraSource:
 
 
 def _network(url: str) -> CameraSource:
-    from edge.cameras.network import NetworkCamera, checked_url, public_url
+    from edge.cameras.network.camera import NetworkCamera, checked_url, public_url
 
     return CameraSource(public_url(url), live=True, open=partial(NetworkCamera, checked_url(url)))
 
@@ -150,6 +150,6 @@ def _public(spec: str) -> str:
     """An address of an unknown kind may hold a password, too."""
     if "://" not in spec:
         return spec
-    from edge.cameras.network import public_url
+    from edge.cameras.network.camera import public_url
 
     return public_url(spec)

@@ -35,7 +35,7 @@ def replace_folder(target: Path) -> None:
 
 def without_nameless_files(path: Path) -> None:
     """As on a file system that has no O_TMPFILE."""
-    files._nameless = lambda folder: None  # type: ignore[assignment]
+    files._nameless = lambda folder: None
     replace_file(path, b"new")
 
 

@@ -14,7 +14,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         *("native", "picture", "bundles", "board", "cameras", "engines", "recognition", "outputs"),
         *("run", "deploy", "doctor"),
     ),
-    "edge.cameras": ("base", "holding", "v4l2", "csi", "gstreamer", "recordings", "source", "finding"),
+    "edge.cameras": ("base", "holding", "v4l2", "csi", "gstreamer", "network", "recordings", "source", "finding"),
     "edge.recognition": ("inputs", "recogniser"),
     "calibration": ("clip_sets", "synthetic", "sets", "tensors", "evaluation", "measurement", "cli"),
     "quantize": ("normal_form", "graph", "observing", "judging", "rewriting", "search", "telling", "cli"),

@@ -20,6 +20,7 @@ def test_what_was_put_is_found_under_its_key_alone(tmp_path: Path) -> None:
     for field in dataclasses.fields(Key):
         other = dataclasses.replace(KEY, **{field.name: "another"})
         assert cache.get(other) is None
+    assert cache.folder is not None
     assert [path.name for path in cache.folder.iterdir()] == [KEY.file_name]
 
 
@@ -28,6 +29,7 @@ def test_a_damaged_file_is_as_good_as_none(tmp_path: Path, damage: str) -> None:
     cache = Cache(tmp_path)
     cache.put(KEY, b"an engine")
     path = cache.path(KEY)
+    assert path is not None
     whole = path.read_bytes()
     path.write_bytes(
         {

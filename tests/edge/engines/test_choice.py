@@ -101,6 +101,7 @@ def test_what_changes_makes_it_measure_again(
     assert measured(dataclasses.replace(bundle, digest="of another"))
     monkeypatch.setattr(Engine, "version", lambda self: "99.0")
     assert measured() and not measured()
+    assert cache.folder is not None
     for path in cache.folder.iterdir():
         path.write_bytes(path.read_bytes()[:-1])
     assert measured()

@@ -17,7 +17,7 @@ import numpy as np
 from edge.cameras.base import Camera, CameraStallError, CameraStateError
 from edge.cameras.clocks import StreamClock
 from edge.cameras.holding.freshest import Freshest
-from edge.cameras.multipart import HttpPictures, open_pictures
+from edge.cameras.network.multipart import HttpPictures, open_pictures
 from edge.errors import CameraError, UsageError
 from edge.picture.frame import Frame, Image
 from edge.picture.unwritten import is_untouched, marked_memory

@@ -17,7 +17,7 @@ import pytest
 
 from edge.cameras.base import CameraStallError, CameraStateError
 from edge.cameras.holding.held import HeldCamera
-from edge.cameras.network import checked_url, public_url
+from edge.cameras.network.camera import checked_url, public_url
 from edge.cameras.source import camera_source, open_camera
 from edge.errors import CameraError, UsageError
 from edge.messages import Event
@@ -27,7 +27,7 @@ from tests.edge.conftest import ROOT
 from tests.interlaced import write_interlaced
 
 SYSTEM_PYTHON = Path("/usr/bin/python3")
-RTSP_SERVER = Path(__file__).parent / "servers" / "rtsp.py"
+RTSP_SERVER = Path(__file__).parents[1] / "servers" / "rtsp.py"
 NEEDS_RTSP = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer"
 
 
