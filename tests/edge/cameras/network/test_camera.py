@@ -169,7 +169,8 @@ def test_a_part_that_does_not_end_takes_no_memory(head: str) -> None:
     done = subprocess.run([sys.executable, "-c", FLOOD, head], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     said, taken_kb = done.stdout.splitlines()
-    assert "expected" in said and int(taken_kb) < 100_000, said
+    # Refused for its size, or on a busy machine given up for its slowness before it was that large.
+    assert ("expected" in said or "no picture came" in said) and int(taken_kb) < 100_000, said
 
 
 def test_a_lost_stream_is_opened_again() -> None:
