@@ -26,7 +26,12 @@ class NotUtf8Error(ValueError):
 
 def read_text(path: Path) -> str:
     """The whole file without its mark. Raises NotUtf8Error, OSError."""
-    data, name = path.read_bytes(), shown(path)
+    return decoded(path.read_bytes(), path)
+
+
+def decoded(data: bytes, path: Path) -> str:
+    """The bytes of a file that was read already. Raises NotUtf8Error."""
+    name = shown(path)
     for mark, encoding in OTHERS:
         if data.startswith(mark):
             raise NotUtf8Error(f"{name}: line 1", _expected(encoding, encoding))

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 
 from edge.errors import ConfigError
+from edge.utf8 import NotUtf8Error, decoded
 
 MAX_BYTES = 1 << 16  # the largest of ours has a twentieth; PyYAML takes seconds for a megabyte
 MAX_DEPTH = 20
@@ -55,10 +56,12 @@ def load_yaml(path: Path) -> dict[Any, Any]:
 def read_text(path: Path) -> str:
     """A file of settings as text. Raises ConfigError."""
     try:
-        return _read(path).decode("utf-8-sig")
+        return decoded(_read(path), path)
+    except ConfigError:
+        raise
+    except NotUtf8Error as error:
+        raise ConfigError(str(error)) from error
     except (OSError, ValueError) as error:
-        if isinstance(error, ConfigError):
-            raise
         raise ConfigError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 

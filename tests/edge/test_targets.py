@@ -21,7 +21,7 @@ def run(module: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     )
 
 
-EDGE_EVAL, EDGE_FOLDS = "calibration.evaluation.evaluate", "calibration.evaluation.folds"
+EDGE_EVAL, EDGE_FOLDS = "calibration.evaluation.cli", "calibration.evaluation.folds_cli"
 
 
 @pytest.mark.parametrize(

@@ -209,7 +209,7 @@ def test_an_image_has_to_be_told_its_board(root: Path, capsys: pytest.CaptureFix
     ("text", "arguments", "code", "message"),
     [
         (b"camera: [", [], 78, "is not YAML"),
-        (b"\xff\xfe", [], 78, "cannot be read"),
+        (b"\xff\xfe", [], 78, "expected UTF-8"),
         (b"camra: demo", [], 78, "did you mean 'camera'?"),
         (b"board: pi3", [], 2, "unknown board 'pi3'"),
         (b"camera: own.yaml", [], 2, "expected an absolute path"),
