@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable
 
 from edge.errors import EXIT_FAILURE, EdgeError
+from edge.printable import one_line
 from edge.streams import ReaderGoneError
 
 
@@ -34,5 +35,5 @@ def run_command(name: str, work: Callable[[], int], stopped: str = "stopped") ->
 
 
 def _ended(name: str, what: str, code: int) -> int:
-    print(f"{name}: {what}", file=sys.stderr)
+    print(one_line(f"{name}: {what}"), file=sys.stderr)
     return code

@@ -19,10 +19,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from edge.bundles.bundle import MANIFEST_FILE, Bundle
+from edge.bundles.bundle import Bundle
+from edge.bundles.manifest import REMAKE
+from edge.bundles.writing import tar_bytes, write_file
 from edge.errors import BundleError
 
-VERSION = re.compile(r"(\d{6})-[0-9a-f]{16}(\.tar)?")
+VERSION = re.compile(r"([0-9]{6})-([0-9a-f]{16})(\.tar)?")
+READABLE = 0o644  # for the service's user, whatever the umask of the one who updates
 
 
 class BundleStore:
@@ -41,7 +44,10 @@ class BundleStore:
             return None
         except OSError as error:
             raise BundleError(f"{self._current}: expected a link to a bundle ({error.strerror}); remove it") from error
-        return self.root / name
+        folder, _, version = name.partition("/")
+        if folder != self._versions.name or not VERSION.fullmatch(version):
+            raise BundleError(f"{self._current}: expected a link to a version, found one to {name!a}; remove it")
+        return self._versions / version
 
     def previous(self) -> Path | None:
         """The bundle that was current before; None where there is no older one."""
@@ -61,26 +67,28 @@ class BundleStore:
         finally:
             os.close(lock)
 
-    def add(self, source: Path) -> Path:
+    def add(self, source: Path | Bundle) -> Path:
         """Copy a bundle into the store, verified after the copy, safe from a loss of power; not yet current.
 
-        Raises BundleError. Within `changing`.
+        What is written is what was read and verified: its source is not opened again. A tar stays one. Raises
+        BundleError. Within `changing`.
         """
-        bundle = Bundle.load(source)
+        bundle = source if isinstance(source, Bundle) else Bundle.load(source)
+        suffix = ".tar" if bundle.where.endswith(".tar") else ""
         self._remove_rubbish()
         number = max((int(path.name[:6]) for path in self._all()), default=0) + 1
-        name = f"{number:06d}-{bundle.digest[:16]}{'.tar' if source.suffix == '.tar' else ''}"
+        name = f"{number:06d}-{bundle.digest[:16]}{suffix}"
         # Hidden until it is whole; the suffix stays, a bundle's form is read from it.
         staging, target = self._versions / f".{name}", self._versions / name
-        if source.suffix == ".tar":
-            _copy(source, staging)
+        if suffix:
+            write_file(staging, tar_bytes(bundle.contents), READABLE)
         else:
             _make_directory(staging)
-            for file in (MANIFEST_FILE, *bundle.files):
-                _copy(source / file, staging / file)
+            for file, data in bundle.contents.items():
+                write_file(staging / file, data, READABLE)
             _sync(staging)
         if Bundle.load(staging).digest != bundle.digest:
-            raise BundleError(f"{source}: changed while it was copied; try again")
+            raise BundleError(f"{staging}: is not what was written; look at the disk (dmesg), then try again")
         staging.rename(target)
         _sync(self._versions)
         return target
@@ -111,9 +119,14 @@ class BundleStore:
 
     def _all(self) -> list[Path]:
         """Every whole version, the oldest first."""
-        if not self._versions.is_dir():
+        try:
+            return sorted(path for path in self._versions.iterdir() if VERSION.fullmatch(path.name))
+        except FileNotFoundError:
             return []
-        return sorted(path for path in self._versions.iterdir() if VERSION.fullmatch(path.name))
+        except OSError as error:
+            raise BundleError(
+                f"{self._versions}: cannot be read: {error.strerror}; look at the disk (dmesg)"
+            ) from error
 
     def _remove_rubbish(self) -> None:
         """What an interrupted change left behind."""
@@ -126,12 +139,16 @@ class BundleStore:
                 self.discard(path)
 
 
-def _copy(source: Path, target: Path) -> None:
-    with source.open("rb") as read, target.open("wb") as written:
-        shutil.copyfileobj(read, written)
-        written.flush()
-        os.fchmod(written.fileno(), 0o644)
-        os.fsync(written.fileno())
+def load_bundle(path: Path) -> Bundle:
+    """A bundle; one of a store must be the one that its name says. Raises BundleError."""
+    bundle = Bundle.load(path)
+    version = VERSION.fullmatch(path.name) if path.parent.name == "versions" else None
+    if version is not None and bundle.digest[:16] != version[2]:
+        raise BundleError(
+            f"{path}: expected the manifest with the digest {version[2]}..., as its name says, found "
+            f"{bundle.digest[:16]}...; {REMAKE}"
+        )
+    return bundle
 
 
 def _make_directory(path: Path) -> None:

@@ -24,6 +24,7 @@ from edge.deploy.update import ask_service, roll_back, service_self_test, update
 from edge.errors import EXIT_STOPPED, ConfigError, EdgeError, UsageError
 from edge.files import make_folders
 from edge.paths import user_path
+from edge.printable import one_line
 from edge.streams import holding_streams
 
 EPILOG = """exit codes: 0 done (status: the service runs), 2 usage, 3 status: it does not run, 78 wrong configuration
@@ -173,8 +174,8 @@ def _status(arguments: argparse.Namespace, layout: Layout) -> int:
             "ActiveState", "SubState", "StatusText", "Result", "NRestarts", "MainPID", "CPUUsageNSec", "MemoryCurrent"
         )
         running = found.get("ActiveState") == "active"
-        print("\n".join(_state_lines(found)))
-    print("\n".join(_bundle_lines(layout)))
+        print("\n".join(map(one_line, _state_lines(found))))
+    print("\n".join(map(one_line, _bundle_lines(layout))))
     return EXIT_STOPPED if running or not layout.live else EXIT_NOT_RUNNING
 
 
@@ -243,9 +244,8 @@ def _renew(source: Path, layout: Layout) -> None:
     check_runs_the_store(layout.config)
     check = service_self_test(layout, program_of(layout))
     bundle = update(_store(layout), source, check, ask_service(layout))
-    print(
-        f"{source}: is current already" if bundle is None else f"{bundle.manifest.name} {bundle.digest[:16]}: current"
-    )
+    renewed = None if bundle is None else f"{bundle.manifest.name} {bundle.digest[:16]}: current"
+    print(one_line(renewed or f"{source}: is current already"))
 
 
 def _rollback(arguments: argparse.Namespace, layout: Layout) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.bundles.bundle import Bundle
-from edge.bundles.store import BundleStore
+from edge.bundles.store import BundleStore, load_bundle
 from edge.deploy import systemd
 from edge.deploy.layout import UNIT, Layout
 from edge.deploy.record import printable, read_record
@@ -46,7 +46,7 @@ def update(store: BundleStore, source: Path, check: Check, ask: Ask) -> Bundle |
         if before is not None and _digest(before) == bundle.digest:
             _switch(store, before, store.previous(), bundle.digest, ask)
             return None
-        version = store.add(source)
+        version = store.add(bundle)
         try:
             check(version)
         except BundleError:
@@ -83,7 +83,7 @@ def _switch(store: BundleStore, to: Path | None, before: Path | None, digest: st
 def _digest(path: Path) -> str:
     """Empty for a bundle that is damaged: it equals no other."""
     try:
-        return Bundle.load(path).digest
+        return load_bundle(path).digest
     except BundleError:
         return ""
 

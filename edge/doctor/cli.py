@@ -17,6 +17,7 @@ from edge.command import run_command
 from edge.doctor.findings import Finding, error
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError
 from edge.paths import user_path
+from edge.printable import one_line
 from edge.run.config import Config, load_settings
 from edge.streams import holding_streams
 
@@ -90,8 +91,8 @@ def _interval_ms(bundle: Path) -> float | None:
 
 def line_of(finding: Finding) -> str:
     """A finding for people, its repair on a line of its own."""
-    line = f"{finding.level:<8} {finding.area:<7} {finding.what}: {finding.found}"
-    return f"{line}\n{'':16} repair: {finding.repair}" if finding.repair else line
+    line = one_line(f"{finding.level:<8} {finding.area:<7} {finding.what}: {finding.found}")
+    return f"{line}\n{'':16} repair: {one_line(finding.repair)}" if finding.repair else line
 
 
 def summary_of(findings: Sequence[Finding]) -> str:

@@ -9,11 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from edge.bundles.bundle import Bundle
-from edge.bundles.manifest import REMAKE, STUDENT_FILE, Manifest
+from edge.bundles.manifest import REMAKE, STUDENT_FILE
 from edge.errors import BundleError, EdgeError, EngineError
+from edge.printable import one_line
 
 U8 = npt.NDArray[np.uint8]
 F32 = npt.NDArray[np.float32]
+LONGEST_REASON = 500  # characters of what an engine says
 Tensor = tuple[str, tuple[int, ...]]  # NumPy's name of the type, shape
 
 
@@ -26,7 +28,9 @@ class StudentSession(ABC):
 
     engine: str
 
-    def __init__(self, manifest: Manifest) -> None:
+    def __init__(self, bundle: Bundle) -> None:
+        manifest = bundle.manifest
+        self._where, self._answered = bundle.where, False
         self.heads, self.classes = len(manifest.gate.gammas), len(manifest.labels)
         size = manifest.input
         self._specs = manifest.states
@@ -42,13 +46,29 @@ class StudentSession(ABC):
             state.fill(spec.start)
 
     def step(self, x: U8) -> F32:
-        """One tick: x uint8 [1,H,W,3] -> logits float32 [heads, classes]. Raises ValueError for another x."""
+        """One tick: x uint8 [1,H,W,3] -> logits float32 [heads, classes].
+
+        Raises ValueError for another x, BundleError where the model cannot be run, EngineError where the machine fails.
+        """
         if x.shape != self._x.shape or x.dtype != np.uint8:
             raise ValueError(f"x: expected uint8 {list(self._x.shape)}, found {x.dtype} {list(x.shape)}")
         np.copyto(self._x, x)
-        self._run(self._turn)
+        try:
+            self._run(self._turn)
+        except EdgeError:
+            raise
+        except Exception as error:  # the engines' own classes, which share no base but Exception
+            raise self._failed(error) from error
+        self._answered = True
         self._turn = 1 - self._turn
         return np.array(self._logits[0])
+
+    def _failed(self, error: Exception) -> EdgeError:
+        """A model that no machine can run; or, where it has run here before, a machine that is out of memory."""
+        reason = _reason(error)
+        if self._answered and ("alloc" in reason or isinstance(error, MemoryError)):
+            return EngineError(f"{self.engine}: a step failed ({reason}); the machine is short of memory")
+        return BundleError(f"{self._where}: {STUDENT_FILE}: {self.engine} cannot run it ({reason}); {REMAKE}")
 
     @abstractmethod
     def _run(self, turn: int) -> None:
@@ -87,12 +107,17 @@ def unloadable(bundle: Bundle, engine: str, error: Exception) -> EdgeError:
     """The error for a model that an engine (its name and version) refuses, or has no threads for."""
     if "pthread_create failed" in str(error):
         return EngineError(f"{engine}: no thread is to be had; take fewer (--threads), or see ulimit -u and TasksMax=")
-    lines = (line.strip() for line in str(error).splitlines())
-    reason = next((line for line in lines if line and not line.startswith("Exception from ")), type(error).__name__)
     return BundleError(
-        f"{bundle.where}: {STUDENT_FILE}: {engine} cannot load it ({reason}); "
+        f"{bundle.where}: {STUDENT_FILE}: {engine} cannot load it ({_reason(error)}); "
         f"update {engine.split()[0]}, or make the bundle again"
     )
+
+
+def _reason(error: Exception) -> str:
+    """The first line of an engine's error that says something; names of a model's nodes stand in it."""
+    lines = (line.strip() for line in str(error).splitlines())
+    reason = next((line for line in lines if line and not line.startswith("Exception from ")), type(error).__name__)
+    return one_line(reason[:LONGEST_REASON])
 
 
 def _describe(tensor: Tensor | None) -> str:

@@ -30,7 +30,7 @@ class OpenVinoSession(StudentSession):
         except RuntimeError as error:
             raise unloadable(bundle, self.engine, error) from error
         check_interface(bundle, _tensors(model.inputs), _tensors(model.outputs))
-        super().__init__(bundle.manifest)
+        super().__init__(bundle)
         self._requests = [self._bind(model, turn, ov.Tensor) for turn in (0, 1)]
 
     def _run(self, turn: int) -> None:

@@ -46,7 +46,7 @@ class TensorRtSession(StudentSession):
         if self._model is None:
             raise EngineError(f"{bundle.where}: {self.engine} cannot load the engine that it built; build it anew")
         check_interface(bundle, *_tensors(trt, self._model))
-        super().__init__(bundle.manifest)
+        super().__init__(bundle)
         self._contexts = [self._bind(0), self._bind(1)]
 
     def _allocate(self, shape: tuple[int, ...], dtype: str) -> npt.NDArray[np.generic]:

@@ -7,6 +7,7 @@ from typing import TextIO
 from edge.messages import Event, Prediction
 from edge.outputs import Output
 from edge.outputs.summary import Summary
+from edge.printable import one_line
 from edge.recognition.smoothing import WARMING_UP
 
 SILENT_EVENTS = ("gamma_changed",)  # it would flood; every line that is written names its gamma
@@ -24,17 +25,17 @@ class HumanLines(Output):
         if answer == self._last:
             return
         self._last = answer
-        what = prediction.label or f"- ({(prediction.reason or '').replace('_', ' ')})"
+        what = one_line(prediction.label or f"- ({(prediction.reason or '').replace('_', ' ')})")
         self._say(
             f"{prediction.stream_time_s:8.2f} s  {what:<20} {prediction.confidence:4.0%}  gamma {prediction.gamma:g}"
         )
 
     def event(self, event: Event) -> None:
         if event.name not in SILENT_EVENTS:
-            self._say(event.message)
+            self._say(one_line(event.message))
 
     def stopped(self, summary: Summary) -> None:
-        self._say(summary.to_text())
+        self._say("\n".join(map(one_line, summary.to_text().split("\n"))))
 
     def _say(self, text: str) -> None:
         print(text, file=self._stream, flush=True)

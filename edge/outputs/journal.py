@@ -17,6 +17,7 @@ from edge.messages import Event, Prediction
 from edge.outputs import Output
 from edge.outputs.jsonl import event_line, prediction_line, stopped_line
 from edge.outputs.summary import Summary
+from edge.printable import one_line
 
 SOCKET = "/run/systemd/journal/socket"
 WARNING, NOTICE, INFO, DEBUG = 4, 5, 6, 7
@@ -54,7 +55,7 @@ class Journal(Output):
         priority, self._answer = DEBUG if answer == self._answer else INFO, answer
         fields = {
             "EDGE_TYPE": "prediction",
-            "EDGE_LABEL": prediction.label or "",
+            "EDGE_LABEL": one_line(prediction.label or ""),
             "EDGE_REASON": prediction.reason or "",
             "EDGE_CONFIDENCE": f"{prediction.confidence:.4f}",
             "EDGE_GAMMA": f"{prediction.gamma:g}",
@@ -69,7 +70,7 @@ class Journal(Output):
         self._send(stopped_line(summary), NOTICE, {"EDGE_TYPE": "event", "EDGE_EVENT": "stopped"})
 
     def _send(self, message: str, priority: int, fields: Mapping[str, str]) -> None:
-        entry = {"MESSAGE": message, "PRIORITY": str(priority), "SYSLOG_IDENTIFIER": "edge-run", **fields}
+        entry = {"MESSAGE": one_line(message), "PRIORITY": str(priority), "SYSLOG_IDENTIFIER": "edge-run", **fields}
         if self._lost:
             entry["EDGE_LOST"] = str(self._lost)
         try:

@@ -14,9 +14,11 @@ from edge.files import replace_file
 from edge.messages import ROLLED_BACK, Event, Prediction
 from edge.outputs import Output
 from edge.outputs.summary import Summary
+from edge.printable import one_line
 
 STATUS_EVERY_S = 1.0
 WATCHDOG_SHARE = 3  # of the watchdog's period: two signs of life may be late before systemd kills
+LONGEST_STATUS = 500
 BUNDLE_RECORD = "bundle.json"
 STATED = ("camera_lost", "resting", ROLLED_BACK)  # events that are a state: systemd shows their message
 
@@ -56,7 +58,7 @@ class ServiceStatus(Output):
 
     def event(self, event: Event) -> None:
         if event.name in STATED:
-            self._send(f"STATUS={event.message}")
+            self._send(_status(event.message))
         elif event.name in ("throttled", "unthrottled"):
             self._limits = f"; {event.message}" if event.name == "throttled" else ""
         if event.name in ("started", "bundle_changed", ROLLED_BACK):
@@ -71,15 +73,15 @@ class ServiceStatus(Output):
 
     def _progress(self, status: str = "") -> None:
         lines = ["WATCHDOG=1"] if self._ready else ["READY=1", "WATCHDOG=1"]
-        sent = self._send("\n".join([*lines, f"STATUS={status}"] if status else lines))
+        sent = self._send(*lines, *([_status(status)] if status else []))
         # What did not get through (systemd is restarted, or busy) is said again, READY first.
         self._ready, self._ticks, self._last_s = sent, 0, time.monotonic()
 
-    def _send(self, message: str) -> bool:
+    def _send(self, *assignments: str) -> bool:
         if self._socket is None:
             return True
         try:
-            self._socket.sendto(message.encode(), self._address)
+            self._socket.sendto("\n".join(assignments).encode(), self._address)
         except OSError:
             return False
         return True
@@ -94,3 +96,9 @@ class ServiceStatus(Output):
             with suppress(OSError):  # who updates then says that it got no answer; the robot goes on
                 # 0644: `edge-service status` needs no root; the unit's umask is 0077
                 replace_file(self._record_path, json.dumps(self._record).encode(), 0o644)
+
+
+def _status(text: str) -> str:
+    """Words of a bundle or a camera in it must not be assignments of their own, and no message too long to be sent."""
+    line = one_line(text)
+    return f"STATUS={line if len(line) <= LONGEST_STATUS else line[:LONGEST_STATUS] + '...'}"

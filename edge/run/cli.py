@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import resource
 import sys
 import threading
 from collections.abc import Sequence
@@ -17,12 +18,14 @@ from edge import __version__
 from edge.board.profile import board_profile
 from edge.command import run_command
 from edge.engines import AUTO, NAMES
-from edge.errors import EXIT_STOPPED
+from edge.errors import EXIT_STOPPED, BundleError
 from edge.paths import user_path
+from edge.printable import one_line
 from edge.run.config import Config, Settings, load_settings
 from edge.run.stopping import on_hangup, stop_on_signals
 from edge.streams import give_up_when, holding_streams, last_words
 
+MEMORY_BYTES = 1 << 30
 EPILOG = """exit codes: 0 stopped or end of the recording, 2 usage, 78 wrong configuration or bundle, 1 anything else.
 A live camera that is missing is waited for. The JSON lines are described in docs/output.md."""
 
@@ -100,31 +103,36 @@ def _settings(path: Path | None, options: dict[str, Any]) -> Settings:
 
 def _prepare(config: Config) -> int:
     """What takes long at the first start with a bundle, done now."""
+    _calm_libraries()
     from edge.engines.choice import open_student
     from edge.run.renewal import start_with
 
-    say = partial(print, file=sys.stderr, flush=True)
-    make = partial(open_student, engine=config.engine or AUTO, threads=config.threads or 1, say=say)
+    make = partial(open_student, engine=config.engine or AUTO, threads=config.threads or 1, say=_say)
     student, events = start_with(config.bundle, config.store, make)
     for event in events:
-        say(event.message)
-    say(f"ready: {student.engine}")
+        _say(event.message)
+    _say(f"ready: {student.engine}")
     return EXIT_STOPPED
 
 
 def _self_test(config: Config) -> int:
     """Would this configuration work here?"""
     _calm_libraries()
-    from edge.bundles.bundle import Bundle
+    _bound_memory(config)
+    from edge.bundles.store import load_bundle
     from edge.recognition.chain import Chain
     from edge.run.renewal import bundle_path
     from edge.run.self_test import self_test
 
-    bundle = Bundle.load(bundle_path(config.bundle, config.store))
-    say = partial(print, file=sys.stderr, flush=True)
-    make = partial(Chain, threads=config.threads or 1, gamma=config.gamma, engine=config.engine, say=say)
+    bundle = load_bundle(bundle_path(config.bundle, config.store))
+    make = partial(Chain, threads=config.threads or 1, gamma=config.gamma, engine=config.engine, say=_say)
     print(f"{bundle.manifest.name}: self-test passed, a tick takes {self_test(bundle, make):.2f} ms")
     return EXIT_STOPPED
+
+
+def _say(text: str) -> None:
+    """A line for people about the engine."""
+    print(one_line(text), file=sys.stderr, flush=True)
 
 
 def _list_cameras(form: str) -> int:
@@ -136,6 +144,7 @@ def _list_cameras(form: str) -> int:
 
 def _run(config: Config) -> int:
     _calm_libraries()
+    _bound_memory(config)
     # Imported here: --help and a wrong option answer at once.
     import cv2
 
@@ -168,12 +177,20 @@ def _run(config: Config) -> int:
         watch=BoardWatch(board_profile(config.board)) if source.live or config.realtime else None,
     )
     pipeline, events = start_with(config.bundle, config.store, make)
-    for event in events:
-        pipeline.report(event)
-    stop = stop_on_signals()
-    on_hangup(stop.set, pipeline.renewal.request)
+    stop, failed = stop_on_signals(), dict[str, BundleError]()
     give_up_when(stop.is_set)
-    pipeline.run(source, stop, max_frames=config.max_frames, duration_s=config.duration)
+    while True:
+        on_hangup(stop.set, pipeline.renewal.request)
+        for event in events:
+            pipeline.report(event)
+        try:
+            pipeline.run(source, stop, max_frames=config.max_frames, duration_s=config.duration)
+            break
+        except BundleError as error:  # it loaded, and then its model could not be run: as if it had not loaded
+            if config.bundle or not config.store:
+                raise
+            failed[pipeline.bundle.digest] = error
+            pipeline, events = start_with(config.bundle, config.store, make, failed)
     _cut_off_threads()
     return EXIT_STOPPED
 
@@ -183,16 +200,28 @@ def _cut_off_threads() -> None:
 
     An ordinary end would take the interpreter and the libraries away from under it, and it would crash.
     """
-    if any(thread.daemon for thread in threading.enumerate()):
+    # One that only watches the others' time holds no library.
+    if any(thread.daemon and thread.name != "patience" for thread in threading.enumerate()):
         with suppress(OSError):
             sys.stdout.flush()
         last_words()
         os._exit(EXIT_STOPPED)
 
 
+def _bound_memory(config: Config) -> None:
+    """A model that asks for more than any of ours needs gets an error, not the memory of the whole board.
+
+    What counts is memory that may be written to (setrlimit(2), RLIMIT_DATA). Not for engines of a GPU, which build.
+    """
+    if config.engine in (None, "onnxruntime", "openvino"):
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        limit = MEMORY_BYTES if most == resource.RLIM_INFINITY else min(MEMORY_BYTES, most)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit, most))
+
+
 def _calm_libraries() -> None:
     """Settings that libraries take from the environment when they are loaded; what the user set stays."""
     os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # our own error says it in one line
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")
-    # NumPy's BLAS ends the program where it may not have its threads, and nothing here multiplies large matrices.
+    # NumPy's BLAS reserves 30 MB a thread for one small gate, and ends the program where it may not have its threads.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 
 from edge.engines import AUTO, NAMES
-from edge.errors import ConfigError, EdgeError, UsageError
-from edge.fields import build, read_yaml
+from edge.errors import UsageError
+from edge.fields import NOT_EMPTY, YAML, Between, OneOf, build, read_yaml
+from edge.printable import one_line
 
 COMMAND_LINE = "command line"
+OPTIONS = replace(YAML, error=UsageError)
 
 
 @dataclass(frozen=True)
@@ -28,29 +30,19 @@ class Config:
     None is endless.
     """
 
-    camera: str = "demo"
+    camera: Annotated[str, NOT_EMPTY] = "demo"
     bundle: str | None = None
     store: str | None = None
-    board: str = "auto"
-    engine: str | None = None
-    threads: int | None = None
-    gamma: float | None = None
+    board: Annotated[str, NOT_EMPTY] = "auto"
+    engine: Annotated[str, OneOf((AUTO, *NAMES))] | None = None
+    threads: Annotated[int, Between(1, 64)] | None = None
+    gamma: Annotated[float, Between(0.1, 10.0)] | None = None
     average: bool = False
     realtime: bool = False
-    fps: float | None = None
+    fps: Annotated[float, Between(0.01, 1000.0)] | None = None
     quiet: bool = False
-    max_frames: int | None = None
-    duration: float | None = None
-
-
-# Lowest and highest value that makes sense.
-LIMITS: Mapping[str, tuple[float, float]] = {
-    "threads": (1, 64),
-    "gamma": (0.1, 10.0),
-    "fps": (0.01, 1000.0),
-    "max_frames": (1, 2**53),
-    "duration": (0.001, 1e9),
-}
+    max_frames: Annotated[int, Between(1, 2**53)] | None = None
+    duration: Annotated[float, Between(0.001, 1e9)] | None = None
 
 
 @dataclass(frozen=True)
@@ -64,7 +56,7 @@ class Settings:
         """The configuration as a file that `--config` reads back, each line with its origin."""
         keys = [field.name for field in fields(Config)]
         lines = [yaml.safe_dump({key: getattr(self.config, key)}).strip() for key in keys]
-        return "".join(f"{line:<24}  # {self.origins[key]}\n" for key, line in zip(keys, lines, strict=True))
+        return "".join(f"{line:<24}  # {one_line(self.origins[key])}\n" for key, line in zip(keys, lines, strict=True))
 
 
 def load_settings(path: Path | None, options: Mapping[str, Any]) -> Settings:
@@ -73,23 +65,9 @@ def load_settings(path: Path | None, options: Mapping[str, Any]) -> Settings:
     Raises ConfigError for the file, UsageError for the options.
     """
     data = {} if path is None else read_yaml(path)
-    _check(build(Config, data, str(path)), str(path), ConfigError)
+    build(Config, data, str(path))
     given = {key: value for key, value in options.items() if value is not None}
-    config = build(Config, {**data, **given}, COMMAND_LINE)
-    _check(config, COMMAND_LINE, UsageError)
+    config = build(Config, {**data, **given}, COMMAND_LINE, OPTIONS)
     origins = {field.name: "default" for field in fields(Config)}
     origins |= dict.fromkeys(data, str(path)) | dict.fromkeys(given, COMMAND_LINE)
     return Settings(config, origins)
-
-
-def _check(config: Config, where: str, error: type[EdgeError]) -> None:
-    for key, (low, high) in LIMITS.items():
-        value = getattr(config, key)
-        if value is not None and not low <= value <= high:
-            found = str(value)  # :g would fail on a whole number of 400 digits
-            raise error(f"{where}: {key}: expected {low:g} to {high:g}, found {found[:20]}{'...' * (len(found) > 20)}")
-    if config.engine not in (None, AUTO, *NAMES):
-        raise error(f"{where}: engine: expected {AUTO}, {', '.join(NAMES)}, found {config.engine!r}")
-    for key in ("camera", "board"):
-        if not getattr(config, key).strip():
-            raise error(f"{where}: {key}: is empty; leave it out for the default")

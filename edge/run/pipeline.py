@@ -88,6 +88,11 @@ class Pipeline:
             output.stopped(summary)
         return summary
 
+    @property
+    def bundle(self) -> Bundle:
+        """The one that runs now."""
+        return self._chain.bundle
+
     def report(self, event: Event) -> None:
         """Tell every output."""
         for output in self._outputs:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from edge.bundles.bundle import Bundle, default_bundle_path
-from edge.bundles.store import BundleStore
+from edge.bundles.store import BundleStore, load_bundle
 from edge.errors import BundleError, EdgeError, EngineError
 from edge.messages import ROLLED_BACK, Event
 from edge.paths import user_path
+from edge.printable import one_line
 from edge.recognition.chain import Chain
 from edge.run.self_test import self_test
 
@@ -26,22 +27,27 @@ def bundle_path(bundle: str | None, store: str | None) -> Path:
     return (BundleStore(user_path(store)).current() if store else None) or default_bundle_path()
 
 
-def start_with(bundle: str | None, store: str | None, make: Callable[[Bundle], M]) -> tuple[M, list[Event]]:
+def start_with(
+    bundle: str | None, store: str | None, make: Callable[[Bundle], M], failed: Mapping[str, BundleError] | None = None
+) -> tuple[M, list[Event]]:
     """What `make` makes of the bundle to start with, and what there is to say about it.
 
     bundle: the user named it, and no other will do. store: its current one; where that is no good, the previous one,
-    then the package's: a robot that sees with an old model is better than one that does not see. Raises what `make`
-    raises, and BundleError.
+    then the package's: a robot that sees with an old model is better than one that does not see. failed: what has been
+    tried and did not work, by digest. Raises what `make` raises, and BundleError.
     """
+    failed = failed or {}
     if bundle or not store:
-        return make(Bundle.load(bundle_path(bundle, store))), []
+        return make(load_bundle(bundle_path(bundle, store))), []
     shelf = BundleStore(user_path(store))
     errors: list[BundleError] = []
     for find in (shelf.current, shelf.previous, default_bundle_path):
         try:
             path = find()
             if path is not None:
-                loaded = Bundle.load(path)
+                loaded = load_bundle(path)
+                if loaded.digest in failed:
+                    raise failed[loaded.digest]
                 return make(loaded), [rolled_back(loaded, error) for error in errors[:1]]
         except BundleError as error:
             errors.append(error)
@@ -100,11 +106,11 @@ class Renewal:
     def _run(self) -> None:
         digest = ""
         try:
-            bundle = Bundle.load(self._find())
+            bundle = load_bundle(self._find())
             digest = bundle.digest
             self_test(bundle, self._test)
             self._result = RenewalResult(digest, self._make(bundle))
         except EdgeError as error:
             self._result = RenewalResult(digest, error=error)
         except Exception as error:  # a thread's exception would be lost, and the service would wait for ever
-            self._result = RenewalResult(digest, error=BundleError(f"{type(error).__name__}: {error}"))
+            self._result = RenewalResult(digest, error=BundleError(one_line(f"{type(error).__name__}: {error}")))

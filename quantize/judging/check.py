@@ -7,6 +7,7 @@ import onnx
 from google.protobuf.message import DecodeError
 from onnx import TensorProto, numpy_helper
 
+from edge.bundles.student_file import check_self_contained
 from edge.errors import BundleError
 
 CONTRACT = "the network's contract is in docs/architecture.md"
@@ -27,6 +28,7 @@ def checked(student: bytes, where: str) -> onnx.ModelProto:
     if not model.graph.node:
         raise BundleError(f"{where}: expected an ONNX file, found no operators in it; export it again")
     _check_weights(model, where)
+    check_self_contained({"student.onnx": student}, where)  # constants, too
     _check_operators(model, where)
     _check_edges(model, where)
     return model

@@ -134,14 +134,14 @@ def test_a_kill_leaves_no_half_bundle(workplace: Path) -> None:
     code = (
         "import os, sys, signal\n"
         "import quantize.cli as cli\n"
-        "import edge.bundles.bundle as bundle\n"
-        "write = bundle._write_file\n"
+        "import edge.bundles.writing as writing\n"
+        "write = writing.write_file\n"
         "def killed(path, data):\n"
         "    write(path, data[: len(data) // 2])\n"
         "    os.kill(os.getpid(), signal.SIGKILL)  # in the middle of the bundle's first file\n"
         "def write_bundle(*arguments):\n"
-        "    bundle._write_file = killed\n"
-        "    return bundle.write_bundle(*arguments)\n"
+        "    writing.write_file = killed\n"
+        "    return writing.write_bundle(*arguments)\n"
         "cli.write_bundle = write_bundle\n"
         "cli.main()\n"
     )
@@ -182,7 +182,7 @@ def wrong_inputs(workplace: Path) -> dict[str, tuple[list[str], int, str]]:
     integer, broken, home = workplace / "integer", workplace / "broken", workplace / "home"
     student = tiny_student()
     write_bundle(integer, dataclasses.replace(tiny_manifest(student), precision="int8"), tiny_files(student))
-    write_bundle(broken, tiny_manifest(student), {**tiny_files(student), "student.onnx": b"nothing"})
+    write_bundle(broken, tiny_manifest(student), {**tiny_files(student), "student.onnx": b""})
     home.mkdir(exist_ok=True)
     (home / "letter.txt").write_text("dear")
     alone = write_square_folder(workplace / "alone", 12)

@@ -16,6 +16,7 @@ from edge.cameras.profile import CameraProfile, Csi, camera_profiles
 from edge.cameras.v4l2.device import OfferedMode, V4l2Device
 from edge.cameras.v4l2.sysfs import Device, list_devices, matches, name_of, profile_of
 from edge.errors import CameraError
+from edge.printable import one_line
 
 NONE = """no camera is here; plug in a USB camera and look at: lsusb; sudo dmesg | tail
 A camera on a CSI port needs its overlay (firmware_configs/boot), and picamera2; see: rpicam-hello --list-cameras"""
@@ -67,7 +68,7 @@ def to_json(cameras: Sequence[ListedCamera]) -> str:
 
 def to_text(cameras: Sequence[ListedCamera]) -> str:
     """A paragraph per camera."""
-    return "\n\n".join("\n".join(_lines(camera)) for camera in cameras) or NONE
+    return "\n\n".join("\n".join(map(one_line, _lines(camera))) for camera in cameras) or NONE
 
 
 def _listed(device: Device, present: Sequence[Device]) -> ListedCamera:

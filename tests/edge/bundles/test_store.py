@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from edge.bundles.bundle import Bundle, write_bundle
-from edge.bundles.store import BundleStore
+from edge.bundles.store import BundleStore, load_bundle
 from edge.errors import BundleError
 
 
@@ -189,3 +189,79 @@ def test_nothing_is_current_before_all_of_it_is_on_the_disk(
     assert set(done[:3]) == {"manifest.json", "student.onnx", "gate.npz"}
     assert done[3:switch] == [f".{version.name}", "versions"]
     assert done[switch + 1] == store.root.name
+
+
+def test_a_version_must_be_the_one_that_its_name_says(store: BundleStore, bundles: list[Path]) -> None:
+    install(store, bundles[0])
+    version = install(store, bundles[1])
+    assert load_bundle(version).manifest.name == "two"
+    shutil.rmtree(version)
+    shutil.copytree(bundles[2], version)  # a whole bundle, and another one
+    with pytest.raises(BundleError, match="as its name says, found"):
+        load_bundle(version)
+    previous = store.previous()
+    assert previous is not None and load_bundle(previous).manifest.name == "one"
+
+
+@pytest.mark.parametrize("target", ["/etc", "versions/../..", "versions/one", "elsewhere/000001-0123456789abcdef"])
+def test_current_is_a_version_of_this_store_or_nothing(store: BundleStore, bundles: list[Path], target: str) -> None:
+    install(store, bundles[0])
+    (store.root / "current").unlink()
+    (store.root / "current").symlink_to(target)
+    with pytest.raises(BundleError, match="expected a link to a version"):
+        store.current()
+
+
+def test_what_was_verified_is_what_is_written(store: BundleStore, bundles: list[Path], tmp_path: Path) -> None:
+    """Between reading and writing, someone puts a link to a secret in a file's place; nobody opens it."""
+    secret = tmp_path / "secret"
+    secret.write_text("root's own")
+    secret.chmod(0o600)
+    for name, source in (("dir", bundles[0]), ("b.tar", bundles[3])):
+        taken = tmp_path / name
+        shutil.copytree(source, taken) if source.is_dir() else shutil.copy(source, taken)
+        bundle = Bundle.load(taken)
+        for path in (
+            [taken / "student.onnx", taken / "gate.npz", taken / "manifest.json"] if taken.is_dir() else [taken]
+        ):
+            path.unlink()
+            path.symlink_to(secret)
+        with store.changing():
+            version = store.add(bundle)
+            store.switch(version)
+        assert load_bundle(version).files == bundle.files
+    stored = [path.read_bytes() for path in store.root.rglob("*") if path.is_file()]
+    assert all(b"root's own" not in data for data in stored)
+
+
+def test_sources_that_are_swapped_all_the_time_give_whole_bundles_or_errors(
+    store: BundleStore, bundles: list[Path], tmp_path: Path
+) -> None:
+    secret, taken = tmp_path / "secret", tmp_path / "taken"
+    secret.write_bytes((bundles[0] / "gate.npz").read_bytes()[::-1])  # of the right size
+    secret.chmod(0o600)
+    shutil.copytree(bundles[0], taken)
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            for make in (lambda path: path.symlink_to(secret), lambda path: shutil.copy(bundles[0] / "gate.npz", path)):
+                make(tmp_path / "new")
+                (tmp_path / "new").rename(taken / "gate.npz")
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    outcomes = set()
+    try:
+        for _ in range(100):
+            with store.changing():
+                try:
+                    outcomes.add(load_bundle(store.add(taken)).manifest.name)
+                except BundleError:
+                    outcomes.add("refused")
+            for path in store.root.rglob("*"):
+                assert not path.is_file() or path.read_bytes() != secret.read_bytes()
+    finally:
+        stop.set()
+        thread.join()
+    assert outcomes <= {"one", "refused"}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from edge.bundles.bundle import Bundle, write_bundle
 from edge.bundles.store import BundleStore
 from edge.deploy.cli import main
 from edge.deploy.layout import Layout
+from edge.errors import EXIT_CONFIG
 from edge.run.config import load_settings
 from tests.edge.bundles.test_store import run_until
 
@@ -306,3 +309,43 @@ def test_bundles_of_an_image(
     assert service(root, "update", tmp_path / "none") == 78
     assert service(root, "status") == 0
     assert "the bundle of the package" in capsys.readouterr().out
+
+
+def test_an_update_that_is_an_attack_leaves_the_bundle_that_runs(
+    root: Path, tiny_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On an image there is no self-test: reading alone must refuse it, in one printable line."""
+    assert service(root, "install", "--model", tiny_bundle) == 0
+    store = BundleStore(Layout(root).store)
+    before = store.current()
+    os.mkfifo(tmp_path / "pipe.tar")
+    (tmp_path / "link").mkdir()
+    for path in tiny_bundle.iterdir():
+        (tmp_path / "link" / path.name).symlink_to(path)
+    shutil.copytree(tiny_bundle, tmp_path / "\x1b[2Jflipped\n")
+    text = (tiny_bundle / "manifest.json").read_text()
+    (tmp_path / "\x1b[2Jflipped\n" / "manifest.json").write_text(text.replace('"left"', '"lift"'))
+    capsys.readouterr()
+    for name, message in (
+        ("pipe.tar", "a pipe"),
+        ("link", "a link"),
+        ("\x1b[2Jflipped\n", "the digest of all the rest"),
+    ):
+        assert service(root, "update", tmp_path / name) == EXIT_CONFIG
+        told = capsys.readouterr().err
+        assert message in told and told.endswith("\n") and told[:-1].isprintable()
+    assert store.current() == before
+
+
+def test_the_status_is_printable_whatever_the_service_wrote(
+    root: Path, tiny_bundle: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert service(root, "install", "--model", tiny_bundle) == 0
+    record = Layout(root).running
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps({"bundle": "\x1b[2J\nroot", "digest": "\ud800", "error": "a\nb"}))
+    capsys.readouterr()
+    service(root, "status")
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("runs      \\x1b[2J root") and told[1] == "rejected  a b"
+    assert all(line.isprintable() for line in told)

@@ -7,6 +7,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -156,3 +157,16 @@ def test_without_systemd_nothing_happens(environment: dict[str, str]) -> None:
     status = ServiceStatus(environment)
     status.prediction(PREDICTION)
     status.waiting()
+
+
+@pytest.mark.parametrize(
+    "label", ["walk\nWATCHDOG=trigger\nMAINPID=1", "\ud800", "x" * 500_000], ids=["lines", "half", "long"]
+)
+def test_no_label_is_more_than_a_status(systemd: socket.socket, status: ServiceStatus, label: str) -> None:
+    """systemd would take the lines of a label for assignments; a message too long never arrives, READY with it."""
+    status.prediction(replace(PREDICTION, label=label))
+    told = received(systemd)
+    assert told[:2] == ["READY=1", "WATCHDOG=1"] and len(told) == 3
+    assert told[2].startswith("STATUS=") and told[2].isprintable() and len(told[2]) < 600
+    status.event(Event("camera_lost", f"camera {label} is gone", {}))
+    assert [line.partition("=")[0] for line in received(systemd)] == ["STATUS"]
