@@ -3,6 +3,7 @@
 base, catalogue                  what all engines' students have in common; the engines by name
 onnxruntime, openvino, tensorrt  the engines
 choice, stopwatch                which is quickest here: measured in turn, once, and remembered
+patience                         ends a step that does not end
 cache, cuda                      what was made once is kept; the few CUDA calls that TensorRT needs
 
 Every import of an engine goes through this package or after it: onnxruntime 1.31 writes a device id and a database
