@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from edge.errors import EdgeError, UsageError
 from edge.files import write_whole
-from edge.places import cache_folder
+from edge.paths import cache_folder
 
 T = TypeVar("T")
 POLL_S = 0.02

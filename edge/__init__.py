@@ -1,11 +1,11 @@
 """The device runtime: recognises actions in the dark, from a robot's camera, in real time.
 
 errors, fields, shipped  the ground: errors with exit codes, YAML and JSON as checked dataclasses, shipped files
-paths, utf8              what people wrote: paths with ~ and names of any bytes, text in UTF-8 or an error with its line
+paths, utf8              what people wrote: paths with ~ and names of any bytes (and their own folders), text in UTF-8
 messages, timing         told of a run: predictions and events, how long every stage takes
 printable                text for terminals, systemd and journals: one line, no control characters
 command, streams         how every command ends, well or not; what it says, whatever happens to its readers
-files, places            kept files, written in one step; where a user's own lie, if he has a home
+files                    kept files and folders, written in one step
 yaml_files               a YAML file that anybody may have written, bounded
 cameras/, picture/       a frame comes in, and becomes a small, measured, corrected picture (C core: native/)
 recognition/, engines/   from pictures to a decision: gate, network input, smoothing; who computes the student

@@ -1,11 +1,13 @@
-"""Paths as people write them (`~`), as they may be shown (one printable line), and as a library can open them."""
+"""Paths as people write them (`~`), as they may be shown, as a library can open them; and where a user's own files lie."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+FOLDER = "ellar-edge"
 
 
 def user_path(text: str | Path) -> Path:
@@ -46,3 +48,21 @@ def library_name(path: Path) -> Iterator[str]:
         yield f"/proc/self/fd/{descriptor}"
     finally:
         os.close(descriptor)
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """What can be made again: under XDG_CACHE_HOME, else ~/.cache; None for a uid without an account or a home."""
+    return _under(environment, "XDG_CACHE_HOME", ".cache")
+
+
+def settings_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """What the user wrote: under XDG_CONFIG_HOME, else ~/.config; None for a uid without an account or a home."""
+    return _under(environment, "XDG_CONFIG_HOME", ".config")
+
+
+def _under(environment: Mapping[str, str], variable: str, hidden: str) -> Path | None:
+    if environment.get(variable):
+        return Path(environment[variable]) / FOLDER
+    with suppress(RuntimeError):
+        return Path.home() / hidden / FOLDER
+    return None

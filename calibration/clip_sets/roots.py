@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edge.fields import build, read_yaml
-from edge.paths import user_path
-from edge.places import settings_folder
+from edge.paths import settings_folder, user_path
 
 
 @dataclass(frozen=True)

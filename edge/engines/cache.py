@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from edge.files import replace_file
-from edge.places import cache_folder
+from edge.paths import cache_folder
 
 
 @dataclass(frozen=True)

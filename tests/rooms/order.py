@@ -9,7 +9,7 @@ NOT_EACH_OTHER = ("distill", "quantize")  # what passes between them is a bundle
 ORDER: dict[str, tuple[str, ...]] = {
     "": PACKAGES,
     "edge": (
-        *("errors", "paths", "utf8", "files", "places", "streams", "yaml_files"),
+        *("errors", "printable", "paths", "utf8", "files", "streams", "yaml_files"),
         *("fields", "messages", "timing", "command", "shipped"),
         *("native", "picture", "bundles", "board", "cameras", "engines", "recognition", "outputs"),
         *("run", "deploy", "doctor"),
