@@ -1,4 +1,4 @@
-"""Paths as people write them (`~`), as they may be shown, as a library can open them; and where a user's own files lie."""
+"""Paths as people write them (`~`), may be shown and as a library opens them; where a user's own files lie."""
 
 from __future__ import annotations
 
