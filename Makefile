@@ -49,12 +49,12 @@ test-aarch64-labels: $(DEV)/.installed ## the default bundle decides on aarch64 
 clean: ## remove environments, builds and caches
 	rm -rf .venv build dist *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
-$(RUN)/.installed: setup.py pyproject.toml $(wildcard edge/native/*)
+$(RUN)/.installed: setup.py pyproject.toml $(wildcard edge/native/* edge/native/*/*)
 	$(PYTHON) -m venv $(RUN)
 	$(RUN)/bin/pip install --quiet .
 	touch $@
 
-$(DEV)/.installed: setup.py pyproject.toml $(wildcard edge/native/*)
+$(DEV)/.installed: setup.py pyproject.toml $(wildcard edge/native/* edge/native/*/*)
 	$(PYTHON) -m venv $(DEV)
 	$(BIN)/pip install --quiet --editable '.[quantize,distill,dev]'
 	touch $@

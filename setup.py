@@ -13,8 +13,9 @@ from setuptools.command.build_ext import build_ext
 HERE = Path(__file__).parent
 NATIVE = Extension(
     "edge._native",
-    sorted(str(path.relative_to(HERE)) for path in HERE.glob("edge/native/*.c")),
-    depends=sorted(str(path.relative_to(HERE)) for path in HERE.glob("edge/native/*.h")),
+    sorted(str(path.relative_to(HERE)) for path in HERE.glob("edge/native/**/*.c")),
+    depends=sorted(str(path.relative_to(HERE)) for path in HERE.glob("edge/native/**/*.h")),
+    include_dirs=["edge/native"],
     extra_compile_args=[
         "-std=gnu11",
         "-O3",

@@ -1,7 +1,9 @@
 # The C core: its tests, sanitizers, other CPUs, counts and times. Included by Makefile.
 NATIVE_BUILD := build/native
-NATIVE_C := $(filter-out edge/native/module.c,$(wildcard edge/native/*.c))
-NATIVE_DEPENDS := $(NATIVE_C) $(wildcard edge/native/*.h)
+NATIVE_C := $(filter-out edge/native/module.c,$(wildcard edge/native/*.c edge/native/*/*.c))
+NATIVE_DEPENDS := $(NATIVE_C) $(wildcard edge/native/*.h edge/native/*/*.h)
+CHECKASM_C := $(wildcard tests/native/checkasm/*.c)
+CHECKASM_DEPENDS := $(CHECKASM_C) tests/native/checkasm/checkasm.h $(NATIVE_DEPENDS)
 NATIVE_FLAGS := -std=gnu11 -g -O3 -fno-math-errno -ffp-contract=off -Wall -Wextra -Iedge/native
 SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=all -O1
 ARM_CC ?= aarch64-linux-gnu-gcc
@@ -32,17 +34,17 @@ bench-native: $(NATIVE_BUILD)/checkasm $(if $(DEV),$(DEV)/.installed) ## the fro
 	$< bench
 	$(if $(BIN),$(BIN)/python,python3) benchmarks/native.py
 
-$(NATIVE_BUILD)/checkasm: tests/native/checkasm.c $(NATIVE_DEPENDS)
+$(NATIVE_BUILD)/checkasm: $(CHECKASM_DEPENDS)
 	@mkdir -p $(@D)
-	$(CC) $(NATIVE_FLAGS) $< $(NATIVE_C) -lm -o $@
+	$(CC) $(NATIVE_FLAGS) $(CHECKASM_C) $(NATIVE_C) -lm -o $@
 
-$(NATIVE_BUILD)/checkasm-asan: tests/native/checkasm.c $(NATIVE_DEPENDS)
+$(NATIVE_BUILD)/checkasm-asan: $(CHECKASM_DEPENDS)
 	@mkdir -p $(@D)
-	$(CC) $(NATIVE_FLAGS) $(SANITIZE) $< $(NATIVE_C) -lm -o $@
+	$(CC) $(NATIVE_FLAGS) $(SANITIZE) $(CHECKASM_C) $(NATIVE_C) -lm -o $@
 
-$(NATIVE_BUILD)/checkasm-arm: tests/native/checkasm.c $(NATIVE_DEPENDS) | $(NATIVE_BUILD)/arm-tools
+$(NATIVE_BUILD)/checkasm-arm: $(CHECKASM_DEPENDS) | $(NATIVE_BUILD)/arm-tools
 	@mkdir -p $(@D)
-	$(ARM_CC) -static $(NATIVE_FLAGS) $< $(NATIVE_C) -lm -o $@
+	$(ARM_CC) -static $(NATIVE_FLAGS) $(CHECKASM_C) $(NATIVE_C) -lm -o $@
 
 $(NATIVE_BUILD)/fuzz: tests/native/fuzz.c $(NATIVE_DEPENDS) | $(NATIVE_BUILD)/fuzz-tools
 	@mkdir -p $(@D)

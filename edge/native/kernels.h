@@ -45,18 +45,11 @@ typedef struct {
 
 /* One CPU level. n counts elements; no pointer needs alignment; nothing is read or written outside what is named. */
 typedef struct {
-    /* counts[channels][256] += histogram of n bytes, channels (1 or 3) interleaved; n is a multiple of channels. */
-    void (*histogram)(const uint8_t *data, size_t n, int channels, uint32_t *counts);
+    /* counts[3][256] += histograms of n bytes, three channels interleaved; n is a multiple of 3. */
+    void (*histogram)(const uint8_t *data, size_t n, uint32_t *counts);
 
     /* target[i] = table[data[i]]; in place is fine. */
     void (*lut)(const uint8_t *data, size_t n, const uint8_t *table, uint8_t *target);
-
-    /* Interleaved pixels, one table per channel: tables[3][256]; to interleaved, or to three planes `plane` apart. */
-    void (*lut3)(const uint8_t *data, size_t pixels, const uint8_t *tables, uint8_t *target);
-    void (*lut3_planar)(const uint8_t *data, size_t pixels, const uint8_t *tables, uint8_t *target, size_t plane);
-
-    /* Exchange first and third channel; in place is fine. */
-    void (*swap)(const uint8_t *data, size_t pixels, uint8_t *target);
 
     /* target[i] = table[min(4095, round(data[i] * gain))], half to even; table[4096], gain >= 0 and finite. */
     void (*lut12)(const uint16_t *data, size_t n, float gain, const uint8_t *table, uint8_t *target);
@@ -68,37 +61,43 @@ typedef struct {
     /* result[i] = round(sums[i] * scale), half to even; scale is such that it fits 15 bits. */
     void (*narrow)(const uint32_t *sums, size_t n, float scale, uint16_t *result);
 
-    /* One output row from a row of sums: round(weighted sum * scale), half to even, to 8 or to 16 bits per channel. */
-    void (*columns8)(const uint16_t *sums, const EdgeAxis *axis, float scale, uint8_t *target);
-    void (*columns16)(const uint16_t *sums, const EdgeAxis *axis, float scale, uint16_t *target);
+    /* One output row from a row of sums: round(weighted sum * scale), half to even, to levels. Unless `fine` is NULL, the
+     * same sum before it was rounded goes there too, as 12 bits: round(16 * weighted sum * scale). */
+    void (*columns)(const uint16_t *sums, const EdgeAxis *axis, float scale, uint8_t *levels, uint16_t *fine);
 
     /* Both in one: an output row from n <= EDGE_ROWS source rows, either total <= EDGE_MAX_SUM; EDGE_READ_PAD bytes
      * behind every row are readable. What lies `ahead` bytes from the rows is fetched meanwhile. NULL: two steps are
      * faster. */
-    void (*average8)(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
-                     ptrdiff_t ahead, uint8_t *target);
-    void (*average16)(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
-                      ptrdiff_t ahead, uint16_t *target);
+    void (*average)(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
+                    ptrdiff_t ahead, uint8_t *levels, uint16_t *fine);
 
     /* One row to BGR. yuv: BT.601, limited range; chroma is not interpolated. u, v: NV12 and I420 only. */
     void (*bgr_from_yuv)(const uint8_t *y, const uint8_t *u, const uint8_t *v, EdgeFormat format, size_t pixels,
                          uint8_t *bgr);
     void (*bgr_from_grey)(const uint8_t *grey, size_t pixels, uint8_t *bgr);
 
-    /* total += frame - oldest; oldest = frame: the exact running sum of the frames that a ring holds. */
-    void (*accumulate)(const uint16_t *frame, size_t n, uint16_t *oldest, uint16_t *total);
-
-    /* Running median of |frame - previous|, then previous = frame; see noise_step in scalar.c. */
-    void (*noise_floor)(const uint16_t *frame, size_t n, uint16_t *previous, uint16_t *noise);
+    /* BT.601 luma of 12-bit BGR pixels, in 15-bit weights, rounded half up. */
+    void (*luma)(const uint16_t *fine, size_t pixels, uint16_t *luma);
 } EdgeKernels;
 
 extern const EdgeKernels edge_scalar; /* the definition; vector forms leave odd ends to it */
 
-/* A level's entry point overwrites the kernels that it has a faster form of. */
-void edge_kernels_scalar(EdgeKernels *kernels);
-void edge_kernels_avx2(EdgeKernels *kernels);
-void edge_kernels_avx512(EdgeKernels *kernels);
-void edge_kernels_neon(EdgeKernels *kernels);
+/* A file a family and CPU, in x86/ and arm/: each overwrites the kernels that it has a faster form of. */
+void edge_histogram_avx2(EdgeKernels *kernels);
+void edge_tables_avx2(EdgeKernels *kernels);
+void edge_shrink_avx2(EdgeKernels *kernels);
+void edge_formats_avx2(EdgeKernels *kernels);
+void edge_histogram_avx512(EdgeKernels *kernels);
+void edge_tables_avx512(EdgeKernels *kernels);
+void edge_shrink_avx512(EdgeKernels *kernels);
+void edge_histogram_neon(EdgeKernels *kernels);
+void edge_tables_neon(EdgeKernels *kernels);
+void edge_shrink_neon(EdgeKernels *kernels);
+void edge_formats_neon(EdgeKernels *kernels);
+
+/* `average` of shrink_avx2.c, for axes whose taps lie too far apart for AVX-512's permutation. */
+void edge_average_avx2(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
+                       ptrdiff_t ahead, uint8_t *levels, uint16_t *fine);
 
 /* cpu.c: what this CPU can run, best last; edge_level(0) is "scalar", NULL behind the last. */
 const char *edge_level(int index);
@@ -114,22 +113,16 @@ typedef struct {
 
 int edge_plan_make(EdgePlan *plan, EdgeFormat format, int height, int width, int small_height, int small_width);
 void edge_plan_free(EdgePlan *plan);
-void edge_shrink8(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
-                  uint8_t *target);
-void edge_shrink12(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
-                   uint16_t *target);
+/* levels: [small_height, small_width, 3]; luma, unless NULL: [small_height, small_width], in 12 bits, from the averages
+ * before they were rounded to levels. */
+void edge_shrink(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
+                 uint8_t *levels, uint16_t *luma);
 
-/* statistics.c: mean, unbiased standard deviation, entropy (nats), minimum, maximum; counts[3][256]. */
-void edge_statistics_pixel(const uint32_t *counts, double result[5]);
-void edge_statistics_dgam(const uint32_t *counts, double result[5]);
-double edge_level_of(const uint32_t *counts, int levels, double fraction);
-void edge_histogram12(const uint16_t *data, size_t n, uint32_t counts[EDGE_LEVELS12]); /* above 4095 counts as 4095 */
+/* statistics.c: mean, unbiased standard deviation, entropy (nats), minimum, maximum, all channels pooled. */
+void edge_statistics(const uint32_t counts[3 * EDGE_LEVELS], double result[5]);
 
 /* tables.c */
 void edge_powers(double gamma, double powers[EDGE_LEVELS]); /* powers[d] = d^(1/gamma) */
 void edge_gic_table(int minimum, int maximum, const double *powers, uint8_t table[EDGE_LEVELS]);
-void edge_gic_table12(int minimum, int maximum, double gamma, uint8_t table[EDGE_LEVELS12]); /* in sixteenths */
-void edge_dgam_tables(double minimum, double maximum, double gamma, uint8_t tables[3 * EDGE_LEVELS]);
-extern const double EDGE_DGAM_MEAN[3], EDGE_DGAM_STD[3]; /* BGR, in levels */
 
 #endif

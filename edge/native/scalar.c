@@ -5,42 +5,18 @@
 #include <math.h>
 #include <string.h>
 
-static void histogram(const uint8_t *data, size_t n, int channels, uint32_t *counts)
+static void histogram(const uint8_t *data, size_t n, uint32_t *counts)
 {
     CounterTables tables;
     memset(tables, 0, sizeof tables);
-    count_bytes(tables, data, n, channels);
-    add_tables(tables, channels, counts);
+    count_bytes(tables, data, n);
+    add_tables(tables, counts);
 }
 
 static void lut(const uint8_t *data, size_t n, const uint8_t *table, uint8_t *target)
 {
     for (size_t i = 0; i < n; i++)
         target[i] = table[data[i]];
-}
-
-static void lut3(const uint8_t *data, size_t pixels, const uint8_t *tables, uint8_t *target)
-{
-    for (size_t i = 0; i < 3 * pixels; i += 3)
-        for (int c = 0; c < 3; c++)
-            target[i + c] = tables[c * EDGE_LEVELS + data[i + c]];
-}
-
-static void lut3_planar(const uint8_t *data, size_t pixels, const uint8_t *tables, uint8_t *target, size_t plane)
-{
-    for (size_t i = 0; i < pixels; i++)
-        for (int c = 0; c < 3; c++)
-            target[c * plane + i] = tables[c * EDGE_LEVELS + data[3 * i + c]];
-}
-
-static void swap(const uint8_t *data, size_t pixels, uint8_t *target)
-{
-    for (size_t i = 0; i < 3 * pixels; i += 3) {
-        const uint8_t first = data[i];
-        target[i] = data[i + 2];
-        target[i + 1] = data[i + 1];
-        target[i + 2] = first;
-    }
 }
 
 static void lut12(const uint16_t *data, size_t n, float gain, const uint8_t *table, uint8_t *target)
@@ -85,18 +61,23 @@ static int32_t weighted(const uint16_t *sums, const EdgeAxis *axis, int column, 
     return sum;
 }
 
-static void columns8(const uint16_t *sums, const EdgeAxis *axis, float scale, uint8_t *target)
+static void store_rounded(float value, int at, uint8_t *levels, uint16_t *fine)
 {
-    for (int x = 0; x < axis->count; x++)
-        for (int c = 0; c < 3; c++)
-            target[3 * x + (axis->swapped ? 2 - c : c)] = (uint8_t)lrintf((float)weighted(sums, axis, x, c) * scale);
+    levels[at] = (uint8_t)lrintf(value);
+    if (fine)
+        fine[at] = (uint16_t)lrintf(16.0f * value);
 }
 
-static void columns16(const uint16_t *sums, const EdgeAxis *axis, float scale, uint16_t *target)
+static int place(const EdgeAxis *axis, int column, int channel)
+{
+    return 3 * column + (axis->swapped ? 2 - channel : channel);
+}
+
+static void columns(const uint16_t *sums, const EdgeAxis *axis, float scale, uint8_t *levels, uint16_t *fine)
 {
     for (int x = 0; x < axis->count; x++)
         for (int c = 0; c < 3; c++)
-            target[3 * x + (axis->swapped ? 2 - c : c)] = (uint16_t)lrintf((float)weighted(sums, axis, x, c) * scale);
+            store_rounded((float)weighted(sums, axis, x, c) * scale, place(axis, x, c), levels, fine);
 }
 
 static int32_t weighted_area(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, int x, int c)
@@ -113,24 +94,13 @@ static int32_t weighted_area(const uint8_t *const *rows, const int16_t *weights,
     return sum;
 }
 
-static void average8(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
-                     ptrdiff_t ahead, uint8_t *target)
+static void average(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
+                    ptrdiff_t ahead, uint8_t *levels, uint16_t *fine)
 {
     (void)ahead;
     for (int x = 0; x < axis->count; x++)
         for (int c = 0; c < 3; c++)
-            target[3 * x + (axis->swapped ? 2 - c : c)] =
-                (uint8_t)lrintf((float)weighted_area(rows, weights, n, axis, x, c) * scale);
-}
-
-static void average16(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, float scale,
-                      ptrdiff_t ahead, uint16_t *target)
-{
-    (void)ahead;
-    for (int x = 0; x < axis->count; x++)
-        for (int c = 0; c < 3; c++)
-            target[3 * x + (axis->swapped ? 2 - c : c)] =
-                (uint16_t)lrintf((float)weighted_area(rows, weights, n, axis, x, c) * scale);
+            store_rounded((float)weighted_area(rows, weights, n, axis, x, c) * scale, place(axis, x, c), levels, fine);
 }
 
 /* (a * b) / 2^15, rounded half up: what pmulhrsw and sqrdmulh do. */
@@ -184,54 +154,24 @@ static void bgr_from_grey(const uint8_t *grey, size_t pixels, uint8_t *bgr)
         bgr[3 * i] = bgr[3 * i + 1] = bgr[3 * i + 2] = grey[i];
 }
 
-static void accumulate(const uint16_t *frame, size_t n, uint16_t *oldest, uint16_t *total)
+static void luma(const uint16_t *fine, size_t pixels, uint16_t *result)
 {
-    for (size_t i = 0; i < n; i++) {
-        total[i] = (uint16_t)(total[i] + frame[i] - oldest[i]);
-        oldest[i] = frame[i];
-    }
-}
-
-/* One step of a frugal running median (Ma, Muthukrishnan, Sandler 2013): towards the new difference, by at most 1/32 of
- * the estimate, so that something that walks through moves a pixel's noise by 3 % and not by the step that it is.
- * Differences are 12 bit, the estimate has 4 more fractional bits: 1/256 of a level. */
-static uint16_t noise_step(uint16_t frame, uint16_t previous, uint16_t noise)
-{
-    const int difference = frame > previous ? frame - previous : previous - frame;
-    const int seen = (difference < 4095 ? difference : 4095) << 4, step = (noise >> 5) + 1;
-    const int nearer = seen < noise + step ? seen : noise + step;
-    return (uint16_t)(nearer > noise - step ? nearer : noise - step);
-}
-
-static void noise_floor(const uint16_t *frame, size_t n, uint16_t *previous, uint16_t *noise)
-{
-    for (size_t i = 0; i < n; i++) {
-        noise[i] = noise_step(frame[i], previous[i], noise[i]);
-        previous[i] = frame[i];
+    for (size_t i = 0; i < pixels; i++) {
+        const uint32_t weighted_sum = 3735u * fine[3 * i] + 19235u * fine[3 * i + 1] + 9798u * fine[3 * i + 2];
+        result[i] = (uint16_t)((weighted_sum + (1u << 14)) >> 15);
     }
 }
 
 const EdgeKernels edge_scalar = {
     .histogram = histogram,
     .lut = lut,
-    .lut3 = lut3,
-    .lut3_planar = lut3_planar,
-    .swap = swap,
     .lut12 = lut12,
     .rows16 = rows16,
     .rows32 = rows32,
     .narrow = narrow,
-    .columns8 = columns8,
-    .columns16 = columns16,
-    .average8 = average8,
-    .average16 = average16,
+    .columns = columns,
+    .average = average,
     .bgr_from_yuv = bgr_from_yuv,
     .bgr_from_grey = bgr_from_grey,
-    .accumulate = accumulate,
-    .noise_floor = noise_floor,
+    .luma = luma,
 };
-
-void edge_kernels_scalar(EdgeKernels *kernels)
-{
-    *kernels = edge_scalar;
-}

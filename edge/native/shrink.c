@@ -265,74 +265,87 @@ static int is_identity(const EdgePlan *plan)
 /* Where no sum can overflow, and the level has kernels for it. */
 static int in_one_step(const EdgeKernels *kernels, const EdgePlan *plan)
 {
-    return kernels->average8 && plan->rows.total <= EDGE_MAX_SUM && plan->columns.total <= EDGE_MAX_SUM &&
+    return kernels->average && plan->rows.total <= EDGE_MAX_SUM && plan->columns.total <= EDGE_MAX_SUM &&
            plan->rows.taps <= EDGE_ROWS;
 }
 
-static void average(Reader *reader, uint8_t *target8, uint16_t *target12)
+/* Where an output row goes: to levels and, unless luma is NULL, once more through `fine`, which holds one row. */
+typedef struct {
+    uint8_t *levels;
+    uint16_t *luma, *fine;
+} Target;
+
+static uint8_t *levels_of(const Target *target, const EdgePlan *plan, int i)
+{
+    return target->levels + (size_t)i * 3 * (size_t)plan->columns.count;
+}
+
+static void take_luma(const EdgeKernels *kernels, const Target *target, const EdgePlan *plan, int i)
+{
+    const size_t width = (size_t)plan->columns.count;
+    if (target->luma)
+        kernels->luma(target->fine, width, target->luma + (size_t)i * width);
+}
+
+static void average(Reader *reader, const Target *target)
 {
     const EdgePlan *plan = reader->plan;
     const EdgeAxis *axis = &plan->rows, *columns = &plan->columns;
-    const float divisor = (float)(axis->total * columns->total);
+    const float scale = 1.0f / (float)(axis->total * columns->total);
     const ptrdiff_t ahead = plan->format <= EDGE_RGB ? ROWS_AHEAD * reader->stride : 0;
     for (int i = 0; i < axis->count; i++) {
         const int16_t *weights = axis->weights + (size_t)i * 2 * axis->pairs;
-        const size_t done = (size_t)i * 3 * columns->count;
         const uint8_t *rows[EDGE_ROWS];
         for (int r = 0; r < axis->taps; r++)
             rows[r] = read_row(reader, weights[r] ? axis->start[i] + r : axis->start[i]);
-        if (target8)
-            reader->kernels->average8(rows, weights, axis->taps, columns, 1.0f / divisor, ahead, target8 + done);
-        else
-            reader->kernels->average16(rows, weights, axis->taps, columns, 16.0f / divisor, ahead, target12 + done);
+        reader->kernels->average(rows, weights, axis->taps, columns, scale, ahead, levels_of(target, plan, i), target->fine);
+        take_luma(reader->kernels, target, plan, i);
     }
 }
 
-static void in_two_steps(Reader *reader, uint8_t *target8, uint16_t *target12)
+static void in_two_steps(Reader *reader, const Target *target)
 {
     const EdgePlan *plan = reader->plan;
     const EdgeAxis *axis = &plan->rows, *columns = &plan->columns;
     uint16_t sums[3 * EDGE_MAX_SIDE + EDGE_ROW_PAD];
     uint32_t wide[3 * EDGE_MAX_SIDE];
     const int vertical = axis->total <= EDGE_MAX_SUM ? axis->total : EDGE_MAX_SUM;
-    const float divisor = (float)(vertical * columns->total);
+    const float scale = 1.0f / (float)(vertical * columns->total);
     memset(sums + 3 * plan->width, 0, EDGE_ROW_PAD * sizeof *sums);
     for (int i = 0; i < axis->count; i++) {
-        const size_t done = (size_t)i * 3 * columns->count;
         sum_rows(reader, i, wide, sums);
         fetch_ahead(reader, i);
-        if (target8)
-            reader->kernels->columns8(sums, columns, 1.0f / divisor, target8 + done);
-        else
-            reader->kernels->columns16(sums, columns, 16.0f / divisor, target12 + done);
+        reader->kernels->columns(sums, columns, scale, levels_of(target, plan, i), target->fine);
+        take_luma(reader->kernels, target, plan, i);
     }
 }
 
 static void shrink(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
-                   uint8_t *target8, uint16_t *target12)
+                   uint8_t *levels, uint16_t *luma)
 {
     uint8_t slots[EDGE_ROWS][SLOT];
+    uint16_t fine[3 * EDGE_MAX_SIDE];
+    const Target target = {levels, luma, luma ? fine : NULL};
     Reader reader = {.kernels = kernels, .plan = plan, .source = source, .stride = stride, .slots = slots};
     memset(reader.held, -1, sizeof reader.held);
     if (in_one_step(kernels, plan))
-        average(&reader, target8, target12);
+        average(&reader, &target);
     else
-        in_two_steps(&reader, target8, target12);
+        in_two_steps(&reader, &target);
 }
 
-void edge_shrink8(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
-                  uint8_t *target)
+static void copy(const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride, uint8_t *levels)
 {
     const size_t row = 3 * (size_t)plan->width;
-    if (is_identity(plan))
-        for (int y = 0; y < plan->height; y++)
-            memcpy(target + (size_t)y * row, source + y * stride, row);
-    else
-        shrink(kernels, plan, source, stride, target, NULL);
+    for (int y = 0; y < plan->height; y++)
+        memcpy(levels + (size_t)y * row, source + y * stride, row);
 }
 
-void edge_shrink12(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
-                   uint16_t *target)
+void edge_shrink(const EdgeKernels *kernels, const EdgePlan *plan, const uint8_t *source, ptrdiff_t stride,
+                 uint8_t *levels, uint16_t *luma)
 {
-    shrink(kernels, plan, source, stride, NULL, target);
+    if (is_identity(plan) && !luma)
+        copy(plan, source, stride, levels);
+    else
+        shrink(kernels, plan, source, stride, levels, luma);
 }

@@ -47,28 +47,30 @@ static void fill(uint8_t *source, size_t n, const uint8_t *data, size_t size)
 static void check(const EdgeKernels *level, const EdgePlan *plan, const Shape *shape, const uint8_t *source)
 {
     const size_t n = 3 * (size_t)(shape->small_height * shape->small_width);
-    uint8_t *expected = malloc(n), *found = malloc(n), *table = malloc(3 * EDGE_LEVELS);
-    uint16_t *expected12 = malloc(2 * n), *found12 = malloc(2 * n);
+    uint8_t *expected = malloc(n), *found = malloc(n), table[EDGE_LEVELS];
+    uint16_t *expected_luma = malloc(2 * n / 3), *found_luma = malloc(2 * n / 3);
     uint32_t counts[2][3 * EDGE_LEVELS] = {{0}};
-    double moments[5];
-    edge_shrink8(&edge_scalar, plan, source, shape->stride, expected);
-    edge_shrink8(level, plan, source, shape->stride, found);
-    edge_shrink12(&edge_scalar, plan, source, shape->stride, expected12);
-    edge_shrink12(level, plan, source, shape->stride, found12);
-    if (memcmp(expected, found, n) || memcmp(expected12, found12, 2 * n))
-        abort();
-    edge_scalar.histogram(expected, n, 3, counts[0]);
-    level->histogram(found, n, 3, counts[1]);
-    if (memcmp(counts[0], counts[1], sizeof counts[0]))
-        abort();
-    edge_statistics_pixel(counts[0], moments);
-    edge_statistics_dgam(counts[0], moments);
-    edge_dgam_tables(moments[3], moments[4], 2.0, table);
-    edge_scalar.lut3(expected, n / 3, table, expected);
-    level->lut3(found, n / 3, table, found);
+    double moments[5], powers[EDGE_LEVELS];
+    edge_shrink(&edge_scalar, plan, source, shape->stride, expected, NULL);
+    edge_shrink(level, plan, source, shape->stride, found, NULL);
     if (memcmp(expected, found, n))
         abort();
-    free(expected), free(found), free(table), free(expected12), free(found12);
+    edge_shrink(&edge_scalar, plan, source, shape->stride, expected, expected_luma);
+    edge_shrink(level, plan, source, shape->stride, found, found_luma);
+    if (memcmp(expected, found, n) || memcmp(expected_luma, found_luma, 2 * n / 3))
+        abort();
+    edge_scalar.histogram(expected, n, counts[0]);
+    level->histogram(found, n, counts[1]);
+    if (memcmp(counts[0], counts[1], sizeof counts[0]))
+        abort();
+    edge_statistics(counts[0], moments);
+    edge_powers(2.0, powers);
+    edge_gic_table((int)moments[3], (int)moments[4], powers, table);
+    edge_scalar.lut(expected, n, table, expected);
+    level->lut(found, n, table, found);
+    if (memcmp(expected, found, n))
+        abort();
+    free(expected), free(found), free(expected_luma), free(found_luma);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,27 +1,9 @@
-/* The kernels for AVX2 (Haswell, Zen and later). */
-#include "counters.h"
+/* Tables for AVX2: one for all bytes, and gain with a table of 4096. */
 #include "kernels.h"
 
 #if defined(__x86_64__)
 
-#include <string.h>
-
-#if defined(__clang__)
-#pragma clang attribute push(__attribute__((target("avx2,bmi2,popcnt"))), apply_to = function)
-#else
-#pragma GCC target("avx2,bmi2,popcnt")
-#endif
-#include <immintrin.h>
-
-#define INLINE static inline __attribute__((always_inline))
-
-/* a + b + c bit by bit: *high * 2 + *low. */
-INLINE void carry_save(__m256i *high, __m256i *low, __m256i a, __m256i b, __m256i c)
-{
-    const __m256i half = _mm256_xor_si256(a, b);
-    *high = _mm256_or_si256(_mm256_and_si256(a, b), _mm256_and_si256(half, c));
-    *low = _mm256_xor_si256(half, c);
-}
+#include "avx2.h"
 
 enum { TOGETHER = 2 }; /* vectors that are looked up together */
 
@@ -68,21 +50,31 @@ INLINE __m256i lookup(const __m256i *pieces, __m256i v, const int used)
     return v;
 }
 
-enum { LONG_LOOKUPS_PAY = 0 }; /* three lookups per byte in 16 pieces: slower than three scalar ones */
+#include "tables.h"
 
-#include "x86.h"
-
-void edge_kernels_avx2(EdgeKernels *kernels)
+/* Gathers take four bytes: those of the entry's aligned word, so that none lies behind the table. */
+static void lut12(const uint16_t *data, size_t n, float gain, const uint8_t *table, uint8_t *target)
 {
-    install(kernels);
+    const __m256 factor = _mm256_set1_ps(gain), last = _mm256_set1_ps(EDGE_LEVELS12 - 1);
+    size_t i = 0;
+    for (; i + 8 <= n; i += 8) {
+        const __m256 value = _mm256_cvtepi32_ps(_mm256_cvtepu16_epi32(load16(data + i)));
+        const __m256i index = _mm256_cvtps_epi32(_mm256_min_ps(_mm256_mul_ps(value, factor), last));
+        const __m256i word = _mm256_i32gather_epi32((const int *)(const void *)table, _mm256_srli_epi32(index, 2), 4);
+        const __m256i shift = _mm256_slli_epi32(_mm256_and_si256(index, _mm256_set1_epi32(3)), 3);
+        const __m256i entry = _mm256_and_si256(_mm256_srlv_epi32(word, shift), _mm256_set1_epi32(255));
+        const __m128i words = _mm_packus_epi32(_mm256_castsi256_si128(entry), upper(entry));
+        _mm_storel_epi64((__m128i *)(target + i), _mm_packus_epi16(words, words));
+    }
+    edge_scalar.lut12(data + i, n - i, gain, table, target + i);
 }
 
-#if defined(__clang__)
-#pragma clang attribute pop
-#endif
+void edge_tables_avx2(EdgeKernels *kernels)
+{
+    kernels->lut = lut;
+    kernels->lut12 = lut12;
+}
 
-#else
-
-typedef int edge_no_avx2; /* a translation unit holds at least one declaration */
+END_OF_TARGET
 
 #endif
