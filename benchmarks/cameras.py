@@ -21,8 +21,8 @@ import cv2
 import numpy as np
 
 from edge.bundles.manifest import FrontEndSpec, GateSpec, InputSpec
-from edge.picture import jpeg, kernels
 from edge.picture.frame import Frame, Image
+from edge.picture.front_end import FrontEnd
 from edge.recognition.inputs.rgb import Rgb
 from tests.edge.cameras.v4l2.fake_v4l2 import ARDUCAM, FakeMachine, FakeMode, encode, player_library, small
 
@@ -80,16 +80,16 @@ def mjpeg_to_small() -> None:
             cv2.IMWRITE_JPEG_SAMPLING_FACTOR_422,
         ]
         buffers = [np.asarray(cv2.imencode(".jpg", image, options)[1]).ravel() for image in dark(4, 720, 1280)]
-        ours_ms, opencv_ms = interleaved(partial(reduced, buffers), partial(full, buffers))
+        ours_ms, opencv_ms = interleaved(partial(reduced, FrontEnd(*SMALL), buffers), partial(full, buffers))
         print(
             f"MJPEG 1280x720 buffer ({buffers[0].size / 1e3:.0f} KB) to small frame: {ours_ms:.2f} ms, "
             f"{ours_ms / opencv_ms:.2f} of OpenCV's imdecode + cvtColor + resize (goal <= 0.6)"
         )
 
 
-def reduced(buffers: list[Image], i: int) -> None:
-    """As the front end does it."""
-    kernels.shrink(jpeg.decode(buffers[i % len(buffers)], *SMALL), np.empty((*SMALL, 3), np.uint8))
+def reduced(front_end: FrontEnd, buffers: list[Image], i: int) -> None:
+    """As the pipeline does it, statistics included."""
+    front_end.measure(buffers[i % len(buffers)], "jpeg")
 
 
 def full(buffers: list[Image], i: int) -> None:

@@ -30,7 +30,7 @@ PyAPI_FUNC(void) PyBuffer_Release(Py_buffer *view);
 
 /* Arrays borrowed for one call. */
 typedef struct {
-    Py_buffer view[4];
+    Py_buffer view[5];
     int count;
 } Views;
 
@@ -151,16 +151,6 @@ static size_t elements(const Py_buffer *view)
     return (size_t)(view->len / view->itemsize);
 }
 
-/* Where a type has alternatives, look before borrowing. */
-static int has_type(PyObject *object, char type)
-{
-    Views views = {.count = 0};
-    const int has = borrow(&views, object, "", type, 0) != NULL;
-    drop(&views);
-    PyErr_Clear();
-    return has;
-}
-
 static int expect_arguments(const char *function, Py_ssize_t found, Py_ssize_t least, Py_ssize_t most)
 {
     if (found >= least && found <= most)
@@ -190,15 +180,15 @@ static int gamma_of(PyObject *object, double *gamma)
     return number_of(object, "gamma", 0.01, 100.0, gamma);
 }
 
-/* minimum <= maximum, whole numbers of 0..last. */
-static int range_of(PyObject *const *args, int last, int *minimum, int *maximum)
+/* minimum <= maximum, whole numbers of 0..255. */
+static int range_of(PyObject *const *args, int *minimum, int *maximum)
 {
     const long low = PyLong_AsLong(args[0]), high = PyLong_AsLong(args[1]);
     if (PyErr_Occurred())
         return -1;
-    if (low < 0 || high < low || high > last) {
-        PyErr_Format(PyExc_ValueError, "minimum, maximum: expected 0 <= minimum <= maximum <= %d, found %ld, %ld", last,
-                     low, high);
+    if (low < 0 || high < low || high >= EDGE_LEVELS) {
+        PyErr_Format(PyExc_ValueError, "minimum, maximum: expected 0 <= minimum <= maximum <= 255, found %ld, %ld", low,
+                     high);
         return -1;
     }
     *minimum = (int)low;
@@ -276,29 +266,6 @@ static int shaped_picture(const Py_buffer *view, const char *name, EdgeFormat fo
         return -1;
     }
     *picture = (Picture){view->buf, view->strides[0], (int)height, (int)width};
-    return 0;
-}
-
-/* Bytes as a driver fills them: no shape, so size and stride were agreed on before. */
-static int flat_picture(const Py_buffer *view, EdgeFormat format, const Picture *agreed, Picture *picture)
-{
-    if (agreed->height < 1) {
-        PyErr_SetString(PyExc_ValueError, "source: flat bytes have no shape; give FrontEnd height, width and stride");
-        return -1;
-    }
-    const Py_ssize_t stride = agreed->stride, row = (Py_ssize_t)agreed->width * packed_bytes(format);
-    Py_ssize_t needed = stride * (agreed->height - 1) + row;
-    if (format == EDGE_NV12)
-        needed += stride * (agreed->height / 2);
-    if (format == EDGE_I420)
-        needed = stride * agreed->height + stride / 2 * (agreed->height - 1) + agreed->width / 2;
-    if (!is_contiguous(view) || view->len < needed) {
-        PyErr_Format(PyExc_ValueError, "source: expected %zd contiguous bytes or more (%s %dx%d, stride %zd), found %zd",
-                     needed, FORMATS[format], agreed->width, agreed->height, stride, view->len);
-        return -1;
-    }
-    *picture = *agreed;
-    picture->data = view->buf;
     return 0;
 }
 

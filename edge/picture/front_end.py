@@ -34,16 +34,16 @@ class FrontEnd:
     """Owns the small frame and its tables; nothing is allocated per frame but what is returned.
 
     height, width: size of the small frame. The whole field of view is kept. fraction_bits: 4 also keeps the fractions
-    of a level that averaging many dark pixels leaves; 0 rounds them away.
+    of a level that averaging many dark pixels leaves in the luma; 0 rounds them away.
     """
 
     def __init__(self, height: int, width: int, fraction_bits: int = 0) -> None:
-        self._fine = np.zeros((height, width, 3), np.uint16) if fraction_bits else None
         self._small = np.zeros((height, width, 3), np.uint8)
         self._corrected = np.zeros_like(self._small)
         self._moments = np.zeros(5, np.float64)
-        self._counts = np.zeros((3, 256), np.uint32)
-        self._take_format("bgr")
+        self._luma = np.zeros((height, width), np.uint16) if fraction_bits else None
+        counts = np.zeros((3, 256), np.uint32)
+        self._core = kernels.FrontEnd(self._small, counts, self._moments, self._corrected, self._luma)
 
     def measure(self, image: Image, format: str = "bgr") -> FrameStatistics:
         """Shrink a picture (uint8, of any size and shape from 1x1 up to `bounds.MOST_PIXELS`) and take its statistics.
@@ -59,22 +59,12 @@ class FrontEnd:
             raise PictureError(f"a picture of {image.shape} in {format}: {error}") from error
 
     def _measured(self, image: Image, format: str) -> FrameStatistics:
-        fine = self._shrunk(np.asarray(image, np.uint16)) if format == "bgr16" else None
-        if fine is not None:
-            image, format = eight_bits(fine), "bgr"
+        if format == "bgr16":
+            self._measure_sixteenths(np.asarray(image, np.uint16))
         elif format == "jpeg":
-            image, format = bounds.within(jpeg.decode(image, *self._small.shape[:2]), "bgr")
-        if self._is_too_small(image, format):
-            image, format = self._enlarged(reference.bgr(image, format)), "bgr"
-        if format != self._format:
-            self._take_format(format)
-        image = _rows_packed(image)
-        self._core.measure(image)
-        if self._fine is not None:
-            if fine is None:
-                kernels.shrink(image, self._fine, format)
-            else:
-                self._fine[...] = fine
+            self._measure_levels(*bounds.within(jpeg.decode(image, *self._small.shape[:2]), "bgr"))
+        else:
+            self._measure_levels(image, format)
         mean, std, entropy, minimum, maximum = self._moments.tolist()
         return FrameStatistics(mean, std, entropy, int(minimum), int(maximum))
 
@@ -91,23 +81,28 @@ class FrontEnd:
     @property
     def luma(self) -> npt.NDArray[np.uint16]:
         """BT.601 luma of the frame before correction, in sixteenths of a level: uint16 [height,width], a new array."""
-        sixteenths = self._small.astype(np.uint16) << 4 if self._fine is None else self._fine
-        return np.asarray(cv2.cvtColor(sixteenths, cv2.COLOR_BGR2GRAY), np.uint16)
+        return reference.luma(self._small * np.uint16(16)) if self._luma is None else self._luma.copy()
 
-    def _take_format(self, format: str) -> None:
-        self._core = kernels.FrontEnd(self._small, self._counts, self._moments, self._corrected, format)
-        self._format = format
+    def _measure_levels(self, image: Image, format: str) -> None:
+        if self._is_too_small(image, format):
+            image, format = self._enlarged(reference.bgr(image, format)), "bgr"
+        self._core.measure(_rows_packed(image), format)
 
-    def _is_too_small(self, image: Image, format: str) -> bool:
+    def _measure_sixteenths(self, image: npt.NDArray[np.uint16]) -> None:
+        """OpenCV averages what has more than 8 bits; the core sees it as levels, and its luma keeps the fractions."""
+        height, width = self._small.shape[:2]
+        picture = self._enlarged(image) if self._is_too_small(image, "bgr") else image
+        fine = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint16)
+        self._core.measure(eight_bits(fine))
+        if self._luma is not None:
+            self._luma[...] = reference.luma(fine)
+
+    def _is_too_small(self, image: npt.NDArray[T], format: str) -> bool:
         height, width = self._small.shape[:2]
         rows = image.shape[0] * 2 // 3 if format in ("nv12", "i420") else image.shape[0]
-        return image.ndim > 1 and (rows < height or image.shape[1] < width)  # of flat bytes the core says what is wrong
-
-    def _shrunk(self, sixteenths: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
-        height, width = self._small.shape[:2]
-        if sixteenths.shape[0] < height or sixteenths.shape[1] < width:
-            sixteenths = self._enlarged(sixteenths)
-        return np.asarray(cv2.resize(sixteenths, (width, height), interpolation=cv2.INTER_AREA), np.uint16)
+        return image.ndim > 1 and (
+            rows < height or image.shape[1] < width
+        )  # of other shapes the core says what is wrong
 
     def _enlarged(self, image: npt.NDArray[T]) -> npt.NDArray[T]:
         height, width = self._small.shape[:2]

@@ -30,18 +30,7 @@ else:
         )
 
 FrontEnd = chosen.FrontEnd
-accumulate = chosen.accumulate
 apply_gain = chosen.apply_gain
 apply_table = chosen.apply_table
-apply_tables = chosen.apply_tables
-dgam_tables = chosen.dgam_tables
 gic_table = chosen.gic_table
-gic_table12 = chosen.gic_table12
-histogram = chosen.histogram
-histogram12 = chosen.histogram12
-noise_floor = chosen.noise_floor
 running = chosen.kernels
-running_level = chosen.running_level
-shrink = chosen.shrink
-statistics = chosen.statistics
-statistics_dgam = chosen.statistics_dgam

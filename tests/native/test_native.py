@@ -36,7 +36,7 @@ def test_instructions_per_byte(budget: counts.Budget) -> None:
 
 
 def test_kernels_never_see_python() -> None:
-    for path in (ROOT / "edge" / "native").iterdir():
+    for path in (ROOT / "edge" / "native").rglob("*.[ch]"):
         if path.name not in ("module.c", "arguments.h"):
             assert "Python.h" not in path.read_text(), path.name
 

@@ -1,7 +1,7 @@
 """DGAM: an adaptive gate chooses one of five GIC experts per clip; one Video Swin backbone, a head per expert.
 
 The ELLAR paper, ACCV 2024: AGC (the gate), SoftArgmax, GIC (eq. 6), AHS (the heads). Statistics and GIC are those of
-the released code (the `dgam` convention of edge/picture/reference.py), so that its checkpoint means the same here.
+the released code (on normalised values; the tests have them in NumPy), so that its checkpoint means the same here.
 """
 
 from __future__ import annotations
