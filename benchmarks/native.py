@@ -1,7 +1,7 @@
-"""The front end's ratios: `make bench-native`. Medians of interleaved runs, one thread; only the ratios travel.
+"""What the product runs of the C core, as ratios: `make bench-native`. Medians of interleaved runs, one thread.
 
-Compared with memcpy (as warm as the kernel's own input, and cold: source and results out of every cache), with what
-one would write with OpenCV, and with the statistics and GIC of the released DGAM code in NumPy.
+The front end as `change_flow` has it (small frame, 12-bit luma and statistics in one call) from a camera's buffer, and
+gain with gamma on its luma; compared with what one would write with OpenCV and with a memcpy of the source, cold.
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ import numpy.typing as npt
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from edge import _native
-from edge.picture import kernels, reference
+from edge.picture import kernels
+from edge.picture.front_end import FrontEnd
 
 U8 = npt.NDArray[np.uint8]
+U16 = npt.NDArray[np.uint16]
+SMALL = 120, 160  # the default bundle's
 GAMMA = 2.0
 ROUNDS = 41
 
@@ -44,60 +47,45 @@ def noise(height: int, width: int) -> U8:
     return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
 
 
-class Ours:
-    """The C core's two calls, into planes."""
-
-    def __init__(self, height: int, width: int) -> None:
-        self.small, self.moments = np.zeros((height, width, 3), np.uint8), np.zeros(5)
-        counts, planes = np.zeros((3, 256), np.uint32), np.zeros((3, height, width), np.uint8)
-        self.core = kernels.FrontEnd(self.small, counts, self.moments, planes)
-
-    def frame(self, picture: U8) -> None:
-        """Shrink (where the sizes differ), histogram, statistics, table, planes."""
-        self.core.measure(picture)
-        self.core.correct(int(self.moments[3]), int(self.moments[4]), GAMMA)
+def yuyv(picture: U8) -> U8:
+    """As a UVC camera sends it: uint8 [H,W,2]."""
+    i420 = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
+    height, width = picture.shape[:2]
+    u, v = i420[height:].reshape(2, height // 2, width // 2).repeat(2, axis=1)
+    packed = np.empty((height, width, 2), np.uint8)
+    packed[..., 0], packed[:, ::2, 1], packed[:, 1::2, 1] = i420[:height], u, v
+    return packed
 
 
-class Parts:
-    """Statistics, table and application on a frame that is small already."""
-
-    def __init__(self, height: int, width: int) -> None:
-        self.counts, self.moments = np.zeros((3, 256), np.uint32), np.zeros(5)
-        self.table, self.corrected = np.zeros(256, np.uint8), np.zeros((height, width, 3), np.uint8)
-
-    def frame(self, small: U8) -> None:
-        """Histogram, statistics, table, application."""
-        kernels.histogram(small, self.counts)
-        kernels.statistics(self.counts, self.moments)
-        kernels.gic_table(int(self.moments[3]), int(self.moments[4]), GAMMA, self.table)
-        kernels.apply_table(small, self.table, self.corrected)
+def nv12(picture: U8) -> U8:
+    """As a CSI camera sends it: uint8 [H*3/2,W]."""
+    i420 = cv2.cvtColor(picture, cv2.COLOR_BGR2YUV_I420)
+    height, width = picture.shape[:2]
+    u, v = i420[height:].reshape(2, height // 2, width // 2)
+    return np.concatenate([i420[:height], np.stack([u, v], -1).reshape(height // 2, width)])
 
 
-def opencv(picture: U8, height: int, width: int) -> U8:
-    """The same with OpenCV: resize, calcHist, meanStdDev, LUT, transpose."""
-    small = picture
-    if picture.shape[:2] != (height, width):
-        small = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+TO_BGR = {"yuyv": cv2.COLOR_YUV2BGR_YUYV, "nv12": cv2.COLOR_YUV2BGR_NV12}
+
+
+def opencv(picture: U8, format: str) -> U16:
+    """The same with OpenCV: cvtColor, resize to 8 bits, resize of the luma to 12 bits, calcHist, meanStdDev."""
+    bgr = cv2.cvtColor(picture, TO_BGR[format]) if format in TO_BGR else picture
+    small = cv2.resize(bgr, SMALL[::-1], interpolation=cv2.INTER_AREA)
+    grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY).astype(np.float32)
+    luma = cv2.resize(grey, SMALL[::-1], interpolation=cv2.INTER_AREA)
     counts = np.sum([np.ravel(cv2.calcHist([small], [c], None, [256], [0, 256])) for c in range(3)], 0)
     cv2.meanStdDev(small)
     present = np.flatnonzero(counts)
     p = counts[present] / counts.sum()
     float(-(p * np.log(p)).sum())
-    table = np.zeros(256, np.uint8)
-    reference.gic_table(int(present[0]), int(present[-1]), GAMMA, table)
-    return np.ascontiguousarray(cv2.LUT(small, table).transpose(2, 0, 1))
+    return np.asarray(np.rint(luma * 16), np.uint16)
 
 
-def released_dgam(small: U8) -> npt.NDArray[np.float32]:
-    """What the released code computes of a frame, in NumPy: normalise, mean, std, entropy after a stretch, GIC."""
-    x = ((small.astype(np.float32) - reference.DGAM_MEAN) / reference.DGAM_STD).astype(np.float32)
-    x.mean(), x.std(ddof=1)
-    low, high = x.min(), x.max()
-    counts, _ = np.histogram((x - low) / (high - low + 1e-10) * 255, bins=256, range=(0, 255))
-    p = counts[counts > 0] / counts.sum()
-    float(-(p * np.log(p)).sum())
-    span = high - low
-    return np.asarray(span * ((x - low) / (span + 1e-5)) ** (1 / GAMMA) + low, np.float32)
+def opencv_gain(luma: U16, gain: float) -> U8:
+    """Gain and gamma with OpenCV, which has no table for 16 bits: a power in float32."""
+    unit = luma.astype(np.float32) * np.float32(gain / 4095)
+    return np.asarray(cv2.convertScaleAbs(cv2.pow(unit, 1 / GAMMA), alpha=255), np.uint8)
 
 
 def compare(calls: dict[str, Callable[[], object]], before: Callable[[], object] | None = None) -> dict[str, float]:
@@ -119,72 +107,53 @@ def line(what: str, ours: float, other: float, goal: str) -> None:
     print(f"{what:64} {other / ours:8.1f} x   ({ours:8.1f} us against {other:8.1f} us; goal {goal})")
 
 
-def network_size(kind: str, small: U8, opencv_goal: str, dgam_goal: str, memcpy_goal: str) -> None:
-    """A frame of the network's size: everything but the shrink."""
-    height, width = small.shape[:2]
-    parts, copy = Parts(height, width), np.zeros_like(small)
-    found = compare(
-        {
-            "ours": lambda: parts.frame(small),
-            "memcpy": lambda: np.copyto(copy, small),
-            "opencv": lambda: opencv(small, height, width),
-            "dgam": lambda: released_dgam(small),
-        }
-    )
-    ours = found["ours"]
-    print(f"statistics + table + application, {width}x{height} {kind}")
-    print(f"{'  of a memcpy of the frame':64} {ours / found['memcpy']:8.1f} x   ({ours:8.1f} us; goal {memcpy_goal})")
-    line("  faster than OpenCV (calcHist, meanStdDev, LUT, transpose)", ours, found["opencv"], opencv_goal)
-    line("  faster than the released DGAM code in NumPy", ours, found["dgam"], dgam_goal)
+def measuring(what: str, source: U8, format: str, goal: str) -> None:
+    """`FrontEnd.measure` of one source."""
+    front_end = FrontEnd(*SMALL, fraction_bits=4)
+    found = compare({"ours": lambda: front_end.measure(source, format), "opencv": lambda: opencv(source, format)})
+    line(f"{what}: measure, faster than OpenCV", found["ours"], found["opencv"], goal)
 
 
-def shrunk(picture: U8) -> U8:
-    """As the front end sees it: averaged."""
-    small = np.zeros((224, 224, 3), np.uint8)
-    kernels.shrink(picture, small)
-    return small
-
-
-def camera_size() -> None:
-    picture, flush = night(480, 640), np.zeros(64 << 20, np.uint8)
-    small, copy, ours = np.zeros((224, 224, 3), np.uint8), np.zeros_like(picture), Ours(224, 224)
-    found = compare(
-        {
-            "shrink": lambda: kernels.shrink(picture, small),
-            "cv2": lambda: cv2.resize(picture, (224, 224), interpolation=cv2.INTER_AREA),
-            "front end": lambda: ours.frame(picture),
-            "opencv": lambda: opencv(picture, 224, 224),
-        }
-    )
-    print("640x480 BGR -> 224x224, dark")
-    line("  shrink faster than cv2.resize INTER_AREA", found["shrink"], found["cv2"], ">= 12")
-    line("  front end faster than OpenCV's", found["front end"], found["opencv"], ">= 12")
-    other, other_copy, spare = picture.copy(), copy.copy(), Ours(224, 224)
+def measuring_cold(picture: U8, goal: str) -> None:
+    """The source and all results in no cache; the code of both, the interpreter's too, warm."""
+    flush, copy = np.zeros(64 << 20, np.uint8), np.zeros_like(picture)
+    ours, spare = (FrontEnd(*SMALL, fraction_bits=4) for _ in range(2))
+    other, other_copy = picture.copy(), copy.copy()
 
     def chill() -> None:
-        """Data out of every cache, and the code of both, the interpreter's too, back in."""
         np.add(flush[::64], 1, out=flush[::64])
-        spare.frame(other)
+        spare.measure(other)
         np.copyto(other_copy, other)
 
-    chilled = compare(
-        {"front end": lambda: ours.frame(picture), "memcpy": lambda: np.copyto(copy, picture)}, before=chill
+    found = compare({"ours": lambda: ours.measure(picture), "memcpy": lambda: np.copyto(copy, picture)}, before=chill)
+    what, ratio = "BGR 640x480, dark, cold: measure, of a memcpy of it", found["ours"] / found["memcpy"]
+    print(f"{what:64} {ratio:8.2f} x   ({found['ours']:8.1f} us against {found['memcpy']:8.1f} us; goal {goal})")
+
+
+def lifting(goal: str) -> None:
+    """Gain and gamma of one luma of the small frame."""
+    front_end, picture = FrontEnd(*SMALL, fraction_bits=4), np.zeros(SMALL, np.uint8)
+    front_end.measure(night(480, 640))
+    luma, table = front_end.luma, np.rint(255 * (np.arange(4096) / 4095) ** (1 / GAMMA)).astype(np.uint8)
+    gain = 4095 / int(luma.max())
+    found = compare(
+        {
+            "ours": lambda: kernels.apply_gain(luma, gain, table, picture),
+            "opencv": lambda: opencv_gain(luma, gain),
+        }
     )
-    ratio = chilled["front end"] / chilled["memcpy"]
-    what = "  front end, of a memcpy of the source, all data cold"
-    print(
-        f"{what:64} {ratio:8.2f} x   ({chilled['front end']:8.1f} us against {chilled['memcpy']:8.1f} us; goal <= 1.2)"
-    )
+    line("luma 160x120: apply_gain, faster than OpenCV", found["ours"], found["opencv"], goal)
 
 
 def call_overhead() -> None:
     """A call on the smallest possible picture is the binding and little else."""
-    tiny, ours = np.zeros((1, 1, 3), np.uint8), Ours(1, 1)
-    table, target = np.zeros(256, np.uint8), np.zeros((1, 1, 3), np.uint8)
+    tiny, front_end = np.zeros((1, 1, 3), np.uint8), FrontEnd(1, 1, fraction_bits=4)
+    statistics_of_tiny = front_end.measure(tiny)
+    luma, table, target = front_end.luma, np.zeros(4096, np.uint8), np.zeros((1, 1), np.uint8)
     calls: dict[str, Callable[[], object]] = {
-        "correct": lambda: ours.core.correct(0, 0, GAMMA),
-        "apply_table": lambda: kernels.apply_table(tiny, table, target),
-        "measure": lambda: ours.core.measure(tiny),
+        "measure": lambda: front_end.measure(tiny),
+        "correct": lambda: front_end.correct(statistics_of_tiny, GAMMA),
+        "apply_gain": lambda: kernels.apply_gain(luma, 1.0, table, target),
     }
     for name, call in calls.items():
         times = []
@@ -193,9 +162,7 @@ def call_overhead() -> None:
             for _ in range(1000):
                 call()
             times.append((time.perf_counter_ns() - start) / 1e6)
-        print(
-            f"{f'one call of {name} on one pixel, kernel included':64} {statistics.median(times):8.2f} us  (goal < 1)"
-        )
+        print(f"{f'one call of {name} on one pixel, kernels included':64} {statistics.median(times):8.2f} us")
 
 
 def processor() -> str:
@@ -208,10 +175,14 @@ def processor() -> str:
 def main() -> None:
     cv2.setNumThreads(1)
     print(f"{processor()}, kernels: {', '.join(sorted(set(_native.kernels().values())))}; medians of {ROUNDS} rounds")
-    network_size("dark", shrunk(night(480, 640)), ">= 15", ">= 150", "<= 4")
-    network_size("lamp", shrunk(lamp(480, 640)), "-", "-", "-")
-    network_size("random", noise(224, 224), ">= 4", "-", "-")
-    camera_size()
+    print(f"front end of change_flow: {SMALL[1]}x{SMALL[0]} levels, 12-bit luma, statistics")
+    measuring("BGR 640x480, dark", night(480, 640), "bgr", ">= 10")
+    measuring("BGR 640x480, a lamp", lamp(480, 640), "bgr", "-")
+    measuring("BGR 640x480, random", noise(480, 640), "bgr", "-")
+    measuring("YUYV 640x480, dark", yuyv(night(480, 640)), "yuyv", "-")
+    measuring("NV12 1280x720, dark", nv12(night(720, 1280)), "nv12", "-")
+    measuring_cold(night(480, 640), "<= 1.2")
+    lifting("-")
     call_overhead()
 
 

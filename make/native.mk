@@ -30,7 +30,7 @@ native-fuzz: $(NATIVE_BUILD)/fuzz ## libFuzzer over sizes, strides and formats f
 native-counts: $(NATIVE_BUILD)/checkasm ## instructions per byte under valgrind and qemu
 	$(NATIVE_PYTHON) tests/native/counts.py
 
-bench-native: $(NATIVE_BUILD)/checkasm $(if $(DEV),$(DEV)/.installed) ## the front end's ratios: memcpy, OpenCV, the released DGAM code
+bench-native: $(NATIVE_BUILD)/checkasm $(if $(DEV),$(DEV)/.installed) ## what the product runs of the C core, as ratios to OpenCV and memcpy
 	$< bench
 	$(if $(BIN),$(BIN)/python,python3) benchmarks/native.py
 
