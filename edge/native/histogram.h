@@ -1,18 +1,18 @@
 /* Histograms by positional population count: the one control flow, over the vector operations of a CPU.
  *
  * A byte becomes one hot bit out of eight levels, a Harley-Seal tree of carry-save adders counts the bits of every
- * position over 2^DEPTH vectors, and only its last carries are added to byte counters. The cost grows with the number of
- * trees (8 levels each) that a block needs, so dark pictures are the cheap ones; a few bright pixels are counted one by
- * one ("escapes"), and blocks with many fall back to counter tables. Positions within a vector keep the channels apart:
- * three vectors in turn are three phases of the interleaving.
+ * position over 2^DEPTH vectors, and only its last carries are added to byte counters. The cost grows with the number
+ * of trees (8 levels each) that a block needs, so dark pictures are the cheap ones; a few bright pixels are counted one
+ * by one ("escapes"), and blocks with many fall back to counter tables. Positions within a vector keep the channels
+ * apart: three vectors in turn are three phases of the interleaving.
  *
  * Who includes this has said before:
- *   INLINE, Vector of BYTES bytes, DEPTH (5 or 6), TREES (the most a block may need); what in units of a tree over a byte
- *   an ESCAPE_COST and a TABLE_COST is; SAMPLED: every which vector tells how bright a picture is;
+ *   INLINE; Vector of BYTES bytes; DEPTH, 5 or 6; TREES, the most that a block may need; ESCAPE_COST and TABLE_COST of
+ *   a byte, where a byte in a tree costs 1; SAMPLED: every which vector tells how bright a picture is;
  *   load, splat, either, both_of, minus: memory, one byte everywhere, a | b, a & b, a - b;
- *   at_least, has_bits, equals: 255 where v >= threshold, v & bits, a == b; 0 elsewhere;
+ *   at_least, has_bits, equals: 255 where v >= threshold, v has the bits, a == b; 0 elsewhere;
  *   how_many and places: the number of 255s in such a mask, and a bit for each, PLACE_BITS apart;
- *   carry_save: a + b + c bit by bit, *high * 2 + *low;
+ *   carry_save: a + b + c bit by bit, *high * 2 + *low; counted: counter + 1 where the carry has the bit;
  *   in_group: bytes counted from the first level of their 16-level group; hot_bits: of such a byte its entry in a table
  *   of 16, 0 where it is of another group;
  *   maximum_of: the largest byte of some vectors; weighed: 2^DEPTH times the sum of the one's bytes, and the other's.

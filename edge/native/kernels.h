@@ -61,8 +61,8 @@ typedef struct {
     /* result[i] = round(sums[i] * scale), half to even; scale is such that it fits 15 bits. */
     void (*narrow)(const uint32_t *sums, size_t n, float scale, uint16_t *result);
 
-    /* One output row from a row of sums: round(weighted sum * scale), half to even, to levels. Unless `fine` is NULL, the
-     * same sum before it was rounded goes there too, as 12 bits: round(16 * weighted sum * scale). */
+    /* One output row from a row of sums: round(weighted sum * scale), half to even, to levels. Unless `fine` is NULL,
+     * the same sum before it was rounded goes there too, as 12 bits: round(16 * weighted sum * scale). */
     void (*columns)(const uint16_t *sums, const EdgeAxis *axis, float scale, uint8_t *levels, uint16_t *fine);
 
     /* Both in one: an output row from n <= EDGE_ROWS source rows, either total <= EDGE_MAX_SUM; EDGE_READ_PAD bytes

@@ -191,7 +191,8 @@ static int initialise(PyObject *object, PyObject *args, PyObject *kwargs)
         PyErr_SetString(PyExc_RuntimeError, "FrontEnd: is initialised already; make a new one");
         return -1;
     }
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOO|O:FrontEnd", names, &small, &counts, &moments, &corrected, &luma))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "OOOO|O:FrontEnd", names, &small, &counts, &moments, &corrected,
+                                     &luma))
         return -1;
     if (hold(views, small, (Wanted){"small", 'B', 1, 3, {0, 0, 3}}) &&
         hold(views, counts, (Wanted){"counts", 'I', 1, 2, {3, EDGE_LEVELS}}) &&

@@ -80,7 +80,8 @@ static void columns(const uint16_t *sums, const EdgeAxis *axis, float scale, uin
             store_rounded((float)weighted(sums, axis, x, c) * scale, place(axis, x, c), levels, fine);
 }
 
-static int32_t weighted_area(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, int x, int c)
+static int32_t weighted_area(const uint8_t *const *rows, const int16_t *weights, int n, const EdgeAxis *axis, int x,
+                             int c)
 {
     const int16_t *across = axis->weights + (size_t)x * 2 * axis->pairs;
     int32_t sum = 0;

@@ -298,7 +298,8 @@ static void average(Reader *reader, const Target *target)
         const uint8_t *rows[EDGE_ROWS];
         for (int r = 0; r < axis->taps; r++)
             rows[r] = read_row(reader, weights[r] ? axis->start[i] + r : axis->start[i]);
-        reader->kernels->average(rows, weights, axis->taps, columns, scale, ahead, levels_of(target, plan, i), target->fine);
+        reader->kernels->average(rows, weights, axis->taps, columns, scale, ahead, levels_of(target, plan, i),
+                                 target->fine);
         take_luma(reader->kernels, target, plan, i);
     }
 }

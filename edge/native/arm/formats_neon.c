@@ -19,7 +19,8 @@ INLINE uint8x8_t levels_of(int16x8_t in64ths)
 INLINE uint8x8x3_t bgr8(uint8x8_t y, uint8x8_t u, uint8x8_t v)
 {
     const uint8x8_t centre = vdup_n_u8(128);
-    const int16x8_t above = vreinterpretq_s16_u16(vshll_n_u8(vqsub_u8(y, vdup_n_u8(16)), 7)), luma = times(above, 19077);
+    const int16x8_t above = vreinterpretq_s16_u16(vshll_n_u8(vqsub_u8(y, vdup_n_u8(16)), 7));
+    const int16x8_t luma = times(above, 19077);
     const int16x8_t cb = vshlq_n_s16(vreinterpretq_s16_u16(vsubl_u8(u, centre)), 8);
     const int16x8_t cr = vshlq_n_s16(vreinterpretq_s16_u16(vsubl_u8(v, centre)), 8);
     const int16x8_t green = vqaddq_s16(times(cb, -3209), times(cr, -6660));

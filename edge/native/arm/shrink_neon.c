@@ -136,7 +136,8 @@ INLINE void store_fine(const float32x4_t pixel[4], const EdgeAxis *axis, int x, 
     const uint8x16_t order = vld1q_u8(axis->swapped ? rgb : bgr);
     uint16_t last[16], *target = is_last(axis, x) ? last : fine + 3 * x;
     for (int i = 0; i < 4; i += 2) {
-        const uint16x4_t left = rounded(vmulq_n_f32(pixel[i], 16.0f)), right = rounded(vmulq_n_f32(pixel[i + 1], 16.0f));
+        const uint16x4_t left = rounded(vmulq_n_f32(pixel[i], 16.0f));
+        const uint16x4_t right = rounded(vmulq_n_f32(pixel[i + 1], 16.0f));
         const uint8x16_t two = vreinterpretq_u8_u16(vcombine_u16(left, right));
         vst1q_u16(target + 3 * i, vreinterpretq_u16_u8(vqtbl1q_u8(two, order)));
     }

@@ -34,9 +34,10 @@ INLINE __m512 gathered(const Averaging *a, size_t g, const int n, const int quad
 
 INLINE void store_elements(__m512 values, __mmask16 mine, uint8_t *levels, uint16_t *fine)
 {
+    const __m512 sixteenths = _mm512_mul_ps(values, _mm512_set1_ps(16.0f));
     _mm512_mask_cvtusepi32_storeu_epi8(levels, mine, _mm512_cvtps_epi32(values));
     if (fine)
-        _mm512_mask_cvtusepi32_storeu_epi16(fine, mine, _mm512_cvtps_epi32(_mm512_mul_ps(values, _mm512_set1_ps(16.0f))));
+        _mm512_mask_cvtusepi32_storeu_epi16(fine, mine, _mm512_cvtps_epi32(sixteenths));
 }
 
 INLINE void gather_of(const Averaging *a, const int n, const int quads, uint8_t *levels, uint16_t *fine)
