@@ -33,6 +33,9 @@ GONE = (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN)
 class OutputError(EdgeError, OSError):
     """Standard output cannot be written."""
 
+    def __str__(self) -> str:  # one sentence for people, without the number
+        return str(self.strerror)
+
 
 class ReaderGoneError(EdgeError, BrokenPipeError):
     """Whoever read standard output has gone away; a reason to stop, not a failure."""
