@@ -14,7 +14,8 @@ class Prediction:
 
     sequence, capture_time_s: the frame's. stream_time_s: since the first frame. label: None is an abstention, and then
     `reason` says why. confidence: the highest of `probabilities`, which are averaged over time. gamma: the one of this
-    tick. mean: brightness, 0..255. latency_ms: from the frame's arrival in the pipeline to this answer.
+    tick. mean: brightness, 0..255. latency_ms: from the frame's arrival in the pipeline to this answer. expert: the
+    name of the one that looked, for people; in JSON the gamma stands for it.
     """
 
     sequence: int
@@ -27,6 +28,12 @@ class Prediction:
     gamma: float
     mean: float
     latency_ms: float
+    expert: str = ""
+
+    @property
+    def seen_by(self) -> str:
+        """For people: the expert that looked, and its gamma."""
+        return expert_text(self.expert, self.gamma)
 
 
 @dataclass(frozen=True)
@@ -36,3 +43,8 @@ class Event:
     name: str
     message: str
     details: Mapping[str, object] = field(default_factory=dict)
+
+
+def expert_text(name: str, gamma: float) -> str:
+    """`light x1 (gamma 1.5)`; of an expert without a name, its gamma."""
+    return f"{name} (gamma {gamma:g})" if name else f"gamma {gamma:g}"

@@ -102,6 +102,11 @@ class ExpertSpec:
     accumulation: Annotated[int, Between(1, 16), REQUIRED] = 1
     stride: Annotated[int, Between(1, 16), REQUIRED] = 1
 
+    @property
+    def averaged(self) -> int:
+        """How many measured values are in one that the expert sees."""
+        return self.binning**2 * self.accumulation
+
 
 @dataclass(frozen=True)
 class GateSpec:
@@ -118,6 +123,14 @@ class GateSpec:
     def contradictions(self) -> Iterator[Contradiction]:
         if not self.gammas or len(set(self.gammas)) < len(self.gammas):
             yield Contradiction("gammas", "one or more, none twice", list(self.gammas))
+
+    @property
+    def expert_names(self) -> tuple[str, ...]:
+        """For people, one per gamma: `light x1` averages nothing, `heavy x64` the most; empty without experts."""
+        heaviest = max((expert.averaged for expert in self.experts), default=1)
+        words = {1: "light", heaviest: "heavy"} if heaviest > 1 else {1: "light"}
+        names = (f"{words.get(expert.averaged, 'medium')} x{expert.averaged}" for expert in self.experts)
+        return tuple(names) or ("",) * len(self.gammas)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from edge.outputs.summary import Summary
 from edge.printable import one_line
 from edge.recognition.smoothing import WARMING_UP
 
-SILENT_EVENTS = ("gamma_changed",)  # it would flood; every line that is written names its gamma
+SILENT_EVENTS = ("gamma_changed",)  # it would flood; every line that is written names its expert
 
 
 class HumanLines(Output):
@@ -26,9 +26,8 @@ class HumanLines(Output):
             return
         self._last = answer
         what = one_line(prediction.label or f"- ({(prediction.reason or '').replace('_', ' ')})")
-        self._say(
-            f"{prediction.stream_time_s:8.2f} s  {what:<20} {prediction.confidence:4.0%}  gamma {prediction.gamma:g}"
-        )
+        seen_by = prediction.seen_by
+        self._say(f"{prediction.stream_time_s:8.2f} s  {what:<20} {prediction.confidence:4.0%}  {seen_by}")
 
     def event(self, event: Event) -> None:
         if event.name not in SILENT_EVENTS:

@@ -20,6 +20,7 @@ SCHEMA = 1  # raised when a field goes or changes its meaning, not when one is a
 def prediction_line(prediction: Prediction) -> str:
     """A prediction as JSON, without a newline."""
     fields = asdict(prediction)
+    del fields["expert"]  # a name for people; programs have its gamma, and `started` has the names of all
     fields["probabilities"] = {label: round(p, 4) for label, p in prediction.probabilities.items()}
     rounded = {"capture_time_s": 6, "stream_time_s": 3, "confidence": 4, "mean": 3, "latency_ms": 3}
     return _line("prediction", fields | {key: round(fields[key], digits) for key, digits in rounded.items()})

@@ -54,7 +54,7 @@ class ServiceStatus(Output):
         if not self._ready or since_s >= self._every_s:
             answer = prediction.label or (prediction.reason or "").replace("_", " ")
             rate = f"{self._ticks / since_s:.1f} ticks/s, " if self._ready else ""
-            self._progress(f"{answer} ({prediction.confidence:.0%}), {rate}gamma {prediction.gamma:g}{self._limits}")
+            self._progress(f"{answer} ({prediction.confidence:.0%}), {rate}{prediction.seen_by}{self._limits}")
 
     def event(self, event: Event) -> None:
         if event.name in STATED:

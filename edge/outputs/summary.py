@@ -7,7 +7,7 @@ from collections import Counter, deque
 from dataclasses import asdict, dataclass, field
 
 from edge.cameras.base import DropCounts
-from edge.messages import Prediction
+from edge.messages import Prediction, expert_text
 from edge.recognition.cadence import CadenceCounts
 from edge.timing import Percentiles
 
@@ -30,6 +30,7 @@ class Summary:
 
     fps: frames per second of running; ticks: of the model; late, gaps: see `Cadence`. gammas: ticks by gamma.
     timeline: the last answers in their order. drops: buffers of the camera's driver that did not become frames.
+    experts: for people, names by gamma.
     """
 
     counts: CadenceCounts
@@ -38,6 +39,7 @@ class Summary:
     timeline: list[Span]
     stages: dict[str, Percentiles]
     drops: DropCounts = field(default_factory=DropCounts)
+    experts: dict[str, str] = field(default_factory=dict)
 
     @property
     def fps(self) -> float:
@@ -57,6 +59,7 @@ class Summary:
             "running_s": round(self.running_s, 3),
             "fps": round(self.fps, 2),
             "gammas": self.gammas,
+            "experts": self.experts,
             "timeline": [asdict(span) for span in self.timeline],
             "stages": {name: _rounded(stage) for name, stage in self.stages.items()},
         }
@@ -64,13 +67,13 @@ class Summary:
     def to_text(self) -> str:
         """For people."""
         counts = self.counts
-        gammas = ", ".join(f"{gamma} x {ticks}" for gamma, ticks in self.gammas.items()) or "none"
+        seen = (f"{expert_text(self.experts.get(gamma, ''), float(gamma))} {n}" for gamma, n in self.gammas.items())
         return "\n".join(
             [
                 f"frames {counts.frames}, {self.fps:.1f} fps, dropped {counts.lost}; ticks {counts.ticks}, "
                 f"late {counts.late}, gaps {counts.gaps}",
                 *_drop_lines(self.drops),
-                f"gammas {gammas}",
+                f"ticks seen by: {', '.join(seen) or 'none'}",
                 *_timeline_lines(self.timeline),
                 f"{'stage':<12}{'p50':>9}{'p95':>9}{'p99':>9}{'max':>9}  ms",
                 *(_stage_line(name, stage) for name, stage in self.stages.items()),
@@ -84,11 +87,13 @@ class RunRecord:
     def __init__(self) -> None:
         self._start_s = time.monotonic()
         self._gammas: Counter[float] = Counter()
+        self._experts: dict[str, str] = {}
         self._timeline: deque[Span] = deque(maxlen=TIMELINE_LENGTH)
 
     def add(self, prediction: Prediction) -> None:
         """Count one answer."""
         self._gammas[prediction.gamma] += 1
+        self._experts[f"{prediction.gamma:g}"] = prediction.expert
         answer, now_s = (prediction.label, prediction.reason), round(prediction.stream_time_s, 3)
         last = self._timeline[-1] if self._timeline else None
         if last and (last.label, last.reason) == answer:
@@ -99,7 +104,9 @@ class RunRecord:
     def summary(self, counts: CadenceCounts, stages: dict[str, Percentiles], drops: DropCounts) -> Summary:
         """The run so far."""
         gammas = {f"{gamma:g}": ticks for gamma, ticks in sorted(self._gammas.items())}
-        return Summary(counts, time.monotonic() - self._start_s, gammas, list(self._timeline), stages, drops)
+        experts = {gamma: name for gamma, name in self._experts.items() if name}
+        running_s = time.monotonic() - self._start_s
+        return Summary(counts, running_s, gammas, list(self._timeline), stages, drops, experts)
 
 
 def _rounded(stage: Percentiles) -> dict[str, float]:

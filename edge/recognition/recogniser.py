@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from edge.bundles.bundle import Bundle
+from edge.bundles.manifest import GateSpec
 from edge.engines.base import StudentSession
 from edge.engines.catalogue import Say
 from edge.engines.choice import open_student
@@ -68,7 +68,7 @@ class Recogniser:
     ) -> None:
         manifest = bundle.manifest
         self._gate = Gate(bundle.gate_weights(), manifest.gate.gammas, manifest.gate.hold)
-        self._fixed_expert = None if gamma is None else _expert_with(gamma, self._gate.gammas)
+        self._fixed_expert = None if gamma is None else _expert_with(gamma, manifest.gate)
         self._head = head
         self._input = network_input(manifest.front_end, manifest.input, manifest.gate)
         self._camera_px = 0.0
@@ -151,11 +151,12 @@ def _mean(all_logits: F32) -> F32:
     return np.asarray(np.log(np.maximum(probabilities, 1e-9)), np.float32)
 
 
-def _expert_with(gamma: float, gammas: Sequence[float]) -> int:
-    for expert, candidate in enumerate(gammas):
+def _expert_with(gamma: float, gate: GateSpec) -> int:
+    for expert, candidate in enumerate(gate.gammas):
         if math.isclose(gamma, candidate):
             return expert
+    known = (f"{g:g} ({name})" if name else f"{g:g}" for g, name in zip(gate.gammas, gate.expert_names, strict=True))
     raise UsageError(
-        f"gamma {gamma:g}: no expert of this bundle has it; choose one of {', '.join(f'{g:g}' for g in gammas)}, "
+        f"gamma {gamma:g}: no expert of this bundle has it; choose one of {', '.join(known)}, "
         "or leave it out and the gate chooses"
     )

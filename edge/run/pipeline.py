@@ -51,7 +51,7 @@ class Pipeline:
         self._counts = CadenceCounts()
         self._governor = None if watch is None else Governor(watch, bundle.manifest)
         self._record = RunRecord()
-        self._gamma: float | None = None
+        self._seen_by: tuple[float, str] | None = None
         self._first_s = 0.0
         make_here = partial(make, timer=self._timer, counts=self._counts, report=self.report)
         # A renewal works in a thread of its own, and the outputs belong to this one: it says nothing.
@@ -142,10 +142,6 @@ class Pipeline:
         self._pictures.see(fault, frame.capture_time_s)
 
     def _publish(self, frame: Frame, result: TickResult, decision: Decision, start_s: float) -> None:
-        if self._gamma is not None and result.gamma != self._gamma:
-            details = {"from": self._gamma, "to": result.gamma}
-            self.report(Event("gamma_changed", f"gamma {self._gamma:g} -> {result.gamma:g}", details))
-        self._gamma = result.gamma
         prediction = Prediction(
             sequence=frame.sequence,
             capture_time_s=frame.capture_time_s,
@@ -157,10 +153,18 @@ class Pipeline:
             gamma=result.gamma,
             mean=result.statistics.mean,
             latency_ms=(time.perf_counter() - start_s) * 1e3,
+            expert=self._manifest.gate.expert_names[result.expert],
         )
+        self._compare_experts(prediction)
         self._record.add(prediction)
         for output in self._outputs:
             output.prediction(prediction)
+
+    def _compare_experts(self, prediction: Prediction) -> None:
+        before, self._seen_by = self._seen_by, (prediction.gamma, prediction.seen_by)
+        if before is not None and before[0] != prediction.gamma:
+            details = {"from": before[0], "to": prediction.gamma}
+            self.report(Event("gamma_changed", f"{before[1]} -> {prediction.seen_by}", details))
 
     def _introduction(self, event: str, source: CameraSource) -> Event:
         """What runs now, for `started` and `bundle_changed`."""
@@ -174,6 +178,7 @@ class Pipeline:
             "engine": self._chain.engine,
             "labels": list(manifest.labels),
             "gammas": list(manifest.gate.gammas),
+            "experts": list(manifest.gate.expert_names),
             "interval_ms": manifest.cadence.interval_ms,
         }
         labels = ", ".join(manifest.labels)

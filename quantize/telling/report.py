@@ -11,6 +11,7 @@ from calibration.evaluation.protocols import Table
 from calibration.evaluation.report import comparison_line, learnt_notes, left_out, summary_line
 from calibration.evaluation.report import table as table_text
 from calibration.evaluation.scores import Z95, Comparison, Estimate, Evaluation
+from edge.messages import expert_text
 from quantize.judging.verify import Proof, Refusal, Verification
 from quantize.result import IntegerCandidate, Layer, QuantizeResult, TargetResult, Trial
 
@@ -198,8 +199,10 @@ def _by_attribute(attribute: str) -> Groups:
 
 
 def expert_names(result: QuantizeResult) -> list[str]:
-    """`expert 0 (gamma 1)`, of each."""
-    return [f"expert {index} (gamma {gamma:g})" for index, gamma in enumerate(result.source.manifest.gate.gammas)]
+    """`light x1 (gamma 1.5)`, of each; `expert 0 (gamma 1)` where a form has no names."""
+    gate = result.source.manifest.gate
+    named = enumerate(zip(gate.expert_names, gate.gammas, strict=True))
+    return [expert_text(name or f"expert {index}", gamma) for index, (name, gamma) in named]
 
 
 def _by_expert(result: QuantizeResult) -> Groups:

@@ -45,7 +45,7 @@ def test_one_command_installs_it_and_it_predicts(report: Report) -> None:
     assert report["install"]["code"] == 0, report["install"]
     running = report["running"]
     assert (running["ActiveState"], running["SubState"], running["NRestarts"]) == ("active", "running", "0")
-    assert "ticks/s, gamma" in running["StatusText"]
+    assert "(gamma " in running["StatusText"]
     assert (running["Slice"], running["Nice"]) == ("edge.slice", "5")
 
 

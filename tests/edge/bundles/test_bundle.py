@@ -21,7 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.bundles.bundle import Bundle, default_bundle_path, gate_bytes, write_bundle
-from edge.bundles.manifest import ExpertSpec, FileDigest, parse_manifest
+from edge.bundles.manifest import ExpertSpec, FileDigest, GateSpec, parse_manifest
 from edge.errors import EXIT_CONFIG, BundleError, UsageError
 from edge.recognition.gate import Gate
 from tests.students import LABELS, tiny_files, tiny_gate, tiny_manifest, tiny_student
@@ -370,6 +370,21 @@ def test_every_gamma_of_the_change_flow_form_has_its_expert() -> None:
     document["gate"]["experts"][0]["accumulation"] = 17
     with pytest.raises(BundleError, match="accumulation: expected a whole number from 1 to 16, found 17"):
         parse_manifest(json.dumps(document).encode(), "here")
+
+
+@pytest.mark.parametrize(
+    ("experts", "names"),
+    [
+        ([(1, 1), (2, 2), (4, 4)], ["light x1", "medium x8", "heavy x64"]),
+        ([(1, 1), (1, 1), (1, 2)], ["light x1", "light x1", "heavy x2"]),
+        ([(2, 1)] * 3, ["heavy x4"] * 3),
+        ([(1, 1)] * 3, ["light x1"] * 3),
+        ([], [""] * 3),
+    ],
+)
+def test_an_expert_is_named_by_how_many_values_it_averages(experts: list[tuple[int, int]], names: list[str]) -> None:
+    gate = GateSpec((1.5, 2.0, 3.0), 16, 4, tuple(ExpertSpec(*expert) for expert in experts))
+    assert list(gate.expert_names) == names
 
 
 def test_the_default_bundle_is_whole() -> None:

@@ -30,6 +30,11 @@ def test_a_line_comes_when_the_answer_changes() -> None:
     assert "(low confidence)" in found[1] and "80%" in found[0]
 
 
+def test_a_line_says_who_looked() -> None:
+    assert lines(JUMP)[0].endswith("80%  gamma 2")
+    assert lines(dataclasses.replace(JUMP, expert="medium x8"))[0].endswith("80%  medium x8 (gamma 2)")
+
+
 def test_events_are_sentences_and_gammas_do_not_flood() -> None:
     assert lines(Event("camera_back", "camera back after 1.2 s"), Event("gamma_changed", "gamma 1 -> 2")) == [
         "camera back after 1.2 s"

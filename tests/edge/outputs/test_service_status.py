@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import socket
@@ -50,6 +51,11 @@ def silent(systemd: socket.socket) -> bool:
 def test_the_first_prediction_is_ready(systemd: socket.socket, status: ServiceStatus) -> None:
     status.prediction(PREDICTION)
     assert received(systemd) == ["READY=1", "WATCHDOG=1", "STATUS=jump (80%), gamma 2"]
+
+
+def test_the_status_names_the_expert_that_looked(systemd: socket.socket, status: ServiceStatus) -> None:
+    status.prediction(dataclasses.replace(PREDICTION, expert="heavy x64", gamma=3.0))
+    assert received(systemd)[-1] == "STATUS=jump (80%), heavy x64 (gamma 3)"
 
 
 def test_predictions_feed_the_watchdog_once_a_period(systemd: socket.socket) -> None:

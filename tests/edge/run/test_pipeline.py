@@ -173,7 +173,7 @@ def test_the_gate_changes_the_gamma_and_says_so(run: Run) -> None:
     bright = [Frame(f.image + 60, 30 + f.sequence, 1.0 + f.capture_time_s) for f in moving(30)]
     recorder, summary = run(moving(30) + bright)
     change = next(event for event in recorder.events if event.name == "gamma_changed")
-    assert change.details == {"from": 2.0, "to": 1.0}
+    assert change.details == {"from": 2.0, "to": 1.0} and change.message == "gamma 2 -> gamma 1"
     assert set(summary.gammas) == {"1", "2"}
 
 

@@ -46,8 +46,8 @@ def test_float_and_int8_stand_beside_each_other_in_every_group(report: QuantizeR
     assert {
         name: cells[0].count for name, cells in found["by expert that the float bundle's gate chose most"].items()
     } == {
-        "expert 0 (gamma 1.5)": 36,
-        "expert 2 (gamma 3)": 12,
+        "light x1 (gamma 1.5)": 36,
+        "heavy x64 (gamma 3)": 12,
     }
 
 
@@ -71,7 +71,7 @@ WANTED = (
     "shifted.0",
     "ELL",
     "cam2",
-    "expert 2 (gamma 3)",
+    "heavy x64 (gamma 3)",
     "synthetic_val --limit 48 --seed 0",
     "quantize --calib synthetic_val --model FLOAT --target x86 --out DIR",
     "light ELL has 500 ticks only",
