@@ -8,7 +8,7 @@ LEFT_OUT := --folds runs/folds --set folder:$(DATA)/arid_dark
 
 .PHONY: bundle results
 
-bundle: $(DEV)/.installed ## remake the default bundle from DATA (an hour on two cores)
+bundle: $(DEV)/.installed ## remake the default bundle from DATA (about two hours on two cores)
 	$(BIN)/distill pretrain $(RECIPE) --data-root $(DATA) --out runs/student
 	$(BIN)/distill train $(RECIPE) --data-root $(DATA) --out runs/student --start $(START)
 	$(BIN)/distill folds $(RECIPE) --data-root $(DATA) --out runs/folds --start $(START)
