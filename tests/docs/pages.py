@@ -1,4 +1,4 @@
-"""The pages that people read: their commands, links, headings and tables."""
+"""The pages that people read: their commands, links, headings, paragraphs and tables."""
 
 from __future__ import annotations
 
@@ -54,6 +54,25 @@ def anchors(page: Path) -> set[str]:
     """What `page#...` may name, as GitHub makes it of the headings."""
     headings = [text.lstrip("#").strip() for text, language in _lines(page) if language is None and text[:1] == "#"]
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def sections(page: Path) -> list[tuple[str, range]]:
+    """Second headings and the numbers of the lines below each."""
+    lines = list(_lines(page))
+    at = [number for number, (text, language) in enumerate(lines, 1) if language is None and text.startswith("## ")]
+    ends = [*at[1:], len(lines) + 1]
+    return [(lines[start - 1][0][3:], range(start + 1, end)) for start, end in zip(at, ends, strict=True)]
+
+
+def paragraphs(page: Path) -> list[str]:
+    """Prose between empty lines, headings, tables and code."""
+    found = [""]
+    for text, language in _lines(page):
+        if language is None and text.strip() and not text.startswith(("|", "#")):
+            found[-1] += " " + text.strip()
+        elif found[-1]:
+            found.append("")
+    return [text.strip() for text in found if text]
 
 
 def tables(page: Path) -> list[list[list[str]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import re
+import runpy
 import shlex
 from importlib import metadata
 from pathlib import Path
@@ -15,7 +16,7 @@ from tests.prose import ROOT
 
 ENTRY = re.compile(r'"(\S+) = (\S+):main"')
 OURS = dict(ENTRY.findall((ROOT / "setup.py").read_text(encoding="utf-8")))  # program -> module
-FOREIGN = ("make", "python", "python3", "torchrun", "pip", "sudo", "journalctl", "systemctl", "cp", "git")
+FOREIGN = ("make", "python", "python3", "torchrun", "pip", "sudo", "apt", "journalctl", "systemctl", "cp", "git")
 PROGRAMS = (*OURS, *FOREIGN)
 TARGET = re.compile(r"^([a-z0-9-]+):.*## ", re.MULTILINE)
 TARGETS = {
@@ -81,12 +82,17 @@ def _refused(module: str, arguments: list[str]) -> list[str]:
         return [f"{module}: takes no arguments"] if arguments else []
     parse = argparse.ArgumentParser.parse_args
 
-    def parse_and_stop(parser: argparse.ArgumentParser, args: list[str] | None = None, namespace: object = None) -> None:
+    def parse_and_stop(
+        parser: argparse.ArgumentParser, args: list[str] | None = None, namespace: object = None
+    ) -> None:
         raise _ParsedError(parse(parser, args))
 
     with patch.object(argparse.ArgumentParser, "parse_args", parse_and_stop), patch("sys.argv", [module, *arguments]):
         try:
-            importlib.import_module(module).main()
+            if hasattr(imported := importlib.import_module(module), "main"):
+                imported.main()
+            else:  # a folder with a __main__.py
+                runpy.run_module(module, run_name="__main__")
         except _ParsedError as parsed:
             recipe = getattr(parsed.options, "recipe", None)
             if recipe is not None and (ROOT / recipe).is_file():
