@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
 from edge.cameras.base import Camera, CameraSource
 from edge.cameras.profile import CameraProfile, camera_profiles, driver_of, read_camera_profile
+from edge.cameras.recordings import CLIPS_PREFIX, FILE_PREFIX, IMAGES_PREFIX
 from edge.errors import UsageError
 from edge.paths import shown, user_path
 
-FILE_PREFIX, IMAGES_PREFIX, PIPELINE_PREFIX = "file:", "images:", "gst:"
+PIPELINE_PREFIX = "gst:"
+FILE_PREFIXES = (FILE_PREFIX, IMAGES_PREFIX, CLIPS_PREFIX)
 PROFILE_SUFFIX = ".yaml"
 ADDRESS = re.compile("(rtsp|http)s?://")
+SCHEMES = ("rtsp", "rtsps", "http", "https")
+KINDS = (  # everything that can be written for --camera
+    f"a recording (CLIP.mp4, {FILE_PREFIX}PATH), a folder of pictures or of clips (DIR, {IMAGES_PREFIX}DIR, "
+    f"{CLIPS_PREFIX}DIR), demo, /dev/videoN, N, rtsp://..., http://..., {PIPELINE_PREFIX}PIPELINE, "
+    f"a profile (arducam), OWN{PROFILE_SUFFIX}, or PROFILE@SERIAL_OR_PORT where several are there"
+)
 
 
 def open_camera(spec: str, *, realtime: bool = False, fps: float | None = None) -> Camera:
-    """Open `demo`, `file:PATH`, `images:DIR`, `/dev/videoN`, `N`, a profile (`arducam`, `own.yaml`), or one of several.
+    """Open what KINDS lists: a path is a recording, one of several cameras `arducam@SERIAL_OR_PORT`.
 
-    The last is written `arducam@SERIAL_OR_PORT`.
     realtime: play a recording at its own pace. fps: of a recording; a camera has its own, and a note says so.
     Raises UsageError for an unknown name, ConfigError for a wrong profile, CameraError otherwise.
     """
@@ -44,6 +51,8 @@ def _source(spec: str, realtime: bool, fps: float | None) -> CameraSource:
         return _recording(spec, user_path(spec[len(FILE_PREFIX) :]), realtime, fps)
     if spec.startswith(IMAGES_PREFIX) and len(spec) > len(IMAGES_PREFIX):
         return _images(spec, user_path(spec[len(IMAGES_PREFIX) :]), realtime, fps)
+    if spec.startswith(CLIPS_PREFIX) and len(spec) > len(CLIPS_PREFIX):
+        return _clips(spec, user_path(spec[len(CLIPS_PREFIX) :]), realtime, fps)
     if spec.startswith(PIPELINE_PREFIX) and (pipeline := spec[len(PIPELINE_PREFIX) :].strip()):
         return _pipeline(pipeline)
     if ADDRESS.match(spec):
@@ -52,6 +61,8 @@ def _source(spec: str, realtime: bool, fps: float | None) -> CameraSource:
         return _device(path)
     if (named := named_profile(spec)) is not None:
         return _profile(spec, *named)
+    if (prefix := bare_prefix(spec)) is not None:
+        return replace(_source(prefix + spec, realtime, fps), name=shown(spec))
     raise UsageError(_unknown(spec))
 
 
@@ -76,6 +87,19 @@ def named_profile(spec: str) -> tuple[CameraProfile, str] | None:
     return None
 
 
+def bare_prefix(spec: str) -> str | None:
+    """The prefix that a path of a recording was written without; None for everything else. Raises UsageError."""
+    from edge.cameras.recordings.bare import prefix_of
+
+    if spec == "demo" or not spec.strip() or device_path(spec) is not None or named_profile(spec) is not None:
+        return None
+    return (
+        None
+        if spec.startswith((*FILE_PREFIXES, PIPELINE_PREFIX)) or ADDRESS.match(spec)
+        else prefix_of(user_path(spec))
+    )
+
+
 def _recording(spec: str, path: Path, realtime: bool, fps: float | None) -> CameraSource:
     from edge.cameras.recordings.video_file import open_recording
 
@@ -88,6 +112,13 @@ def _images(spec: str, folder: Path, realtime: bool, fps: float | None) -> Camer
 
     name = shown(spec)
     return CameraSource(name, live=False, open=partial(open_folder, folder, realtime, fps, name))
+
+
+def _clips(spec: str, folder: Path, realtime: bool, fps: float | None) -> CameraSource:
+    from edge.cameras.recordings.clip_folder import ClipFolder
+
+    name = shown(spec)
+    return CameraSource(name, live=False, open=partial(ClipFolder, folder, realtime, fps, name))
 
 
 def _device(path: Path) -> CameraSource:
@@ -131,19 +162,39 @@ def _open_at_its_rate(open: Callable[[], Camera]) -> Camera:
 
 
 def _unknown(spec: str) -> str:
-    with suppress(OSError, ValueError):  # a name that no file can have
-        if (path := user_path(spec)).exists():
-            form = IMAGES_PREFIX if path.is_dir() else FILE_PREFIX
-            return f"unknown camera {spec!r}; for a recording write {form}{spec}"
+    if guess := _guess(spec):
+        return f"unknown camera {_public(spec)!r}; did you mean {guess}?"
+    if _is_path(spec):
+        return f"unknown camera {_public(spec)!r}: no such file or folder; check the path"
     profiles = "; ".join(
         f"{profile.name}{''.join(f' ({alias})' for alias in profile.aliases)}: {profile.title}"
         for profile in camera_profiles().values()
     )
-    return (
-        f"unknown camera {_public(spec)!r}; use demo, file:PATH, images:DIR, /dev/videoN, N, rtsp://..., http://..., "
-        f"gst:PIPELINE, a profile, OWN{PROFILE_SUFFIX}, or PROFILE@SERIAL_OR_PORT where several are there. "
-        f"Profiles: {profiles}"
-    )
+    return f"unknown camera {_public(spec)!r}; use {KINDS}. Profiles: {profiles}"
+
+
+def _guess(spec: str) -> str:
+    """What may have been meant: a name, a prefix, an address, or a file beside the one that is not there."""
+    from edge.cameras.recordings.bare import like
+
+    if "://" in spec:
+        scheme, rest = _public(spec).split("://", 1)
+        near = get_close_matches(scheme.lower(), SCHEMES, n=1)
+        return f"{near[0]}://{rest}" if near else ""
+    word, colon, rest = spec.partition(":")
+    if colon:
+        near = get_close_matches(f"{word.lower()}:", (*FILE_PREFIXES, PIPELINE_PREFIX), n=1)
+        return f"{near[0]}{rest}" if near and rest else ""
+    if _is_path(spec):
+        return like(user_path(spec))
+    name, at, which = spec.partition("@")
+    names = [name for profile in camera_profiles().values() for name in (profile.name, *profile.aliases)]
+    near = get_close_matches(name.lower(), ["demo", *names], n=1)
+    return f"{near[0]}{at}{which}" if near else like(user_path(spec))
+
+
+def _is_path(spec: str) -> bool:
+    return "/" in spec or bool(Path(spec).suffix)
 
 
 def _public(spec: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from edge.cameras.source import ADDRESS, FILE_PREFIX, IMAGES_PREFIX, PROFILE_SUFFIX, camera_source
+from edge.cameras.source import ADDRESS, FILE_PREFIXES, PROFILE_SUFFIX, bare_prefix, camera_source, device_path
 from edge.deploy.layout import CONFIG, Layout
 from edge.deploy.reach import can_read
 from edge.errors import ConfigError, UsageError
@@ -36,8 +36,10 @@ def check_camera(spec: str, variant: str, layout: Layout) -> None:
 
 def _file_of(spec: str) -> str | None:
     """The file or folder of the user's own that a camera is made of; None where it is made of none."""
-    for prefix in (FILE_PREFIX, IMAGES_PREFIX):
+    for prefix in FILE_PREFIXES:
         if spec.startswith(prefix) and len(spec) > len(prefix):
             return spec[len(prefix) :]
+    if (spec.startswith("/") and device_path(spec) is None) or bare_prefix(spec) is not None:
+        return spec
     name = spec.partition("@")[0]
     return name if name.endswith(PROFILE_SUFFIX) and ":" not in name else None

@@ -1,6 +1,7 @@
 """Outputs: one file per place that predictions and events go to.
 
-human                    lines for people
+human, terminal          lines for people; the same in a terminal, above a line that says how it goes
+choice                   which of them a run has
 jsonl                    JSON Lines for programs, the contract of docs/output.md
 journal, service_status  systemd's journal; its READY, WATCHDOG and STATUS
 summary                  what the whole run was like
@@ -31,3 +32,6 @@ class Output:
 
     def waiting(self) -> None:
         """No picture to work on, but all is well: the camera is looked for again and again."""
+
+    def close(self) -> None:
+        """The end, however it came: nothing half written stays."""

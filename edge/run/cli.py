@@ -1,4 +1,4 @@
-"""`edge-run`: recognises actions from a camera or a recording; JSON Lines on stdout."""
+"""`edge-run`: recognises actions from a camera or a recording; words in a terminal, JSON Lines to programs."""
 
 from __future__ import annotations
 
@@ -12,22 +12,28 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from edge import __version__
 from edge.board.profile import board_profile
+from edge.cameras.source import KINDS
 from edge.command import run_command
 from edge.engines import AUTO, NAMES
-from edge.errors import EXIT_STOPPED, BundleError
+from edge.errors import EXIT_STOPPED, BundleError, UsageError
 from edge.paths import user_path
 from edge.printable import one_line
+from edge.run.arguments import HERE, named_once, with_camera
 from edge.run.config import Config, Settings, load_settings
 from edge.run.stopping import on_hangup, stop_on_signals
 from edge.streams import give_up_when, holding_streams, last_words
 
+if TYPE_CHECKING:
+    from edge.outputs import Output
+
 MEMORY_BYTES = 1 << 30
-EPILOG = """exit codes: 0 stopped or end of the recording, 2 usage, 78 wrong configuration or bundle, 1 anything else.
-A live camera that is missing is waited for. The JSON lines are described in docs/output.md."""
+EPILOG = """exit codes: 0 stopped, end of the recording, or the reader of stdout left; 1 a recording, an engine, stdout or
+the system failed; 2 usage; 78 wrong configuration or bundle; killed by a signal (the second Ctrl-C): 128 and its
+number, as the shell counts. A live camera that is missing is waited for. The JSON lines are described in docs/output.md."""
 
 
 @holding_streams("edge-run", live=True)
@@ -41,12 +47,18 @@ def _asked_for(arguments: dict[str, Any]) -> int:
     if form := arguments.pop("list_cameras"):
         return _list_cameras(form)
     print_config, prepare, test, path = map(arguments.pop, ("print_config", "prepare", "self_test", "config"))
-    settings = _settings(path, arguments)
+    settings = _settings(path, named_once(arguments))
     if print_config:
+        with suppress(UsageError):  # without a camera: what would be taken for one by --config
+            settings = with_camera(settings, path)
         print(settings.to_yaml(), end="")
         return EXIT_STOPPED
-    run = _prepare if prepare else _self_test if test else _run
-    return run(settings.config)
+    if prepare or test:
+        return (_prepare if prepare else _self_test)(settings.config)
+    settings = with_camera(settings, path)
+    if (origin := settings.origins["camera"]).startswith(HERE) and not settings.config.quiet:
+        print(f"{settings.config.camera}: {origin}", file=sys.stderr)
+    return _run(settings.config)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -54,11 +66,8 @@ def _parser() -> argparse.ArgumentParser:
         "edge-run", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add(
-        "--camera",
-        metavar="C",
-        help="demo (default), file:PATH, images:DIR, /dev/videoN, N, a profile (arducam, own.yaml)",
-    )
+    add("what", metavar="CAMERA", nargs="?", help="the same as --camera: edge-run clip.mp4")
+    add("--camera", metavar="C", help=f"{KINDS} (default: the camera that is here; of a --config without one: demo)")
     add("--bundle", metavar="B", help="the model: a directory or .tar (default: the one in the package)")
     add("--store", metavar="DIR", help="of `edge-service update`: its current bundle, where --bundle names none")
     add("--config", metavar="YAML", type=user_path, help="a file with these options; the command line wins over it")
@@ -72,7 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     # None, not False: an option that was not given must not win over the file.
     add("--realtime", action="store_true", default=None, help="play a recording at its own pace, dropping late frames")
     add("--fps", metavar="F", type=float, help="pictures per second of a recording (default: as it tells, or 30)")
-    add("--quiet", action="store_true", default=None, help="nothing but errors on stderr; stdout stays as it is")
+    add("--json", action="store_true", default=None, help="JSON Lines on stdout in a terminal, too")
+    add("--quiet", action="store_true", default=None, help="nothing but errors on stderr; in a terminal, labels alone")
     add("--max-frames", metavar="N", type=int, help="stop after N frames of the camera")
     add("--duration", metavar="S", type=float, help="stop after S seconds of running")
     add("--list-cameras", nargs="?", const="text", choices=("text", "json"), help="print the cameras here; do not run")
@@ -143,6 +153,17 @@ def _list_cameras(form: str) -> int:
 
 
 def _run(config: Config) -> int:
+    from edge.outputs.choice import outputs_for
+
+    outputs = outputs_for(sys.stdout, sys.stderr, json=config.json, quiet=config.quiet)
+    try:
+        return _recognise(config, outputs)
+    finally:
+        for output in outputs:
+            output.close()
+
+
+def _recognise(config: Config, outputs: Sequence[Output]) -> int:
     _calm_libraries()
     _bound_memory(config)
     # Imported here: --help and a wrong option answer at once.
@@ -150,21 +171,15 @@ def _run(config: Config) -> int:
 
     from edge.board.state import BoardWatch
     from edge.cameras.source import camera_source
-    from edge.outputs.human import HumanLines
-    from edge.outputs.journal import Journal, goes_to_journal
-    from edge.outputs.jsonl import JsonLines
-    from edge.outputs.service_status import ServiceStatus
     from edge.recognition.chain import Chain
     from edge.run.pipeline import Pipeline
     from edge.run.renewal import bundle_path, start_with
 
     cv2.setNumThreads(1)  # small pictures: threads cost more than they bring, and a robot has other work
     source = camera_source(config.camera, realtime=config.realtime, fps=config.fps)
-    human = [] if config.quiet else [HumanLines(sys.stderr)]
-    lines = Journal() if goes_to_journal(sys.stdout) else JsonLines(sys.stdout)
     make = partial(
         Pipeline,
-        outputs=[lines, ServiceStatus(), *human],
+        outputs=outputs,
         make=partial(
             Chain,
             threads=config.threads or 1,

@@ -26,8 +26,8 @@ class Config:
     where no bundle is named, its current one runs. board: a profile or auto. engine: one of `edge.engines.NAMES` or
     auto; threads: of it; None leaves them to the board. gamma: None leaves it to the gate. average: every expert
     answers, and the mean counts. realtime: play a recording at its own pace. fps: of a recording; None takes the
-    times that it tells (of a folder, in the names), or 30. max_frames: camera frames; duration: seconds of running;
-    None is endless.
+    times that it tells (of a folder, in the names), or 30. json: JSON Lines on stdout, also where that is a terminal.
+    max_frames: camera frames; duration: seconds of running; None is endless.
     """
 
     camera: Annotated[str, NOT_EMPTY] = "demo"
@@ -41,6 +41,7 @@ class Config:
     realtime: bool = False
     fps: Annotated[float, Between(0.01, 1000.0)] | None = None
     quiet: bool = False
+    json: bool = False
     max_frames: Annotated[int, Between(1, 2**53)] | None = None
     duration: Annotated[float, Between(0.001, 1e9)] | None = None
 

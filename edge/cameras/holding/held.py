@@ -98,18 +98,25 @@ class HeldCamera:
         if camera is None:
             return None
         self._opened_s, self._running = time.monotonic(), False
+        self._tell_notes(camera)
+        return camera
+
+    def _tell_notes(self, camera: Camera) -> None:
         for note in camera.notes:
             if note not in self._noted:  # the same camera, opened again, has the same to say
                 self._noted.add(note)
                 self._report(Event("camera_note", f"{camera.name}: {note}", {"camera": camera.name}))
-        return camera
 
     def _read(self, camera: Camera) -> Frame | None:
         silent_since_s, patience_s = time.monotonic(), self._patience_s(camera)
         while not self._stop.is_set():
             left_s = silent_since_s + patience_s - time.monotonic() if camera.live else POLL_S
+            notes = camera.notes
             try:
-                return camera.read(max(min(POLL_S, left_s), 0.0))
+                frame = camera.read(max(min(POLL_S, left_s), 0.0))
+                if camera.notes is not notes:  # another clip of a folder begins
+                    self._tell_notes(camera)
+                return frame
             except CameraStallError:
                 silent_s = time.monotonic() - silent_since_s
                 if camera.live and silent_s >= patience_s:
