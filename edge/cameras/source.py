@@ -184,17 +184,17 @@ def _guess(spec: str) -> str:
     word, colon, rest = spec.partition(":")
     if colon:
         near = get_close_matches(f"{word.lower()}:", (*FILE_PREFIXES, PIPELINE_PREFIX), n=1)
-        return f"{near[0]}{rest}" if near and rest else ""
+        return f"{near[0]}{rest}" if near and rest.strip() else ""
     if _is_path(spec):
         return like(user_path(spec))
     name, at, which = spec.partition("@")
     names = [name for profile in camera_profiles().values() for name in (profile.name, *profile.aliases)]
     near = get_close_matches(name.lower(), ["demo", *names], n=1)
-    return f"{near[0]}{at}{which}" if near else like(user_path(spec))
+    return f"{near[0]}{at if which else ''}{which}" if near else like(user_path(spec))
 
 
 def _is_path(spec: str) -> bool:
-    return "/" in spec or bool(Path(spec).suffix)
+    return "://" not in spec and ("/" in spec or bool(Path(spec.partition("@")[0]).suffix))
 
 
 def _public(spec: str) -> str:

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from edge.outputs import Output
 
 MEMORY_BYTES = 1 << 30
-EPILOG = """exit codes: 0 stopped, end of the recording, or the reader of stdout left; 1 a recording, an engine, stdout or
-the system failed; 2 usage; 78 wrong configuration or bundle; killed by a signal (the second Ctrl-C): 128 and its
-number, as the shell counts. A live camera that is missing is waited for. The JSON lines are described in docs/output.md."""
+EPILOG = """exit codes: 0 stopped, end of the recording, or the reader of stdout left; 1 a recording, an engine, stdout
+or the system failed; 2 usage; 78 wrong configuration or bundle; 128 and a signal's number: killed (a second Ctrl-C).
+A live camera that is missing is waited for. The JSON lines are described in docs/output.md."""
 
 
 @holding_streams("edge-run", live=True)

@@ -9,7 +9,7 @@ from edge.errors import UsageError
 
 NONE_HERE = (
     "no camera is here (edge-run --list-cameras says more); plug one in, or name what to look at: edge-run demo (a "
-    "dark clip in the package), edge-run CLIP.mp4, edge-run FOLDER, edge-run rtsp://HOST/STREAM, edge-run --camera PROFILE"
+    "dark clip in the package), edge-run CLIP.mp4, edge-run FOLDER, edge-run rtsp://HOST/STREAM, edge-run PROFILE"
 )
 
 

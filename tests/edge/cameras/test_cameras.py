@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.cameras.source import camera_source, named_profile, open_camera
+from edge.cameras.source import bare_prefix, camera_source, named_profile, open_camera
 from edge.errors import CameraError, ConfigError, UsageError
 
 
@@ -35,21 +35,62 @@ def test_every_form_is_understood_without_opening_it(spec: str, name: str, live:
 
 @pytest.mark.parametrize(
     "spec",
-    ["arducm", "arducam@", "file:", "images:", "-1", "\u0662", "gst: ", "rtmp://eve:secret@host/stream", "x" * 5000],
+    ["file:", "images:", "clips:", "-1", "\u0662", "gst: ", "ftp://eve:secret@host/stream", "x" * 5000],
 )
 def test_an_unknown_camera_lists_what_there_is(spec: str) -> None:
     with pytest.raises(
-        UsageError, match=r"unknown camera .*demo, file:PATH, images:DIR.*arducam_b0200 \(arducam\)"
+        UsageError, match=r"unknown camera .*file:PATH.*images:DIR.*demo, /dev/videoN.*arducam_b0200 \(arducam\)"
     ) as raised:
         camera_source(spec)
     assert raised.value.exit_code == 2 and "secret" not in str(raised.value)
 
 
-def test_a_path_without_file_says_how_to_write_it(tmp_path: Path) -> None:
-    path = tmp_path / "clip.mp4"
-    path.touch()
-    with pytest.raises(UsageError, match=f"for a recording write file:{path}"):
-        camera_source(str(path))
+@pytest.mark.parametrize(
+    ("spec", "guess"),
+    [
+        ("arducm", "arducam"),
+        ("Brio", "brio"),
+        ("dmo", "demo"),
+        ("ardukam@1-1.2", "arducam@1-1.2"),
+        ("arducam@", "arducam"),
+        ("image:pictures", "images:pictures"),
+        ("File:x.mp4", "file:x.mp4"),
+        ("rstp://eve:secret@host/stream", r"rtsp://\*\*\*@host/stream"),
+        ("{dir}/clp.mp4", "{dir}/clip.mp4"),
+    ],
+)
+def test_what_may_have_been_meant_is_named(spec: str, guess: str, tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").touch()
+    with pytest.raises(UsageError, match=f"did you mean {guess.format(dir=tmp_path)}\\?$") as raised:
+        camera_source(spec.format(dir=tmp_path))
+    assert "secret" not in str(raised.value)
+
+
+def test_a_path_without_anything_like_it_is_no_such_file(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"walk\.mp4': no such file or folder"):
+        camera_source(str(tmp_path / "walk.mp4"))
+
+
+def test_a_path_is_a_recording_whatever_lies_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for path in ("pictures/1.png", "clips/a.mp4", "clips/notes.txt", "both/1.png", "both/a.mp4", "neither/x", "2"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).touch()
+    monkeypatch.chdir(tmp_path)
+    assert {
+        spec: bare_prefix(spec) for spec in ("clips/a.mp4", "./2", "2", "pictures", f"{tmp_path}/clips", "demo")
+    } == {
+        "clips/a.mp4": "file:",
+        "./2": "file:",
+        "2": None,  # the camera of that number, as ever
+        "pictures": "images:",
+        f"{tmp_path}/clips": "clips:",
+        "demo": None,
+    }
+    source = camera_source("clips/a.mp4")
+    assert (source.name, source.live) == ("clips/a.mp4", False)
+    for folder, found in (("both", "both pictures and clips"), ("neither", "neither pictures nor clips")):
+        with pytest.raises(UsageError, match=f"{folder}: a folder with {found}; say which: images:{folder} "):
+            camera_source(folder)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ def test_what_prepare_measured_the_run_takes_and_says(tmp_path: Path) -> None:
     assert "ready: " in prepared.stderr
     (kept,) = (tmp_path / "cache" / "ellar-edge" / "engines").iterdir()
     before = kept.stat().st_mtime_ns
-    ran = edge_run(tmp_path, "--engine", "auto", "--max-frames", "8", "--quiet")
+    ran = edge_run(tmp_path, "demo", "--engine", "auto", "--max-frames", "8", "--quiet")
     assert ran.returncode == 0 and ran.stderr == ""
     chosen, started = (json.loads(line) for line in ran.stdout.splitlines()[:2])
     assert chosen["event"] == "engine" and "measured before" in chosen["message"] and str(kept) in chosen["message"]
@@ -56,5 +56,5 @@ def test_what_prepare_measured_the_run_takes_and_says(tmp_path: Path) -> None:
 def test_an_engine_that_cannot_run_is_one_clear_error(
     tmp_path: Path, options: tuple[str, ...], code: int, message: str
 ) -> None:
-    done = edge_run(tmp_path, *options)
+    done = edge_run(tmp_path, "demo", *options)
     assert done.returncode == code and message in done.stderr and "Traceback" not in done.stderr

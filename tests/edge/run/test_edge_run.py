@@ -262,7 +262,7 @@ def test_bad_input_has_its_message_and_exit_code(
 @needs_default_bundle
 @pytest.mark.skipif(not DEMO_CLIP.exists(), reason="no demo clip in this tree")
 def test_the_demo_runs_as_shipped(edge_run: EdgeRun) -> None:
-    done = edge_run()
+    done = edge_run("demo")
     assert done.returncode == 0, done.stderr
     lines = lines_of(done.stdout)
     shown = json.loads(DEMO_CLIP.with_suffix(".json").read_text())

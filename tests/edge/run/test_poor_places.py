@@ -42,9 +42,9 @@ def homeless(command: list[str]) -> subprocess.CompletedProcess[str]:
 
 @as_root
 def test_without_account_and_home_it_runs_and_keeps_nothing() -> None:
-    plain = homeless(edge_run_command("--quiet", "--max-frames", 10))
+    plain = homeless(edge_run_command("demo", "--quiet", "--max-frames", 10))
     assert (plain.returncode, plain.stderr) == (EXIT_STOPPED, "")
-    measured = homeless(edge_run_command("--max-frames", 10, "--engine", "auto"))  # the demo, the package's bundle
+    measured = homeless(edge_run_command("demo", "--max-frames", 10, "--engine", "auto"))  # the package's bundle
     assert measured.returncode == EXIT_STOPPED and "Traceback" not in measured.stderr
     if importlib.util.find_spec("openvino"):
         assert "not kept: this user has no home directory" in measured.stderr
@@ -96,7 +96,7 @@ def test_without_a_thread_a_camera_is_lost_and_comes_back_with_one(tiny_bundle: 
 
 @as_root
 def test_an_engine_without_its_threads_is_one_error_and_nothing_on_stdout() -> None:
-    command = edge_run_command("--quiet", "--threads", 4)
+    command = edge_run_command("demo", "--quiet", "--threads", 4)
     done = homeless(["prlimit", "--nproc=1", *command])
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (EXIT_FAILURE, "", 1), done.stderr
     assert "no thread is to be had; take fewer (--threads)" in done.stderr

@@ -103,11 +103,6 @@ def test_a_picture_of_another_size_is_named(tmp_path: Path) -> None:
         read_all(tmp_path)
 
 
-def test_a_folder_without_the_prefix_says_how_to_write_it(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=f"for a recording write images:{tmp_path}"):
-        open_camera(str(tmp_path))
-
-
 def test_names_of_seconds_are_in_the_order_of_their_times(tmp_path: Path) -> None:
     """As str(time.time()) writes them: with as many digits as there are."""
     names = ["1700000000.9.png", "1700000000.0333333.png", "1700000000.25.png", "1700000001.0.png"]
