@@ -9,3 +9,9 @@ holding/              for all of them: open without waiting, keep the freshest, 
 finding/              which cameras this machine has, for people, and who may open them
 clocks, layout        for drivers: when a frame was taken, how its rows and planes lie in memory
 """
+
+KINDS = (  # what can be written for --camera
+    "a recording (CLIP.mp4, file:PATH), a folder of pictures or of clips (DIR, images:DIR, clips:DIR), demo, "
+    "/dev/videoN, N, rtsp://..., http://..., gst:PIPELINE, a profile (arducam), OWN.yaml, or PROFILE@SERIAL_OR_PORT "
+    "where several are there"
+)

@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
+from edge.cameras import KINDS
 from edge.cameras.base import Camera, CameraSource
 from edge.cameras.profile import CameraProfile, camera_profiles, driver_of, read_camera_profile
 from edge.cameras.recordings import CLIPS_PREFIX, FILE_PREFIX, IMAGES_PREFIX
@@ -20,11 +21,6 @@ FILE_PREFIXES = (FILE_PREFIX, IMAGES_PREFIX, CLIPS_PREFIX)
 PROFILE_SUFFIX = ".yaml"
 ADDRESS = re.compile("(rtsp|http)s?://")
 SCHEMES = ("rtsp", "rtsps", "http", "https")
-KINDS = (  # everything that can be written for --camera
-    f"a recording (CLIP.mp4, {FILE_PREFIX}PATH), a folder of pictures or of clips (DIR, {IMAGES_PREFIX}DIR, "
-    f"{CLIPS_PREFIX}DIR), demo, /dev/videoN, N, rtsp://..., http://..., {PIPELINE_PREFIX}PIPELINE, "
-    f"a profile (arducam), OWN{PROFILE_SUFFIX}, or PROFILE@SERIAL_OR_PORT where several are there"
-)
 
 
 def open_camera(spec: str, *, realtime: bool = False, fps: float | None = None) -> Camera:

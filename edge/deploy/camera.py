@@ -39,7 +39,8 @@ def _file_of(spec: str) -> str | None:
     for prefix in FILE_PREFIXES:
         if spec.startswith(prefix) and len(spec) > len(prefix):
             return spec[len(prefix) :]
-    if (spec.startswith("/") and device_path(spec) is None) or bare_prefix(spec) is not None:
-        return spec
     name = spec.partition("@")[0]
-    return name if name.endswith(PROFILE_SUFFIX) and ":" not in name else None
+    if name.endswith(PROFILE_SUFFIX) and ":" not in name:
+        return name
+    is_path = spec.startswith("/") and device_path(spec) is None
+    return spec if is_path or bare_prefix(spec) is not None else None

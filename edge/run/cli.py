@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge import __version__
 from edge.board.profile import board_profile
-from edge.cameras.source import KINDS
+from edge.cameras import KINDS
 from edge.command import run_command
 from edge.engines import AUTO, NAMES
 from edge.errors import EXIT_STOPPED, BundleError, UsageError
