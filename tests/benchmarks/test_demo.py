@@ -19,7 +19,7 @@ def test_ticks_are_shared_out_by_the_action_they_fall_into() -> None:
         Share("walk", 1, 0, 1),
         Share("jump", 2, 1, 0),
         Share(ALL, 3, 1, 1),
-        Share(BETWEEN, 0, 3, 1),
+        Share(BETWEEN, 0, 2, 1),
     ]
 
 

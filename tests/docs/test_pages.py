@@ -127,7 +127,7 @@ def test_the_names_of_the_default_bundles_experts_are_explained() -> None:
 
 
 def test_the_readme_says_in_its_first_screen_what_it_is_not_for() -> None:
-    first = "\n".join(README.read_text(encoding="utf-8").splitlines()[:40])
+    first = " ".join(README.read_text(encoding="utf-8").split("\n")[:40])
     for words in (
         "never who does it",
         "not a safety function",
