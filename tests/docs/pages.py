@@ -57,11 +57,16 @@ def anchors(page: Path) -> set[str]:
 
 
 def sections(page: Path) -> list[tuple[str, range]]:
-    """Second headings and the numbers of the lines below each."""
+    """Headings below the title, and the numbers of the lines of each; before the first, the title's."""
     lines = list(_lines(page))
-    at = [number for number, (text, language) in enumerate(lines, 1) if language is None and text.startswith("## ")]
+    at = [number for number, (text, language) in enumerate(lines, 1) if language is None and text.startswith("#")]
     ends = [*at[1:], len(lines) + 1]
-    return [(lines[start - 1][0][3:], range(start + 1, end)) for start, end in zip(at, ends, strict=True)]
+    return [(lines[start - 1][0].lstrip("# "), range(start + 1, end)) for start, end in zip(at, ends, strict=True)]
+
+
+def prose(page: Path, numbers: range) -> list[str]:
+    """The lines with these numbers that are no code."""
+    return [text for number, (text, language) in enumerate(_lines(page), 1) if number in numbers and language is None]
 
 
 def paragraphs(page: Path) -> list[str]:

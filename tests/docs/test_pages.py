@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edge.bundles.bundle import Bundle, default_bundle_path
-from tests.docs.pages import CODE, anchors, links, paragraphs, tables
+from tests.docs.pages import CODE, anchors, commands_of, links, paragraphs, prose, sections, tables
 from tests.docs.programs import PROGRAMS, ROOMS, program_of
 from tests.docs.workplace import Workplace
 from tests.prose import PAGES, ROOT
@@ -51,6 +51,26 @@ def test_every_figure_in_the_readmes_tables_has_its_command_beside_it() -> None:
 def test_every_figure_in_the_readmes_prose_has_its_command_in_the_paragraph() -> None:
     bare = [text for text in paragraphs(README) if FIGURE.search(CODE.sub("", text)) and not has_command(text)]
     assert bare == []
+
+
+# Sections whose figures are settings or rules, and measured by nobody.
+SETTINGS = {
+    ("engines.md", "`auto`, and bundles with several forms"),
+    ("service.md", "The unit"),
+    ("service.md", "When the board is too hot or its supply too weak"),
+}
+
+
+def test_every_figure_in_a_page_has_a_command_in_its_section() -> None:
+    bare = {
+        (page.name, head)
+        for page in PAGES
+        for head, numbers in sections(page)
+        if any(FIGURE.search(CODE.sub("", line)) for line in prose(page, numbers))
+        and not has_command(" ".join(prose(page, numbers)))
+        and not any(command.line in numbers for command in commands_of(page))
+    }
+    assert bare == SETTINGS
 
 
 def has_command(text: str) -> bool:

@@ -10,12 +10,12 @@ from tests.docs.test_commands import ROLES, run_documented
 from tests.docs.workplace import Workplace
 from tests.prose import ROOT
 
-SECTIONS = sections(ROLES)
+SECTIONS = sections(ROLES)[1:]
 ROLE_NAMES = ("robot engineer", "ML engineer", "researcher")
 
 
 def test_there_are_three_roles_and_the_readme_leads_to_them() -> None:
-    heads = [head for head, _ in SECTIONS if head]
+    heads = [head for head, _ in SECTIONS]
     assert len(heads) == 3 and all(name in head for name, head in zip(ROLE_NAMES, heads, strict=True))
     assert "(docs/roles.md)" in (ROOT / "README.md").read_text(encoding="utf-8")
 
