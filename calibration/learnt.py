@@ -57,15 +57,18 @@ class LearntClips:
     def of(cls, bundle: Bundle) -> LearntClips:
         """What a bundle says of itself; a bundle without the file says nothing. Raises BundleError."""
         data = bundle.files.get(LEARNT_FILE)
-        if data is None:
-            return cls()
+        return cls() if data is None else cls.of_bytes(data, f"{bundle.where}: {LEARNT_FILE}")
+
+    @classmethod
+    def of_bytes(cls, data: bytes, where: str) -> LearntClips:
+        """What `to_bytes` gave. Raises BundleError that names `where`."""
         try:
             document = json.loads(data)
             return cls(**{role: _unpacked(document[role]) for role in ROLES})
         except (ValueError, KeyError, TypeError) as error:
             raise BundleError(
-                f"{bundle.where}: {LEARNT_FILE}: expected fingerprints of clips under {' and '.join(ROLES)}, found "
-                f"something else ({error}); make the bundle again"
+                f"{where}: expected fingerprints of clips under {' and '.join(ROLES)}, found something else ({error}); "
+                "make the bundle again"
             ) from error
 
     def to_bytes(self) -> bytes:

@@ -105,8 +105,7 @@ def measure(sets: Sequence[ClipSet]) -> Iterator[SetStatistics]:
             measured = []
             for done, clip in enumerate(clips, 1):
                 measured.append(clip_statistics(clip))
-                if show is not None:
-                    show(done, len(clips))
+                show(done, len(clips))
             yield SetStatistics(f"{_public(one.name)} {light}".strip(), tuple(measured))
 
 

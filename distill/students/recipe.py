@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from calibration.clip_sets.clips import ClipSet
-from calibration.sets import open_set
+from calibration.sets import open_set, public_name
 from calibration.tensors import Geometry
 from distill.students.augment import AugmentConfig
 from distill.students.network.student import SIZES
@@ -22,15 +23,15 @@ from edge.fields import build, read_yaml
 class SourceConfig:
     """A set of clips to learn from.
 
-    set: as `calibration list` names it; `{data}` stands for the --data-root directory. share: of every batch.
-    pretrain: learn from it before the others are added. nobody: its clips show no person; the student learns to be
+    set: as `calibration list` names it; `{data}` stands for the --data-root directory. share: of every batch, beside
+    the other sources' shares: what counts are their proportions. pretrain: learn from it before the others are added. nobody: its clips show no person; the student learns to be
     undecided about them (outlier exposure, Hendrycks et al., ICLR 2019), so that the device abstains. light: only its
     clips in this light.
     """
 
     set: str
-    share: float
     licence: str
+    share: float = 1.0
     limit: int | None = None
     pretrain: bool = False
     nobody: bool = False
@@ -99,10 +100,13 @@ class GateConfig:
 
 @dataclass(frozen=True)
 class FoldsConfig:
-    """Whose actors are left out together, fold by fold, of which source (its number in the list)."""
+    """Whose actors are left out together, fold by fold, of which source (its number in the list).
 
-    source: int
-    actors: tuple[tuple[str, ...], ...]
+    actors: none to divide the source's people among FOLDS folds (distill/students/folds.py).
+    """
+
+    source: int = 0
+    actors: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -151,9 +155,9 @@ class Recipe:
     labels: tuple[str, ...]
     sources: tuple[SourceConfig, ...]
     schedule: ScheduleConfig
-    folds: FoldsConfig
     smoothing: SmoothingSpec
     seed: int = 0
+    folds: FoldsConfig = field(default_factory=FoldsConfig)
     reversed: dict[str, str] = field(default_factory=dict)
     geometry: Geometry = field(default_factory=Geometry)
     student: StudentShape = field(default_factory=StudentShape)
@@ -166,7 +170,8 @@ class Recipe:
     @property
     def data(self) -> tuple[DataSource, ...]:
         """What the manifest says of the data; names without directories."""
-        return tuple(DataSource(source.set.replace("{data}/", ""), source.licence) for source in self.sources)
+        names = [public_name(source.set.replace("{data}/", "")) for source in self.sources]
+        return tuple(DataSource(name, source.licence) for name, source in zip(names, self.sources, strict=True))
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -180,9 +185,14 @@ def recipe_of(document: dict[str, Any], where: str) -> Recipe:
     unknown = {*recipe.reversed, *recipe.reversed.values()} - set(recipe.labels)
     if unknown:
         raise ConfigError(f"{where}: reversed: {', '.join(sorted(unknown))} not among the labels {list(recipe.labels)}")
+    if not recipe.sources:
+        raise ConfigError(f"{where}: sources: expected at least one")
     if not 0 <= recipe.folds.source < len(recipe.sources):
         last = len(recipe.sources) - 1
         raise ConfigError(f"{where}: folds: source: expected 0 to {last}, found {recipe.folds.source}")
+    for number, source in enumerate(recipe.sources):
+        if not (source.share > 0 and math.isfinite(source.share)):
+            raise ConfigError(f"{where}: sources[{number}]: share: expected more than 0, found {source.share:g}")
     recipe.student.check(f"{where}: student")
     if recipe.quantisation is not None:
         recipe.quantisation.check(f"{where}: quantisation")
