@@ -1,5 +1,6 @@
 """distill: train students and teachers.
 
+distill init folder:CLIPS --out RECIPE       a recipe for clips of your own (docs/own-actions.md)
 distill train RECIPE --out DIR [--start F]   a student (to DIR/bundle, float), a teacher or an enhancer
 distill pretrain RECIPE --out DIR            a student's first part alone: DIR/pretrained.safetensors
 distill folds RECIPE --out DIR [--start F]   a student without some actors, fold by fold: DIR/0/bundle, DIR/0/clips.txt
@@ -7,7 +8,8 @@ distill resume DIR                           go on after a kill, bit for bit
 distill eval DIR --set NAME                  top-1 and top-5 by the recipe's test protocol
 distill export DIR --out BUNDLE              a finished student's float bundle
 
-Without --start, train and folds pre-train first. `torchrun --nproc-per-node N -m distill.cli ...` uses N processes.
+Without --start, train and folds pre-train first; --start takes weights, a bundle, or the folder of a training.
+`torchrun --nproc-per-node N -m distill.cli ...` uses N processes.
 """
 
 from __future__ import annotations
@@ -37,8 +39,8 @@ TRAINING = {
 
 
 START_HELP = {
-    "train": "weights to begin from, such as `distill pretrain` wrote",
-    "folds": "the same, or a folder of earlier folds: each goes on from its own",
+    "train": "a bundle, or weights that `distill pretrain` or `train` wrote; for a teacher also published ones (.pth)",
+    "folds": "a bundle or weights, or a folder of earlier folds: each goes on from its own",
 }
 PROTOCOLS = ("ellar-table3", "ellar-table4", "ellar-table5")
 
@@ -52,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if options.command == "init":
+        return _init(options)
     try:
         import torch
     except ImportError:
@@ -85,7 +89,18 @@ def _run(options: argparse.Namespace) -> int:
     return EXIT_STOPPED
 
 
+def _init(options: argparse.Namespace) -> int:
+    from distill.students.new_recipe import write_new_recipe
+
+    lines = write_new_recipe(options.set, options.out, options.data_root, options.licence)
+    print("\n".join(lines))
+    return EXIT_STOPPED
+
+
 def _train(job: Job, folder: Path, processes: TrainingTeam, resume: bool) -> None:
+    for option, path in (("--start", job.start), ("--teacher", job.teacher)):
+        if path is not None and not path.exists():  # before any clip is opened
+            raise UsageError(f"{option} {path}: there is nothing of this name")
     if job.kind == "student":
         from distill.students.job import run_student
 
@@ -141,6 +156,11 @@ def _export(options: argparse.Namespace) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="distill", description="Train students and teachers for the dark.")
     commands = parser.add_subparsers(dest="command", required=True)
+    begin = commands.add_parser("init", help="write a recipe for clips of your own")
+    begin.add_argument("set", help="the clips by name, such as folder:CLIPS; `calibration list` shows all")
+    begin.add_argument("--out", type=user_path, required=True, metavar="YAML", help="the recipe; it must not exist yet")
+    begin.add_argument("--data-root", type=user_path, help="where downloaded data sets lie")
+    begin.add_argument("--licence", default="own recordings", help="of the clips, for the bundle (%(default)s)")
     for name, what in TRAINING.items():
         _training_options(commands.add_parser(name, help=what, description=what), name)
     resume = commands.add_parser("resume", help="go on after a kill, bit for bit")

@@ -16,10 +16,10 @@ FOLDS = 5  # where the recipe does not say whom to leave out together
 
 @dataclass(frozen=True)
 class Fold:
-    """actors: who are left out. names: their clips in the source that judges. sources: what is learnt from."""
+    """actors: who are left out. held_out: their clips in the source that judges. sources: what is learnt from."""
 
     actors: tuple[str, ...]
-    names: tuple[str, ...]
+    held_out: Source
     sources: list[Source]
 
 
@@ -36,7 +36,7 @@ def folds_of(config: FoldsConfig, sources: Sequence[Source]) -> list[Fold]:
     return [
         Fold(
             actors,
-            tuple(name for name, actor in zip(judged.names, judged.actors, strict=True) if actor in actors),
+            judged.without([actor for actor in judged.actors if actor not in actors]),
             [source.without(actors) for source in sources],
         )
         for actors in config.actors or _grouped(judged)

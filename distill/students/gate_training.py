@@ -32,6 +32,7 @@ def train_gate(student: StudentNetwork, recipe: Recipe, sources: Sequence[Source
     shares = np.array([source.share for source in sources]) / sum(source.share for source in sources)
     gate = GateNetwork(recipe.gate.window, len(recipe.geometry.gammas))
     optimizer = torch.optim.AdamW(gate.parameters(), recipe.gate.rate)
+    progress = run.progress("gate")
     for step in range(1, recipe.gate.steps + 1):
         drawn = [_draw(questions, shares, recipe.gate.window, rng) for _ in range(recipe.gate.batch)]
         features = torch.from_numpy(np.stack([features for features, _ in drawn]))
@@ -40,6 +41,7 @@ def train_gate(student: StudentNetwork, recipe: Recipe, sources: Sequence[Source
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        progress(step, recipe.gate.steps)
         if step % (4 * REPORT_EVERY) == 0:
             run.report({"phase": "gate", "step": step, "loss": loss.item()})
     return gate.eval()

@@ -1,24 +1,30 @@
 """A student's `distill pretrain`, `train` and `folds`; what they leave in their folder.
 
-DIR/pretrained.safetensors, or DIR/student.safetensors, DIR/gate.safetensors and the float bundle DIR/bundle; where the
-recipe has `quantisation`, DIR/quantised.safetensors, too, and the bundle's student brings its quantisers along.
+DIR/pretrained.safetensors, or DIR/student.safetensors, DIR/gate.safetensors, the float bundle DIR/bundle and beside it
+DIR/MODEL-CARD.md; where the recipe has `quantisation`, DIR/quantised.safetensors, too, and the bundle's student brings
+its quantisers along.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from calibration.learnt import LearntClips
+from calibration.progress import show_progress
+from calibration.sets import public_name
 from distill.gate_network import GateNetwork
 from distill.students.bundles import write_float_bundle
+from distill.students.folds import Fold, folds_of, nobody_is_known
 from distill.students.gate_training import train_gate
 from distill.students.lessons import Lessons, StudentLessons
-from distill.students.network.student import StudentNetwork
+from distill.students.model_card import MODEL_CARD, material, write_model_card
 from distill.students.quantisation import STAGE, load_quantised, quantisation_aware, save_quantised
 from distill.students.recipe import Recipe, recipe_of
-from distill.students.sources import Source, Teach, load_sources
-from distill.students.training import STUDENT, fine_tune, load_weights, pretrain, save_weights
+from distill.students.sources import Source, Teach, fingerprints, load_sources
+from distill.students.starts import STUDENT, Start, inherited, load_start, load_weights, save_start
+from distill.students.training import fine_tune, pretrain, settled
 from distill.training.checkpoint import load_model, read_tensors, write_tensors
 from distill.training.job import Job, read_job
 from distill.training.loop import TrainingRun
@@ -34,33 +40,48 @@ GATE, BUNDLE = "gate.safetensors", "bundle"
 def run_student(job: Job, folder: Path, team: TrainingTeam, resume: bool = False) -> None:
     """Train as the job says. Raises EdgeError."""
     recipe = recipe_of(job.fields, job.recipe_name)
-    progress, teach = _progress if team.first else None, _teach(job, recipe, team)
-    sources = load_sources(recipe, job.data_root, job.cache, job.workers, progress, teach)
+    start = None if job.start is None else _start(recipe, job.start, 0)  # a wrong one is told of before data is opened
+    show = show_progress if team.first else None
+    sources = load_sources(recipe, job.data_root, job.cache, job.workers, show, _teach(job, recipe, team))
     if team.first and not resume:
         job.write(folder)
     learn = ("train", "gate") if recipe.quantisation is None else ("train", STAGE, "gate")
     if job.command == "pretrain":
-        student = pretrain(recipe, sources, TrainingRun(folder, ("pretrain",), team, resume))
+        begun = _pretrained(recipe, sources, TrainingRun(folder, ("pretrain",), team, resume))
         if team.first:
-            save_weights(student, folder / PRETRAINED)
+            save_start(begun.student, folder / PRETRAINED, recipe, begun.learnt)
     elif job.command == "train":
-        run = TrainingRun(folder, learn if job.start else ("pretrain", *learn), team, resume)
-        student = load_weights(recipe, job.start) if job.start else pretrain(recipe, sources, run)
-        _finish(folder, run, student, _taught(sources, job.teacher, recipe), recipe, job)
+        run = TrainingRun(folder, learn if start else ("pretrain", *learn), team, resume)
+        begun = _settled(start, recipe, sources) if start else _pretrained(recipe, sources, run)
+        _finish(folder, run, begun, _taught(sources, job.teacher, recipe), recipe, job)
     else:
-        run = TrainingRun(folder, () if job.start else ("pretrain",), team, resume)
-        pretrained = None if job.start else pretrain(recipe, sources, run)
-        for number, actors in enumerate(recipe.folds.actors):
-            fold = folder / str(number)
-            if not (resume and (fold / BUNDLE).exists()):
-                teacher = None if job.teacher is None else job.teacher / str(number)
-                chosen = _taught([source.without(actors) for source in sources], teacher, recipe)
-                student = pretrained or load_weights(recipe, _weights_of(job.start, number))
-                _finish(fold, TrainingRun(fold, learn, team, resume), student, chosen, recipe, job)
-            held_out = sources[recipe.folds.source]
-            names = [name for name, actor in zip(held_out.names, held_out.actors, strict=True) if actor in actors]
-            if team.first:
-                write_whole(fold / "clips.txt", "".join(f"{name}\n" for name in names))
+        _folds(job, recipe, sources, folder, TrainingRun(folder, () if start else ("pretrain",), team, resume), learn)
+
+
+def _folds(
+    job: Job, recipe: Recipe, sources: list[Source], folder: Path, run: TrainingRun, learn: tuple[str, ...]
+) -> None:
+    """DIR/0, DIR/1 ...: a student each, and clips.txt, the clips that it has not seen."""
+    folds, judged = folds_of(recipe.folds, sources), sources[recipe.folds.source]
+    if run.team.first and not recipe.folds.actors and nobody_is_known(judged):
+        print(
+            f"distill: warning: no clip of {public_name(recipe.sources[recipe.folds.source].set)} tells its actor: "
+            "folds leave clips out, not people, and are judged too well; a column `actor` in labels.csv tells it",
+            file=sys.stderr,
+        )
+    pretrained = None if job.start else _pretrained(recipe, sources, run)
+    for number, fold in enumerate(folds):
+        place = folder / str(number)
+        if not (run.resume and (place / BUNDLE).exists()):
+            teacher = None if job.teacher is None else job.teacher / str(number)
+            chosen = _taught(fold.sources, teacher, recipe)
+            begun = pretrained or _settled(_start(recipe, job.start, number), recipe, chosen)
+            _warn_of_learnt(begun, fold, run.team)
+            where = f"fold {number + 1} of {len(folds)}, "
+            mine = TrainingRun(place, learn, run.team, run.resume, where=where)
+            _finish(place, mine, begun, chosen, recipe, job, fold.held_out)
+        if run.team.first:
+            write_whole(place / "clips.txt", "".join(f"{name}\n" for name in fold.held_out.names))
 
 
 def export_student(job: Job, folder: Path, target: Path) -> None:
@@ -77,7 +98,9 @@ def export_student(job: Job, folder: Path, target: Path) -> None:
     load_model(gate, read_tensors(folder / GATE)[0], str(folder / GATE))
     learnt = LearntClips.of(bundle_of(folder))  # the sources need not be here any more
     write_float_bundle(target, student.eval(), gate.eval(), recipe, job.recipe_name, learnt)
-    print(f"wrote {target}")
+    card = target.with_name(f"{target.name}-{MODEL_CARD}")
+    card.write_text((folder / MODEL_CARD).read_text(encoding="utf-8"), encoding="utf-8")
+    print(f"wrote {target} and {card}")
 
 
 def bundle_of(folder: Path) -> Bundle:
@@ -87,21 +110,48 @@ def bundle_of(folder: Path) -> Bundle:
     return Bundle.load(folder / BUNDLE)
 
 
-def _weights_of(start: Path | None, fold: int) -> Path:
-    """What a fold begins from: the weights that are named, or its own in a folder of earlier folds."""
-    assert start is not None
-    return start / str(fold) / STUDENT if start.is_dir() else start
+def _start(recipe: Recipe, path: Path | None, fold: int) -> Start:
+    """What is begun from: what is named, or a fold's own in a folder of earlier folds. Raises DataError."""
+    assert path is not None
+    own = path / str(fold) / STUDENT
+    return load_start(recipe, own if own.is_file() else path)
+
+
+def _settled(start: Start, recipe: Recipe, sources: list[Source]) -> Start:
+    return replace(start, student=settled(start.student, recipe, sources)) if start.folded else start
+
+
+def _pretrained(recipe: Recipe, sources: list[Source], run: TrainingRun) -> Start:
+    seen = [source for source in sources if source.pretrain] if recipe.schedule.pretrain_steps else []
+    return Start(pretrain(recipe, sources, run), inherited(None, fingerprints(seen)))
+
+
+def _warn_of_learnt(begun: Start, fold: Fold, team: TrainingTeam) -> None:
+    learnt = sum(one in begun.learnt.training for one in fold.held_out.fingerprints())
+    if learnt and team.first:
+        print(
+            f"distill: warning: {learnt} of the {len(fold.held_out.names)} clips that this fold leaves out are clips "
+            "that its beginning has learnt from: they are no test of it, and `edge-folds` will refuse them",
+            file=sys.stderr,
+        )
 
 
 def _finish(
-    folder: Path, run: TrainingRun, pretrained: StudentNetwork, sources: list[Source], recipe: Recipe, job: Job
+    folder: Path,
+    run: TrainingRun,
+    begun: Start,
+    sources: list[Source],
+    recipe: Recipe,
+    job: Job,
+    held_out: Source | None = None,
 ) -> None:
+    learnt = inherited(begun, fingerprints(sources))
     if run.is_over("train"):
         student = load_weights(recipe, folder / STUDENT).eval()
     else:
-        student = fine_tune(pretrained, recipe, sources, run)
+        student = fine_tune(begun.student, recipe, sources, run, held_out)
     if run.team.first:
-        save_weights(student, folder / STUDENT)
+        save_start(student, folder / STUDENT, recipe, learnt)
     if recipe.quantisation is not None:
         student = quantisation_aware(student, recipe, sources, run)
         if run.team.first:
@@ -109,9 +159,10 @@ def _finish(
     if run.team.first:
         gate = train_gate(student, recipe, sources, run)
         write_tensors(folder / GATE, gate.state_dict(), {})
-        learnt = LearntClips(training=frozenset(one for source in sources for one in source.fingerprints()))
         write_float_bundle(folder / BUNDLE, student, gate, recipe, job.recipe_name, learnt)
         print(f"wrote {folder / BUNDLE}")
+        write_model_card(folder / MODEL_CARD, Bundle.load(folder / BUNDLE), material(job, recipe, sources, held_out))
+        print(f"wrote {folder / MODEL_CARD}")
     run.team.wait()
 
 
@@ -135,8 +186,3 @@ def _taught(sources: list[Source], teacher: Path | None, recipe: Recipe) -> list
         return sources
     lessons = StudentLessons(teacher, recipe)
     return [source.taught(lessons) for source in sources]
-
-
-def _progress(name: str, done: int, of: int) -> None:
-    if done == of or done % 20 == 0:
-        print(f"\r{name}: {done} of {of} clips", end="\n" if done == of else "", file=sys.stderr, flush=True)

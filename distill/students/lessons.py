@@ -15,7 +15,7 @@ from calibration.clip_sets.clips import Clip
 from calibration.tensors import ClipTensors
 from distill.students.recipe import Recipe, recipe_of
 from distill.students.sources import Lesson
-from distill.students.training import STUDENT, load_weights
+from distill.students.starts import STUDENT, load_weights
 from distill.teachers.evaluation import ask
 from distill.teachers.training import WEIGHTS, load_teacher
 from distill.training.checkpoint import read_tensors, write_tensors

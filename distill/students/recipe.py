@@ -24,9 +24,9 @@ class SourceConfig:
     """A set of clips to learn from.
 
     set: as `calibration list` names it; `{data}` stands for the --data-root directory. share: of every batch, beside
-    the other sources' shares: what counts are their proportions. pretrain: learn from it before the others are added. nobody: its clips show no person; the student learns to be
-    undecided about them (outlier exposure, Hendrycks et al., ICLR 2019), so that the device abstains. light: only its
-    clips in this light.
+    the other sources' shares: what counts are their proportions. pretrain: learn from it before the others are added.
+    nobody: its clips show no person; the student learns to be undecided about them (outlier exposure, Hendrycks et al.,
+    ICLR 2019), so that the device abstains. light: only its clips in this light.
     """
 
     set: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -14,9 +14,11 @@ from torch import Tensor
 
 from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.clip_sets.labels import counterparts, known_clips
+from calibration.progress import Progress
+from calibration.sets import public_name
 from calibration.tensors import ClipTensors, StoredTensors, store_tensors
 from distill.students.augment import augment, reverse_time, window
-from distill.students.recipe import Recipe
+from distill.students.recipe import Recipe, SourceConfig
 from edge.errors import DataError
 
 Rng = np.random.Generator
@@ -48,7 +50,7 @@ class Source:
     pretrain: bool
     lessons: tuple[Lesson, ...] | None = None
 
-    def without(self, actors: Sequence[str]) -> Source:
+    def without(self, actors: Collection[str | None]) -> Source:
         """The same source without these people."""
         kept = [i for i, actor in enumerate(self.actors) if actor not in actors]
         return replace(
@@ -75,20 +77,28 @@ class Source:
         return [[i for i, label in enumerate(self.labels) if label == wanted] for wanted in sorted(set(self.labels))]
 
 
+def fingerprints(sources: Iterable[Source]) -> frozenset[str]:
+    """Of all their clips."""
+    return frozenset(one for source in sources for one in source.fingerprints())
+
+
 def load_sources(
     recipe: Recipe,
     data_root: Path | None,
     cache: Path,
     workers: int,
-    progress: Callable[[str, int, int], None] | None = None,
+    show: Callable[[str], Progress] | None = None,
     teach: Teach | None = None,
 ) -> list[Source]:
-    """Decode or render every source of the recipe; `teach` asks the teacher. Raises ConfigError, DataError."""
+    """Decode or render every source of the recipe; `teach` asks the teacher. Raises ConfigError, DataError.
+
+    All of them are opened, their lists and labels read, before the first is decoded. show: makes the progress of a
+    phase from its name.
+    """
     sources = []
-    for config in recipe.sources:
-        clip_set = config.open(data_root)
-        clip_set = clip_set if config.nobody else _known(clip_set, recipe.labels)
-        report = None if progress is None else (lambda done, of, name=config.set: progress(name, done, of))
+    opened = [_opened(config, recipe.labels, data_root) for config in recipe.sources]
+    for number, (config, clip_set) in enumerate(zip(recipe.sources, opened, strict=True), 1):
+        report = show and show(f"source {number} of {len(opened)}, {public_name(config.set)}")
         tensors = store_tensors(clip_set.clips, recipe.geometry, cache, workers, report)
         usable = [i for i in range(len(tensors)) if tensors.ticks(i) > recipe.schedule.warm_up]
         if not usable:
@@ -111,8 +121,20 @@ def load_sources(
     return sources
 
 
-def _known(clip_set: ClipSet, labels: Sequence[str]) -> ClipSet:
-    return replace(clip_set, clips=[clip for clip, _ in known_clips(clip_set, labels)[0]])
+def _opened(config: SourceConfig, labels: Sequence[str], data_root: Path | None) -> ClipSet:
+    clip_set = config.open(data_root)
+    if config.nobody:
+        return clip_set
+    known = replace(clip_set, clips=[clip for clip, _ in known_clips(clip_set, labels)[0]])
+    _check_files(config, known)
+    return known
+
+
+def _check_files(config: SourceConfig, clip_set: ClipSet) -> None:
+    """A file that is missing or empty is told of before hours of work. Raises DataError."""
+    for clip in clip_set.clips:
+        if clip.file is not None and not (clip.file.is_file() and clip.file.stat().st_size):
+            raise DataError(f"{config.set}: {clip.file}: expected a recording, found nothing; see `calibration check`")
 
 
 @dataclass(frozen=True)

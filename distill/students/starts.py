@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import onnx
@@ -24,11 +24,12 @@ from calibration.tensors import Geometry
 from distill.students.network.batch_norms import blocks, unfold
 from distill.students.network.student import StudentNetwork
 from distill.students.recipe import Recipe
-from distill.students.training import STUDENT, new_student
+from distill.students.training import new_student
 from edge.bundles.bundle import Bundle
 from edge.bundles.manifest import Manifest
 from edge.errors import DataError
 
+STUDENT = "student.safetensors"  # in the folder of a training, written by `save_start`
 MANIFEST = "manifest.json"
 PASSING = ("DequantizeLinear", "QuantizeLinear", "Transpose")
 HEADS = ("heads.weight", "heads.bias")
@@ -42,7 +43,7 @@ class Start:
     """
 
     student: StudentNetwork
-    learnt: LearntClips = LearntClips()
+    learnt: LearntClips = field(default_factory=LearntClips)
     folded: bool = False
 
 
@@ -54,6 +55,11 @@ def save_start(student: StudentNetwork, path: Path, recipe: Recipe, learnt: Lear
     about = {"labels": json.dumps(recipe.labels), "learnt": learnt.to_bytes().decode()}
     save_file(student.state_dict(), aside, about)
     aside.replace(path)
+
+
+def load_weights(recipe: Recipe, path: Path) -> StudentNetwork:
+    """The student of a .safetensors file. Raises as `load_start`."""
+    return _of_file(recipe, path).student
 
 
 def load_start(recipe: Recipe, path: Path) -> Start:
@@ -72,8 +78,10 @@ def load_start(recipe: Recipe, path: Path) -> Start:
         return _of_bundle(recipe, Bundle.load(path))
     if path.is_dir():
         if not (path / STUDENT).is_file():
-            raise DataError(f"--start {path}: expected a bundle or a finished training, found neither {MANIFEST} "
-                            f"nor {STUDENT} in it")
+            raise DataError(
+                f"--start {path}: expected a bundle or a finished training, found neither {MANIFEST} "
+                f"nor {STUDENT} in it"
+            )
         path = path / STUDENT
     return _of_file(recipe, path)
 
@@ -173,7 +181,7 @@ def _convolutions(bundle: Bundle) -> list[tuple[Tensor, Tensor]]:
         return (levels - zero.reshape(along)) * scale.reshape(along)
 
     def levelled(name: str) -> list[float]:
-        """What integer branches that are joined here were multiplied by, for their layers' sake (quantize's balance)."""
+        """What integer branches that are joined here were multiplied by (quantize balances them)."""
         while (node := makers.get(name)) is not None and node.op_type in PASSING:
             name = node.input[0]
         if node is None or node.op_type != "Concat":
@@ -214,4 +222,3 @@ def inherited(start: Start | None, training: frozenset[str]) -> LearntClips:
     """What a student has learnt from that began there and then met these clips."""
     before = LearntClips() if start is None else start.learnt
     return LearntClips(before.training | training, before.calibration - training - before.training)
-

@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from itertools import islice
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
 from distill.students.learner import Learner
+from distill.students.network.batch_norms import settle
 from distill.students.network.student import StudentConfig, StudentNetwork
 from distill.students.recipe import Recipe
 from distill.students.sources import Batches, Source
 from distill.training.checkpoint import Trainee
 from distill.training.loop import Losses, TrainingRun, fit
-from edge.errors import DataError
-from edge.files import file_in_one_step
 
-STUDENT = "student.safetensors"  # in the folder of a training, written by `save_weights`
+SETTLING_BATCHES = 8
+HELD_OUT_CLIPS = 64  # at most, spread over the list: a report must not take longer than the steps before it
 
 
 def new_student(recipe: Recipe) -> StudentNetwork:
@@ -51,42 +49,48 @@ def pretrain(recipe: Recipe, sources: Sequence[Source], run: TrainingRun) -> Stu
 
 
 def fine_tune(
-    pretrained: StudentNetwork, recipe: Recipe, sources: Sequence[Source], run: TrainingRun
+    pretrained: StudentNetwork,
+    recipe: Recipe,
+    sources: Sequence[Source],
+    run: TrainingRun,
+    held_out: Source | None = None,
 ) -> StudentNetwork:
-    """A copy of a pre-trained student, trained on all sources together."""
+    """A copy of a pre-trained student, trained on all sources together; reports say how it does on what is held out."""
     student = copy.deepcopy(pretrained)
     torch.manual_seed(recipe.seed)
-    _train(student, Batches(sources, recipe, np.random.default_rng([recipe.seed, 2])), recipe, run, "train")
+    _train(student, Batches(sources, recipe, np.random.default_rng([recipe.seed, 2])), recipe, run, "train", held_out)
     return student.eval()
 
 
-def save_weights(student: StudentNetwork, path: Path) -> None:
-    """Weights as safetensors; in one step, so that a kill leaves the old file or the new."""
-    with file_in_one_step(path) as aside:
-        save_file(student.state_dict(), aside)
-
-
-def load_weights(recipe: Recipe, path: Path) -> StudentNetwork:
-    """A student of the recipe's shape with stored weights; heads for other classes or experts start anew.
-
-    Raises DataError where the file does not fit.
-    """
-    student = new_student(recipe)
-    try:
-        stored = load_file(path)
-        fresh = student.state_dict()
-        heads = {name: fresh[name] for name in ("heads.weight", "heads.bias")}
-        if any(name in stored and stored[name].shape != value.shape for name, value in heads.items()):
-            stored |= heads
-        student.load_state_dict(stored)
-    except (OSError, SafetensorError, RuntimeError) as error:
-        raise DataError(
-            f"{path}: expected weights of the recipe's student, written by `distill pretrain` with this recipe; {error}"
-        ) from error
+def settled(student: StudentNetwork, recipe: Recipe, sources: Sequence[Source]) -> StudentNetwork:
+    """The student of a bundle, its batch norms filled with what the first batches of these sources show them."""
+    batches = Batches(sources, recipe, np.random.default_rng([recipe.seed, 5]))
+    settle(student, (batch.x for batch in islice(batches, SETTLING_BATCHES)))
     return student
 
 
-def _train(student: StudentNetwork, batches: Batches, recipe: Recipe, run: TrainingRun, stage: str) -> None:
+def accuracy(student: StudentNetwork, source: Source, warm_up: int, device: torch.device) -> float:
+    """Top-1 of a source's clips, the experts' answers averaged, each in its own row; changes nothing of the student."""
+    training, right = student.training, 0
+    student.eval()
+    chosen = np.unique(np.linspace(0, len(source.labels) - 1, HELD_OUT_CLIPS).round().astype(int)).tolist()
+    with torch.inference_mode():
+        for clip in chosen:
+            logits = student(torch.from_numpy(source.clips[clip].x).movedim(-1, 2).float().to(device))[:, warm_up:]
+            own_row = logits.diagonal(dim1=0, dim2=2)  # [ticks, classes, experts]
+            right += int(own_row.mean((0, 2)).argmax()) == source.labels[clip]
+    student.train(training)
+    return right / len(chosen)
+
+
+def _train(
+    student: StudentNetwork,
+    batches: Batches,
+    recipe: Recipe,
+    run: TrainingRun,
+    stage: str,
+    held_out: Source | None = None,
+) -> None:
     schedule, device = recipe.schedule, run.team.device
     steps = schedule.pretrain_steps if stage == "pretrain" else schedule.steps
     # What is pre-trained already moves in smaller steps.
@@ -103,5 +107,11 @@ def _train(student: StudentNetwork, batches: Batches, recipe: Recipe, run: Train
         yield learner.losses(next(batches).part(share, device))
 
     trainee = Trainee(learner, optimizer, cycle, batches.rng)
-    fit(run, stage, trainee, steps, losses_of, after_step=learner.follow)
+
+    def judge() -> dict[str, float]:
+        assert held_out is not None
+        return {"held_out": accuracy(student, held_out, schedule.warm_up, device)}
+
+    judged = judge if held_out is not None and held_out.labels else None
+    fit(run, stage, trainee, steps, losses_of, after_step=learner.follow, judge=judged)
     student.cpu()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from calibration.progress import Progress, ProgressLine, show_progress
 from distill.training import checkpoint
 from distill.training.checkpoint import Checkpoint, Trainee
 from distill.training.metrics import Metrics, Values, draw_curves
@@ -31,7 +32,8 @@ class TrainingError(EdgeError, ArithmeticError):
 class TrainingRun:
     """A training in its folder: DIR/checkpoint.safetensors, DIR/metrics.jsonl, DIR/curves.svg.
 
-    stages: their names, in order. resume: continue from the checkpoint, if there is one.
+    stages: their names, in order. resume: continue from the checkpoint, if there is one. where: before the names of
+    the stages in what people are told, such as `fold 2 of 5, `.
     """
 
     folder: Path
@@ -39,7 +41,9 @@ class TrainingRun:
     team: TrainingTeam = field(default_factory=TrainingTeam)
     resume: bool = False
     show: Callable[[str], None] = print
+    where: str = ""
     saved: Checkpoint | None = field(init=False, default=None)
+    _line: ProgressLine | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -56,6 +60,13 @@ class TrainingRun:
     def report(self, values: Values) -> None:
         """Into the metrics' file and to people; the first process alone."""
         self._metrics.write(values)
+
+    def progress(self, stage: str) -> Progress:
+        """How far a stage is, for people; of the first process alone."""
+        several = len(self.stages) > 1 and stage in self.stages
+        number = f" ({self.stages.index(stage) + 1} of {len(self.stages)})" if several else ""
+        self._line = show_progress(f"{self.where}{stage}{number}", "steps")
+        return self._line if self.team.first else lambda done, total: None
 
     def is_over(self, stage: str) -> bool:
         """True where the checkpoint belongs to a later stage: nothing of this one is needed any more."""
@@ -87,6 +98,8 @@ class TrainingRun:
 
     def _tell(self, line: str) -> None:
         if self.team.first:
+            if self._line is not None:
+                self._line.clear()
             self.show(line)
 
 
@@ -99,16 +112,19 @@ def fit(
     every: int = REPORT_EVERY,
     after_step: Callable[[], None] | None = None,
     clip_norm: float | None = None,
+    judge: Callable[[], Mapping[str, float]] | None = None,
 ) -> None:
     """Train one stage, from its start or from where the run's checkpoint stands.
 
     losses_of: for a step (0 is the first) this process's part of a batch, in pieces; a piece is its losses by name,
     already weighted, and the pieces' sums add up to the loss. every: steps between reports, each with a checkpoint.
-    after_step: called after each update. clip_norm: of the gradient. Raises TrainingError where the loss is no number.
+    after_step: called after each update. clip_norm: of the gradient. judge: what else a report says, such as accuracy
+    on clips that are held out; it must change nothing of the model. Raises TrainingError where the loss is no number.
     """
     model, team = trainee.model, run.team
     done, before_s = run.enter(stage, trainee)
     model.train()
+    progress = run.progress(stage)
     started = time.monotonic()
     seen: list[dict[str, float]] = []
     for step in range(done, steps):
@@ -129,10 +145,12 @@ def fit(
         if after_step is not None:
             after_step()
         seen.append(values)
+        progress(step + 1, steps)
         if (step + 1) % every == 0 or step + 1 == steps:
             elapsed_s = before_s + time.monotonic() - started
             means = {name: float(np.mean([one[name] for one in seen if name in one])) for name in seen[-1]}
-            run.report({"phase": stage, "step": step + 1, **means, "elapsed_s": round(elapsed_s, 1)})
+            said = {} if judge is None else judge()
+            run.report({"phase": stage, "step": step + 1, **means, **said, "elapsed_s": round(elapsed_s, 1)})
             run.keep(stage, step + 1, elapsed_s, trainee)
             seen.clear()
 

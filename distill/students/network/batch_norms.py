@@ -65,7 +65,7 @@ def settle(student: StudentNetwork, clips: Iterable[Tensor]) -> None:
             mean, var = moments.of(norm)
             assert norm.running_mean is not None and norm.running_var is not None
             old = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-            norm.bias += old * (mean - norm.running_mean)
+            norm.bias.add_(old * (mean - norm.running_mean))
             norm.weight.copy_(old * torch.sqrt(var + norm.eps))
             norm.running_mean.copy_(mean)
             norm.running_var.copy_(var)
