@@ -42,7 +42,7 @@ START_HELP = {
     "train": "a bundle, or weights that `distill pretrain` or `train` wrote; for a teacher also published ones (.pth)",
     "folds": "a bundle or weights, or a folder of earlier folds: each goes on from its own",
 }
-PROTOCOLS = ("ellar-table3", "ellar-table4", "ellar-table5")
+PROTOCOLS = ("ellar-table3", "ellar-table4", "ellar-table5", "arid", "arid15", "dark48")
 
 
 @holding_streams("distill")
@@ -169,7 +169,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluation.add_argument("run", type=user_path, metavar="DIR", help="the folder of a training")
     evaluation.add_argument("--set", required=True, help="a data set by name: `calibration list` shows them")
     evaluation.add_argument("--data-root", type=user_path, help="where data sets lie (default: the training's)")
-    evaluation.add_argument("--protocol", choices=PROTOCOLS, help="a table of the ELLAR paper")
+    evaluation.add_argument("--protocol", choices=PROTOCOLS, help="a table of the papers")
     evaluation.add_argument("--limit", type=int, help="at most so many clips, spread over classes, cameras and lights")
     evaluation.add_argument("--seed", type=int, default=0, help="of the choice that --limit makes (%(default)s)")
     export = commands.add_parser("export", help="a finished student's float bundle")

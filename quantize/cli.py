@@ -133,12 +133,13 @@ def _write_bundles(options: argparse.Namespace, report: QuantizeReport) -> tuple
 
 
 def _write_reports(options: argparse.Namespace, report: QuantizeReport) -> None:
+    from calibration.evaluation.pictures import held_out_curve
     from quantize.telling.report import as_dict
     from quantize.telling.report_html import page
 
     try:
         if options.html is not None:
-            write_whole(options.html, page(report))
+            write_whole(options.html, page(report, held_out_curve(options.model)))
         if options.json is not None:
             write_whole(options.json, json.dumps(as_dict(report), indent=2) + "\n")
     except OSError as error:

@@ -7,13 +7,16 @@ from html import escape
 from pathlib import Path
 
 from calibration import svg
+from calibration.evaluation.pictures import Curve, held_out, wrong_clips
 from calibration.evaluation.protocols import Table
 from calibration.evaluation.report import (
+    PUBLISHED,
     EvaluationReport,
     comparison_line,
     learnt_lines,
     left_out,
     percent,
+    published,
     summary_line,
 )
 from calibration.evaluation.scores import Estimate, Evaluation, compare
@@ -35,8 +38,8 @@ def write(path: Path, text: str) -> None:
         raise UsageError(f"{path}: the report cannot be written ({error.strerror}); name another file") from error
 
 
-def page(found: EvaluationReport) -> str:
-    """The whole document."""
+def page(found: EvaluationReport, curve: Curve) -> str:
+    """The whole document. curve: accuracy on held-out clips while the bundle was trained, empty where not known."""
     title = f"{found.evaluations[0].name} on {found.evaluations[0].set_name}"
     parts = [
         f"<h1>{escape(title)}</h1>",
@@ -48,7 +51,8 @@ def page(found: EvaluationReport) -> str:
         parts.append(f"<p>{escape(comparison_line(compare(*found.evaluations), *names))}</p>")
     parts += [f"{table(one)}\n{_bars(one)}" for one in found.tables]
     for evaluation in found.evaluations:
-        parts += _plots(evaluation)
+        parts += plots(evaluation)
+    parts.append(held_out(curve))
     return document(title, parts)
 
 
@@ -78,6 +82,11 @@ def table(one: Table) -> str:
     for (label, cells), note in zip(one.rows, notes, strict=True):
         values = "".join(f"<td>{percent(cell)}</td>" for cell in cells)
         rows.append(f"<tr><td>{escape(label)}</td>{values}<td>{escape(note)}</td></tr>")
+    if one.published:
+        rows.append(f'<tr><td colspan="{len(one.columns) + 2}"><i>{escape(PUBLISHED)}</i></td></tr>')
+    for label, figures in one.published:
+        values = "".join(f"<td>{published(figure)}</td>" for figure in figures)
+        rows.append(f"<tr><td>{escape(label)}</td>{values}<td></td></tr>")
     body = "\n".join(rows)
     return f"<h2>{escape(one.title)}</h2>\n<table><tr>{head}</tr>\n{body}</table>"
 
@@ -89,7 +98,8 @@ def _bars(table: Table) -> str:
     return f"<p>{escape(table.columns[column])}</p>\n{svg.bars(shown)}" if shown else ""
 
 
-def _plots(evaluation: Evaluation) -> list[str]:
+def plots(evaluation: Evaluation) -> list[str]:
+    """Recall by class, confusions, use of the gammas, and the wrong clips with a picture each."""
     recalls = [(label, *_ends(Estimate.of(*counts))) for label, counts in evaluation.per_class.items()]
     present = [i for i, label in enumerate(evaluation.labels) if label in evaluation.per_class]
     rows = [evaluation.labels[i] for i in present]
@@ -99,6 +109,7 @@ def _plots(evaluation: Evaluation) -> list[str]:
         "<h2>Confusion: true label by row, decision by column, clips</h2>",
         svg.matrix(rows, [*evaluation.labels, "none"], evaluation.confusion[present]),
         f"<h2>Use of the gammas, by tick</h2>\n{svg.bars(used)}" if used else "",
+        wrong_clips(evaluation),
     ]
 
 

@@ -7,28 +7,46 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from calibration.clip_sets.clips import ClipSet
+from calibration.evaluation.published_results import OVER_DOMAINS, Rows, by_light_and_camera, overall
 from calibration.evaluation.scores import Estimate, Evaluation, compare
 from edge.errors import DataError
 
 PAPER_CAMERAS = ("brio", "arducam", "c920")  # the order of its columns
 LIGHTS = ("LL", "ELL")
+TOPS = ("top-1", "top-5")
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of estimates; None where there is no clip. notes: one more column of text, and its title."""
+    """Rows of estimates; None where there is no clip. notes: one more column of text, and its title.
+
+    published: rows of what papers report, in percent; None where they do not.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, tuple[Estimate | None, ...]], ...]
     notes: tuple[str, ...] = ()
     notes_title: str = ""
+    published: Rows = ()
 
 
 def table3(evaluations: Sequence[Evaluation]) -> Table:
     """Overall accuracy of every method."""
     rows = tuple((e.name, (e.top(1), e.top(5))) for e in evaluations)
-    return Table("ELLAR table 3: accuracy over all clips", ("top-1", "top-5"), rows)
+    return Table("ELLAR table 3: accuracy over all clips", TOPS, rows, published=overall("ellar-table3", TOPS))
+
+
+def accuracy_on(data: str, protocol: str) -> Callable[[Sequence[Evaluation]], Table]:
+    """A table like ELLAR's third of another data set."""
+
+    def over_all(evaluations: Sequence[Evaluation]) -> Table:
+        table = table3(evaluations)
+        return dataclasses.replace(
+            table, title=f"{data}: accuracy over all clips", published=overall(protocol, table.columns)
+        )
+
+    return over_all
 
 
 def table4(evaluations: Sequence[Evaluation]) -> Table:
@@ -40,7 +58,10 @@ def table4(evaluations: Sequence[Evaluation]) -> Table:
             by_camera = evaluation.by("light")[light].by("camera")
             cells = [by_camera[camera].top(1) if camera in by_camera else None for camera in cameras]
             rows.append((f"{evaluation.name}, {light}", (*cells, Estimate.mean([c for c in cells if c is not None]))))
-    return Table("ELLAR table 4: top-1 by light and camera", (*cameras, "average"), tuple(rows))
+    columns = (*cameras, "average")
+    return Table(
+        "ELLAR table 4: top-1 by light and camera", columns, tuple(rows), published=by_light_and_camera(columns)
+    )
 
 
 def table5(evaluations: Sequence[Evaluation]) -> Table:
@@ -50,12 +71,14 @@ def table5(evaluations: Sequence[Evaluation]) -> Table:
     for trained, evaluation in zip(domains, evaluations, strict=False):
         for light in sorted(evaluation.by("light"), key=_light_order):
             rows.append((f"{trained} > {light}", (evaluation.by("light")[light].top(1),)))
-    return Table("ELLAR table 5: trained on > tested on", ("top-1",), tuple(rows))
+    return Table("ELLAR table 5: trained on > tested on", ("top-1",), tuple(rows), published=OVER_DOMAINS)
 
 
 def table7(evaluations: Sequence[Evaluation]) -> Table:
     """Ablation: what the gate and the heads are worth."""
-    return dataclasses.replace(beside(evaluations), title="ELLAR table 7: gate and heads switched off")
+    table = beside(evaluations)
+    published = overall("ellar-table7", table.columns)
+    return dataclasses.replace(table, title="ELLAR table 7: gate and heads switched off", published=published)
 
 
 PROTOCOLS: dict[str, Callable[[Sequence[Evaluation]], Table]] = {
@@ -63,6 +86,9 @@ PROTOCOLS: dict[str, Callable[[Sequence[Evaluation]], Table]] = {
     "ellar-table4": table4,
     "ellar-table5": table5,
     "ellar-table7": table7,
+    "arid": accuracy_on("ARID 1.0", "arid"),
+    "arid15": accuracy_on("ARID 1.5", "arid15"),
+    "dark48": accuracy_on("Dark48", "dark48"),
 }
 NEEDS = {"ellar-table4": ("light", "camera"), "ellar-table5": ("light",)}
 

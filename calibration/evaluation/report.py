@@ -11,6 +11,8 @@ from calibration.evaluation.protocols import PROTOCOLS, Table, beside, groups
 from calibration.evaluation.scores import Comparison, Estimate, Evaluation, apart, compare
 from edge.bundles.manifest import Manifest
 
+PUBLISHED = "published, on the data set's own test clips:"
+
 
 @dataclass(frozen=True)
 class EvaluationReport:
@@ -153,7 +155,7 @@ def text(found: EvaluationReport) -> str:
 
 def table(one: Table) -> str:
     """Aligned columns, each cell `value [low, high]` in percent."""
-    width = max(len(label) for label, _ in one.rows)
+    width = max(len(label) for label, _ in (*one.rows, *one.published))
     lines = [
         one.title,
         " " * (width + 2)
@@ -165,7 +167,16 @@ def table(one: Table) -> str:
         count = max(cell.count for cell in cells if cell is not None)
         line = f"  {label:<{width}}" + "".join(f"{percent(cell):>24}" for cell in cells) + f"{count:>8}"
         lines.append(f"{line}  {note}".rstrip())
+    if one.published:
+        lines.append(PUBLISHED)
+    for label, values in one.published:
+        lines.append(f"  {label:<{width}}" + "".join(f"{published(value):>24}" for value in values))
     return "\n".join(lines)
+
+
+def published(value: float | None) -> str:
+    """`38.42`, or a dash."""
+    return "-" if value is None else f"{value:.2f}"
 
 
 def percent(cell: Estimate | None) -> str:
@@ -261,4 +272,10 @@ def _table(one: Table) -> dict[str, object]:
         }
         for label, cells in one.rows
     ]
-    return {"title": one.title, "columns": one.columns, "rows": rows, one.notes_title or "notes": one.notes}
+    return {
+        "title": one.title,
+        "columns": one.columns,
+        "rows": rows,
+        one.notes_title or "notes": one.notes,
+        "published_percent": dict(one.published),
+    }

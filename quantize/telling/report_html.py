@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from html import escape
 
 from calibration import svg
 from calibration.evaluation import html_report
+from calibration.evaluation.pictures import Curve, held_out
 from calibration.evaluation.protocols import Table
 from calibration.evaluation.report import comparison_line, summary_line
+from calibration.evaluation.scores import Evaluation
 from quantize.judging.verify import Proof, Refusal
 from quantize.result import IntegerCandidate, QuantizeResult, TargetResult
 from quantize.telling.report import QuantizeReport, expert_names, name, tables
@@ -16,8 +19,8 @@ from quantize.telling.report import QuantizeReport, expert_names, name, tables
 Cells = Sequence[object]
 
 
-def page(report: QuantizeReport) -> str:
-    """The whole document."""
+def page(report: QuantizeReport, curve: Curve = ()) -> str:
+    """The whole document. curve: accuracy on held-out clips while the float student was trained, where known."""
     result = report.result
     title = f"{result.source.manifest.name}: {', '.join(t.target for t in result.targets)}, INT8 against float"
     overall, *grouped = tables(report)
@@ -34,9 +37,14 @@ def page(report: QuantizeReport) -> str:
         *(_side_by_side(table) for table in grouped),
     ]
     for target, _, candidate, _ in report.candidates():
-        parts += _candidate(target, candidate)
+        parts += [*_candidate(target, candidate), *html_report.plots(_named(target, candidate))]
+    parts.append(held_out(curve))
     parts += [*_coverage(result), *_making(result)]
     return html_report.document(title, parts)
+
+
+def _named(target: TargetResult, candidate: IntegerCandidate) -> Evaluation:
+    return dataclasses.replace(candidate.evaluation, name=name(target, candidate))
 
 
 def _refusal(refusal: Refusal) -> str:

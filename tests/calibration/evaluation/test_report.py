@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -11,12 +12,14 @@ from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
 
+import cv2
 import numpy as np
 import pytest
 
 from calibration import svg
 from calibration.evaluation.cli import main
-from calibration.evaluation.protocols import table3, table4, table5
+from calibration.evaluation.pictures import held_out
+from calibration.evaluation.protocols import PROTOCOLS, table3, table4, table5
 from calibration.evaluation.report import percent, table
 from calibration.evaluation.scores import Estimate, Evaluation
 from edge.bundles.bundle import write_bundle
@@ -129,7 +132,8 @@ class Page(HTMLParser):
         self.text = ""
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        self.loads += [f"{tag} {key}" for key, _ in attributes if key in ("src", "href", "data", "srcset")]
+        loaded = ((key, value or "") for key, value in attributes if key in ("src", "href", "data", "srcset"))
+        self.loads += [f"{tag} {key}" for key, value in loaded if not value.startswith("data:")]
 
     def handle_data(self, data: str) -> None:
         self.text += data + "\n"
@@ -229,3 +233,41 @@ def test_two_processes_report_what_one_does(workplace: Path, capsys: pytest.Capt
     outputs = [process.communicate(timeout=120)[0] for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     assert json.loads(outputs[0]) == alone and outputs[1] == ""
+
+
+def test_what_papers_report_stands_beside_ours_in_their_columns() -> None:
+    results = tuple(result(0, [0, 1, 2], light, camera) for light in ("LL", "ELL") for camera in ("C920", "Arducam"))
+    one = Evaluation("made up", LABELS, results, {}, "it")
+    text = table(table4([one]))
+    assert re.search(r"it, LL +100\.0 .*\n", text)
+    assert re.search(r"DGAM, LL +52\.53 +44\.58 +58\.39\n", text)
+    assert re.search(r"DGAM +38\.42 +74\.44", table(table3([one])))
+    for name, protocol in PROTOCOLS.items():
+        found = protocol([one, one])
+        assert found.published, name
+        assert all(len(cells) == len(found.columns) for _, cells in found.published), name
+
+
+def test_the_page_shows_wrong_clips_and_how_held_out_accuracy_went(tmp_path: Path) -> None:
+    folder = write_square_folder(tmp_path / "squares")
+    bundle = tiny_bundle()
+    write_bundle(tmp_path / "run" / "bundle", bundle.manifest, bundle.files)
+    metrics = [{"phase": "train", "step": step, "held_out": share} for step, share in ((50, 0.25), (100, 0.75))]
+    lines = "".join(json.dumps(one) + "\n" for one in metrics)
+    (tmp_path / "run" / "metrics.jsonl").write_text(lines + '{"phase": "tr')
+    html = tmp_path / "page.html"
+    arguments = ["--bundle", str(tmp_path / "run" / "bundle"), "--set", f"folder:{folder}", "--html", str(html)]
+    assert main([*arguments, "--json"]) == 0
+    page = html.read_text()
+    wrong = re.search(r"<p>(\d+) of (\d+), the surest first", page)
+    assert wrong and wrong[1] == wrong[2]
+    pictures = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
+    assert len(pictures) == int(wrong[1]) > 0
+    shown = cv2.imdecode(np.frombuffer(base64.b64decode(pictures[0]), np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert shown is not None
+    assert shown.shape[1] == 120 and shown.max() > 200  # brightened: the clips stay under 60
+    assert "75.0% at step 100" in page
+
+
+def test_a_page_without_a_curve_says_why() -> None:
+    assert "distill folds" in held_out([])

@@ -118,8 +118,9 @@ class Page(HTMLParser):
         self.loads: list[str | None] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.loads += [value for key, value in attrs if key in ("src", "href")]
-        if tag not in ("meta", "br"):
+        loaded = (value for key, value in attrs if key in ("src", "href"))
+        self.loads += [value for value in loaded if not (value or "").startswith("data:")]
+        if tag not in ("meta", "br", "img"):
             self.open.append(tag)
 
     def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
