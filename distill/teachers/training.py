@@ -28,7 +28,7 @@ from distill.training.job import Job, read_job
 from distill.training.loop import Losses, TrainingRun, fit
 from distill.training.optim import Ranger
 from distill.training.parallel import TrainingTeam
-from edge.errors import DataError, UsageError
+from edge.errors import ConfigError, DataError, UsageError
 from edge.fields import build
 
 WEIGHTS = "teacher.safetensors"
@@ -52,6 +52,7 @@ def run_teacher(job: Job, folder: Path, team: TrainingTeam, resume: bool = False
     labels = recipe.labels or sets[0].labels
     torch.manual_seed(recipe.seed)
     teacher = new_teacher(recipe, len(labels))
+    check_batches(recipe, teacher, team.size)
     if job.start is not None:
         _start(teacher, job.start, team)
     distiller = _distiller(job, teacher, labels, team)
@@ -79,6 +80,27 @@ def new_teacher(recipe: TeacherRecipe, classes: int) -> Teacher:
         if isinstance(options.get(name), dict):
             options[name] = build(kind, options[name], f"{recipe.name}: options: {name}")
     return build_teacher(recipe.teacher, classes, **options)
+
+
+def check_batches(recipe: TeacherRecipe, teacher: Teacher, processes: int) -> None:
+    """Does every stage see as many clips at once as it needs? Raises ConfigError, before a clip is decoded."""
+    for number, config in enumerate(recipe.stages):
+        where = f"{recipe.name}: stages[{number}]"
+        stage = teacher.stages.get(config.stage)
+        if stage is None:
+            raise ConfigError(f"{where}: stage: expected one of {sorted(teacher.stages)}, found {config.stage}")
+        for name, value in (("batch", config.batch), ("micro_batch", config.micro_batch)):
+            if value is not None and value < 1:
+                raise ConfigError(f"{where}: {name}: expected 1 or more, found {value}")
+        mine = config.batch // processes
+        at_once = min(config.micro_batch or mine, mine)
+        smallest = mine % at_once or at_once if at_once else 0
+        if smallest < stage.least_clips:
+            raise ConfigError(
+                f"{where}: micro_batch: {stage.what!r} compares clips with each other and needs {stage.least_clips} or "
+                f"more at once, found {smallest} (batch {config.batch} over {processes} processes, micro_batch "
+                f"{config.micro_batch}); raise micro_batch, and let it divide the batch of a process"
+            )
 
 
 def load_teacher(folder: Path, team: TrainingTeam) -> TrainedTeacher:

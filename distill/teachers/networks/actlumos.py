@@ -68,7 +68,7 @@ class ActLumosTeacher(Teacher):
         heads: int = 8,
     ) -> None:
         parts = ("trunk", "fusion", "bert", "projection", "classifier")
-        super().__init__({1: Stage("everything", dict.fromkeys(parts, 1.0))})
+        super().__init__({1: Stage("everything", dict.fromkeys(parts, 1.0), least_clips=2)})
         self.supcon_weight, self.temperature, self.scales = supcon_weight, temperature, tuple(scales)
         self.normalise_dark, self.normalise_bright = Normalise(mean, std), Normalise(*KINETICS)
         self.trunk = R2Plus1D(depths, width)
@@ -127,7 +127,7 @@ class ActLumosStudent(Teacher):
     ) -> None:
         super().__init__(
             {
-                0: Stage("two views, no labels", {"trunk": 1.0, "bert": 1.0, "projection": 1.0}),
+                0: Stage("two views, no labels", {"trunk": 1.0, "bert": 1.0, "projection": 1.0}, least_clips=2),
                 1: Stage("labels and teacher", {"trunk": 1.0, "bert": 1.0, "classifier": 1.0}),
             }
         )

@@ -46,11 +46,13 @@ class Stage:
 
     rates: factor on the learning rate of every part (a direct submodule of the teacher) that is trained; a part that is
     not named is frozen, and in evaluation mode. gamma: what decides the gamma while training: "none", "random", "gate".
+    least_clips: that it must see at once, 2 where batch norms of single values or losses compare clips.
     """
 
     what: str
     rates: Mapping[str, float]
     gamma: str = "none"
+    least_clips: int = 1
 
 
 class Teacher(nn.Module):

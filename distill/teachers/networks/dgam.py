@@ -38,7 +38,7 @@ def switching_schedule(gate_factor: float = 10.0) -> dict[int, Stage]:
     """
     return {
         1: Stage("backbone and heads, gamma at random", {"backbone": 0.1, "heads": 1.0}, "random"),
-        2: Stage("gate", {"gate": gate_factor}, "gate"),
+        2: Stage("gate", {"gate": gate_factor}, "gate", least_clips=2),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,9 +32,11 @@ class LoadReport:
 def load_start(teacher: Teacher, path: Path) -> LoadReport:
     """Load a .safetensors file, or a published .pth (read with weights_only=True: nothing in it is run).
 
+    Video Swin's may be those of its authors or torchvision's `swin3d_t`, `swin3d_b`.
+
     Raises DataError where the file cannot be read or nothing in it fits.
     """
-    weights = teacher.adapt(_read(path))
+    weights = teacher.adapt(as_published(_read(path)))
     own = teacher.state_dict()
     other_shape = {key for key in weights.keys() & own.keys() if weights[key].shape != own[key].shape}
     fitting = {key: weights[key] for key in (weights.keys() & own.keys()) - other_shape}
@@ -48,6 +51,30 @@ def load_start(teacher: Teacher, path: Path) -> LoadReport:
         unexpected=tuple(sorted(weights.keys() - own.keys())),
         other_shape=tuple(sorted(other_shape)),
     )
+
+
+def as_published(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """torchvision's Video Swin under the names of its authors' checkpoints; any other weights as they are.
+
+    torchvision keeps stages and merges in one list, `features`: even numbers are stages, odd ones the merge after them;
+    a block's MLP is a list, too, with its two layers at 0 and 3.
+    """
+    if "features.0.0.attn.qkv.weight" not in weights:
+        return weights
+    return {_as_published(key): value for key, value in weights.items()}
+
+
+def _as_published(key: str) -> str:
+    if key.startswith("head."):
+        return key.replace("head.", "cls_head.fc_cls.", 1)
+    found = re.fullmatch(r"features\.(\d+)\.(.+)", key)
+    if found is None:
+        return f"backbone.{key}"
+    number, rest = int(found[1]), found[2]
+    if number % 2:
+        return f"backbone.layers.{number // 2}.downsample.{rest}"
+    rest = rest.replace("mlp.0.", "mlp.fc1.").replace("mlp.3.", "mlp.fc2.")
+    return f"backbone.layers.{number // 2}.blocks.{rest}"
 
 
 def _read(path: Path) -> dict[str, Tensor]:

@@ -294,3 +294,32 @@ def test_an_unfinished_training_is_neither_evaluated_nor_exported(
     (tmp_path / "recipe.yaml").write_text((RECIPES["student"]).read_text())
     assert main(["export", str(tmp_path), "--out", str(tmp_path / "bundle")]) == 2
     assert "distill resume" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes"),
+    [
+        ("dgam_swin_b", ("stages.1.micro_batch=1",)),
+        ("actlumos_teacher", ("stages.0.micro_batch=1",)),
+        ("actlumos_pretraining", ("stages.0.micro_batch=1",)),
+        ("actlumos_teacher", ("stages.0.batch=5", "stages.0.micro_batch=2")),  # the fifth would be alone
+    ],
+)
+def test_a_stage_that_compares_clips_refuses_one_at_a_time_before_it_begins(
+    recipe: str,
+    changes: tuple[str, ...],
+    clips: str,
+    enhancer: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    capsys.readouterr()
+    assert train(recipe, tmp_path / "out", clips, *changes_of(recipe, enhancer), *changes) == 78
+    assert "micro_batch" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists() and not (tmp_path / "cache").exists()
+
+
+def test_a_missing_start_is_told_before_data_is_opened(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    start = tmp_path / "kinetics.pth"
+    assert train("video_swin_b", tmp_path / "out", "folder:nowhere", options=("--start", start)) == 2
+    assert str(start) in capsys.readouterr().err
