@@ -1,4 +1,4 @@
-"""`calibration`: lists the data sets that other commands take by name, checks them, and renders the demo clip."""
+"""`calibration`: lists the data sets that other commands take by name, checks and converts them, renders the demo."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from calibration.clip_sets.check import check
 from calibration.clip_sets.roots import data_root
+from calibration.conversion import utd_mhad
 from calibration.measurement import camera as measure_camera
 from calibration.measurement import clip_statistics
 from calibration.progress import show_progress
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--out", metavar="MP4", type=user_path, required=True, help="the file; a .json goes beside it")
     measure_camera.add_parser(commands)
     clip_statistics.add_parser(commands)
+    utd_mhad.add_parser(commands)
     examine = commands.add_parser("check", help="count a data set's clips and list everything that is wrong with it")
     examine.add_argument("name", help="ellar, ellar_val, arid, arid15, ug2, dark48, folder:DIR")
     examine.add_argument("--data-root", type=user_path, metavar="DIR", help="where downloaded data sets lie")
