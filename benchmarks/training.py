@@ -15,7 +15,7 @@ import torch
 from calibration.tensors import ClipTensors
 from distill.students.recipe import Recipe, load_recipe
 from distill.students.sources import Source
-from distill.students.training import fine_tune, new_student
+from distill.students.stages.training import fine_tune, new_student
 from distill.training.loop import TrainingRun
 
 CLIPS, TICKS = 150, 45  # three seconds each

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from calibration.clip_sets.check import check
 from calibration.clip_sets.roots import data_root
-from calibration.conversion import utd_mhad
 from calibration.measurement import camera as measure_camera
 from calibration.measurement import clip_statistics
 from calibration.progress import show_progress
 from calibration.sets import named_sets
 from calibration.synthetic import demo
+from calibration.synthetic.recordings import utd_mhad
 from edge.command import run_command
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, UsageError
 from edge.paths import user_path

@@ -1,6 +1,7 @@
 """The training room: students, losses, schedules; the only room with PyTorch.
 
 cli                   the command `distill`
+new_recipe            `distill init`: a recipe for clips of one's own
 students/             the product's network: recipe, data, training, export
 teachers/             the papers' networks, which a student may learn from
 enhance/              dark frames made visible, for teachers

@@ -90,7 +90,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _init(options: argparse.Namespace) -> int:
-    from distill.students.new_recipe import write_new_recipe
+    from distill.new_recipe import write_new_recipe
 
     lines = write_new_recipe(options.set, options.out, options.data_root, options.licence)
     print("\n".join(lines))

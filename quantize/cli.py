@@ -133,7 +133,7 @@ def _write_bundles(options: argparse.Namespace, report: QuantizeReport) -> tuple
 
 
 def _write_reports(options: argparse.Namespace, report: QuantizeReport) -> None:
-    from calibration.evaluation.pictures import held_out_curve
+    from calibration.evaluation.html.pictures import held_out_curve
     from quantize.telling.report import as_dict
     from quantize.telling.report_html import page
 

@@ -6,5 +6,6 @@ evaluate, folds      a bundle on a set; folds on the people that each was traine
 stream               clips end to end through the whole pipeline
 variants             the chain with a gate, without, averaged, on equalised pictures
 scores, protocols    rates with intervals and comparisons; the papers' tables
-report, html_report  told as text, JSON and HTML
+published_results    what the papers report, to stand beside ours
+report, html/        told as text, JSON and HTML
 """

@@ -14,10 +14,10 @@ import json
 import sys
 from collections.abc import Sequence
 
-from calibration.evaluation import html_report
 from calibration.evaluation.evaluate import contend
+from calibration.evaluation.html import page as html_page
+from calibration.evaluation.html.pictures import held_out_curve
 from calibration.evaluation.options import attributes
-from calibration.evaluation.pictures import held_out_curve
 from calibration.evaluation.protocols import PROTOCOLS, check_protocol
 from calibration.evaluation.report import EvaluationReport, as_dict, text
 from calibration.evaluation.variants import Variant, ablations, baselines, form_alone
@@ -46,7 +46,7 @@ def _clips(options: argparse.Namespace) -> int:
         found = _evaluated(options, processes)
         if processes.first:
             if options.html is not None:
-                html_report.write(options.html, html_report.page(found, held_out_curve(options.bundle)))
+                html_page.write(options.html, html_page.page(found, held_out_curve(options.bundle)))
             print(json.dumps(as_dict(found), indent=2) if options.json else text(found))
     return EXIT_STOPPED
 

@@ -17,14 +17,14 @@ from calibration.sets import public_name
 from distill.gate_network import GateNetwork
 from distill.students.bundles import write_float_bundle
 from distill.students.folds import Fold, folds_of, nobody_is_known
-from distill.students.gate_training import train_gate
 from distill.students.lessons import Lessons, StudentLessons
 from distill.students.model_card import MODEL_CARD, material, write_model_card
-from distill.students.quantisation import STAGE, load_quantised, quantisation_aware, save_quantised
 from distill.students.recipe import Recipe, recipe_of
 from distill.students.sources import Source, Teach, fingerprints, load_sources
+from distill.students.stages.gate_training import train_gate
+from distill.students.stages.quantisation import STAGE, load_quantised, quantisation_aware, save_quantised
+from distill.students.stages.training import fine_tune, pretrain, settled
 from distill.students.starts import STUDENT, Start, inherited, load_start, load_weights, save_start
-from distill.students.training import fine_tune, pretrain, settled
 from distill.training.checkpoint import load_model, read_tensors, write_tensors
 from distill.training.job import Job, read_job
 from distill.training.loop import TrainingRun

@@ -123,7 +123,7 @@ class DistillationConfig:
 
 @dataclass(frozen=True)
 class QuantisationConfig:
-    """Fine-tuning with the device's rounding, after `train` and before the gate (distill/students/quantisation.py).
+    """Fine-tuning with the rounding of the device, after `train`, before the gate (students/stages/quantisation.py).
 
     rate: of AdamW, one cycle; scale_rate: of the scales, as a share of them. batches: from which the ranges are taken
     before it begins.

@@ -24,7 +24,7 @@ from calibration.tensors import Geometry
 from distill.students.network.batch_norms import blocks, unfold
 from distill.students.network.student import StudentNetwork
 from distill.students.recipe import Recipe
-from distill.students.training import new_student
+from distill.students.stages.training import new_student
 from edge.bundles.bundle import Bundle
 from edge.bundles.manifest import Manifest
 from edge.errors import DataError

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from html import escape
 
 from calibration import svg
-from calibration.evaluation import html_report
-from calibration.evaluation.pictures import Curve, held_out
+from calibration.evaluation.html import page as html_page
+from calibration.evaluation.html.pictures import Curve, held_out
 from calibration.evaluation.protocols import Table
 from calibration.evaluation.report import comparison_line, summary_line
 from calibration.evaluation.scores import Evaluation
@@ -28,7 +28,7 @@ def page(report: QuantizeReport, curve: Curve = ()) -> str:
         f"<h1>{escape(title)}</h1>",
         *map(_refusal, report.refusals),
         *(f"<p>{escape(target.target)}: {escape(target.why)}</p>" for target in result.targets),
-        html_report.table(overall),
+        html_page.table(overall),
         _decisions(report),
         "<h2>Size, memory, speed</h2>",
         _costs(report),
@@ -37,10 +37,10 @@ def page(report: QuantizeReport, curve: Curve = ()) -> str:
         *(_side_by_side(table) for table in grouped),
     ]
     for target, _, candidate, _ in report.candidates():
-        parts += [*_candidate(target, candidate), *html_report.plots(_named(target, candidate))]
+        parts += [*_candidate(target, candidate), *html_page.plots(_named(target, candidate))]
     parts.append(held_out(curve))
     parts += [*_coverage(result), *_making(result)]
-    return html_report.document(title, parts)
+    return html_page.document(title, parts)
 
 
 def _named(target: TargetResult, candidate: IntegerCandidate) -> Evaluation:
@@ -104,7 +104,7 @@ def _execution(label: str, proof: Proof) -> Cells:
 
 def _side_by_side(table: Table) -> str:
     rows = [(label, [None if c is None else (c.value, c.low, c.high) for c in cells]) for label, cells in table.rows]
-    return f"{html_report.table(table)}\n{svg.intervals(rows, table.columns)}"
+    return f"{html_page.table(table)}\n{svg.intervals(rows, table.columns)}"
 
 
 def _candidate(target: TargetResult, candidate: IntegerCandidate) -> list[str]:

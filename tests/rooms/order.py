@@ -20,7 +20,9 @@ ORDER: dict[str, tuple[str, ...]] = {
     "calibration": ("clip_sets", "synthetic", "sets", "tensors", "evaluation", "measurement", "cli"),
     "quantize": ("normal_form", "graph", "observing", "judging", "rewriting", "search", "telling", "cli"),
     "distill": ("enhance", "training", "teachers", "students", "cli"),
-    "distill.students": ("network", "recipe", "job"),
+    "distill.students": ("network", "recipe", "sources", "stages", "starts", "job"),
+    "calibration.synthetic": ("recordings",),
+    "calibration.evaluation": ("report", "html", "cli"),
     "distill.teachers": ("networks", "recipe", "training"),
     "benchmarks": ("aarch64",),
 }

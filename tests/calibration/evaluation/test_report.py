@@ -18,7 +18,7 @@ import pytest
 
 from calibration import svg
 from calibration.evaluation.cli import main
-from calibration.evaluation.pictures import held_out
+from calibration.evaluation.html.pictures import held_out
 from calibration.evaluation.protocols import PROTOCOLS, table3, table4, table5
 from calibration.evaluation.report import percent, table
 from calibration.evaluation.scores import Estimate, Evaluation

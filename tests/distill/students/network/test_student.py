@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from distill.students.network.export import to_onnx
 from distill.students.network.student import SIZES, StudentConfig, StudentNetwork
 from distill.students.recipe import load_recipe
-from distill.students.training import new_student
+from distill.students.stages.training import new_student
 
 RECIPE = Path(__file__).parents[4] / "distill" / "recipes" / "students" / "student.yaml"
 HEIGHT, WIDTH = 30, 40

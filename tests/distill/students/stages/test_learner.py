@@ -8,14 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from distill.students.learner import Learner, classification_loss, wanted
 from distill.students.recipe import DistillationConfig, Recipe, load_recipe
 from distill.students.sources import NOBODY, Batch, Lesson
-from distill.students.training import new_student
+from distill.students.stages.learner import Learner, classification_loss, wanted
+from distill.students.stages.training import new_student
 from distill.students.wiid import WiidConfig
 from distill.training.loop import total
 
-RECIPE = Path(__file__).parents[3] / "distill" / "recipes" / "students" / "student.yaml"
+RECIPE = Path(__file__).parents[4] / "distill" / "recipes" / "students" / "student.yaml"
 CLASSES = len(load_recipe(RECIPE).labels)
 OFF = WiidConfig(background_share=0.0, target_share=0.0, consistency_weight=0.0, mmd_weight=0.0)
 WIDTH = 5

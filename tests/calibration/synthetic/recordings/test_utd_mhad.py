@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pytest
 
 from calibration.cli import main
-from calibration.conversion.matlab import read_arrays
-from calibration.conversion.utd_mhad import read_take
 from calibration.sets import open_set
+from calibration.synthetic.recordings.matlab import read_arrays
+from calibration.synthetic.recordings.utd_mhad import read_take
 from calibration.synthetic.relight import load
 from edge.errors import DataError
 

@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from calibration import svg
-from calibration.evaluation.pictures import Curve, held_out, wrong_clips
+from calibration.evaluation.html.pictures import Curve, held_out, wrong_clips
 from calibration.evaluation.protocols import Table
 from calibration.evaluation.report import (
     PUBLISHED,

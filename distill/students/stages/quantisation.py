@@ -17,7 +17,7 @@ from distill.students.network.quantisers import QuantisedStudent
 from distill.students.network.student import StudentNetwork
 from distill.students.recipe import Recipe
 from distill.students.sources import Batch, Batches, Source
-from distill.students.training import new_student
+from distill.students.stages.training import new_student
 from distill.training.checkpoint import Trainee, load_model, read_tensors, write_tensors
 from distill.training.loop import Losses, TrainingRun, fit
 from distill.training.losses import distillation_loss

@@ -19,7 +19,7 @@ from distill.training.metrics import read
 from edge.bundles.bundle import Bundle, default_bundle_path, write_bundle
 from tests.clips import LABELS, write_square_folder
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[2]
 FLOAT = ROOT / "bundles" / "ellar-edge-s-float32"
 SHORT = ("schedule.steps=2", "schedule.batch=4", "gate={steps: 2, batch: 4}", "sources.1.limit=2")
 

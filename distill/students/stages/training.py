@@ -9,11 +9,11 @@ from itertools import islice
 import numpy as np
 import torch
 
-from distill.students.learner import Learner
 from distill.students.network.batch_norms import settle
 from distill.students.network.student import StudentConfig, StudentNetwork
 from distill.students.recipe import Recipe
 from distill.students.sources import Batches, Source
+from distill.students.stages.learner import Learner
 from distill.training.checkpoint import Trainee
 from distill.training.loop import Losses, TrainingRun, fit
 

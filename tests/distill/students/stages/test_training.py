@@ -22,7 +22,7 @@ from distill.training.metrics import read
 from edge.bundles.bundle import Bundle
 from tests.clips import LABELS, write_square_folder
 
-ROOT = Path(__file__).parents[3]
+ROOT = Path(__file__).parents[4]
 RECIPES = {path.stem: path for path in (ROOT / "distill" / "recipes").glob("*/*.yaml")}
 TINY_SWIN = "{embed: 8, depths: [1, 1], heads: [1, 2], drop_path: 0.1, window: [2, 2, 2]}"
 TINY_TRUNK = "depths: [1, 1, 1, 1], width: 8, heads: 2, longest: 4"
