@@ -92,7 +92,7 @@ def _quantized(
 
     clips = open_set(options.calib, options.data_root)
     acceptance = None if options.acceptance is None else open_set(options.acceptance, options.data_root)
-    show = show_progress if processes.first else lambda _: None
+    show = show_progress if processes.first else lambda *_: None
     return quantize(source, clips, request, acceptance, show, processes)
 
 

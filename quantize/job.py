@@ -30,7 +30,7 @@ from quantize.observing.parts import ClipParts, ClipShare, LabelledClip, coverag
 from quantize.result import Coverage, IntegerCandidate, QuantizeResult, TargetResult
 from quantize.search import Maker, Search
 
-ShowProgress = Callable[[str], Progress | None]
+ShowProgress = Callable[..., Progress | None]  # of a phase, and what is counted in it where that is not clips
 PACKAGES = ("ellar-edge", "numpy", "opencv-python-headless", "onnx", "onnxruntime", "openvino", "nncf")
 
 
@@ -98,7 +98,7 @@ def quantize(
     clips: ClipSet,
     request: QuantizeRequest,
     acceptance: ClipSet | None = None,
-    show: ShowProgress = lambda _: None,
+    show: ShowProgress = lambda *_: None,
     processes: ShardTeam | None = None,
 ) -> QuantizeResult:
     """Quantise a float bundle for every target. The same input gives the same bytes, by however many processes.
@@ -138,7 +138,7 @@ def _calibrated(job: _Job, scratch: Path) -> _Builds:
             f"{covered.clips} and {judges}; calibrate on more or longer clips"
         )
     judge = HeldOutClips(job.source, held_out)
-    maker = Maker(job.source, share, judge, job.show("observing"))
+    maker = Maker(job.source, share, judge, job.show("observing"), job.show("trying", "integer students"))
     targets = calibrated_builds(job.request.targets, maker, share, judge, job.request.search)
     return _Builds(targets, covered, judges, sum(job.processes.gather([len(job.lost)])), _met(share) | _met(held_out))
 

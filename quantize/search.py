@@ -46,10 +46,21 @@ class IntegerStudent:
 
 
 class Maker:
-    """Makes integer students of one float bundle. share: of the calibration clips."""
+    """Makes integer students of one float bundle. share: of the calibration clips.
 
-    def __init__(self, source: Bundle, share: ClipShare, held_out: HeldOutClips, progress: Progress | None) -> None:
+    progress: of observing them. tried: of the students that are tried, those of one layer among them.
+    """
+
+    def __init__(
+        self,
+        source: Bundle,
+        share: ClipShare,
+        held_out: HeldOutClips,
+        progress: Progress | None,
+        tried: Progress | None = None,
+    ) -> None:
         self.source, self._held_out = source, held_out
+        self._tried = tried or (lambda done, of: None)
         self._states = source.manifest.states
         self._share = share
         model = prepared(source.student_bytes())
@@ -60,10 +71,13 @@ class Maker:
     def best(self, scheme: Scheme, search: Search) -> IntegerStudent:
         """Try what the search allows, and keep what answers the held-out clips most like the float student."""
         names = list(ESTIMATORS) if search.estimator == AUTO else [search.estimator]
-        trials = [self._trial(scheme, name, ()) for name in names]
+        trials, of = [], len(names) + len(weighted_layers(self.model))
+        for name in names:
+            trials.append(self._trial(scheme, name, ()))
+            self._tried(len(trials), of)
         kept = min(range(len(trials)), key=lambda i: trials[i].fidelity.divergence)
         estimator = trials[kept].estimator
-        costs = self._alone(scheme, estimator)
+        costs = self._alone(scheme, estimator, len(names))
         if search.mixed and trials[kept].fidelity.drop > search.max_drop:
             mixed = self._mixed(scheme, estimator, by_sensitivity({n: f.divergence for n, f in costs.items()}), search)
             trials += mixed
@@ -88,7 +102,7 @@ class Maker:
         student = undrifted(student, states, self._means, self._share)
         return integer_bundle(self.source, on_levels(student) if scheme.on_levels else student, states)
 
-    def _alone(self, scheme: Scheme, estimator: str) -> dict[str, Fidelity]:
+    def _alone(self, scheme: Scheme, estimator: str, tried: int) -> dict[str, Fidelity]:
         """Every layer with weights as the only one quantised."""
         names = [layer.name for layer in weighted_layers(self.model)]
         costs = {}
@@ -97,6 +111,7 @@ class Maker:
             student = alone(ready.model, ready.ranges, scheme, name)
             student = undrifted(student, self._states, {name: self._means[name]}, self._share)
             costs[name] = self._held_out.judge(integer_bundle(self.source, student, self._states), one_expert=True)
+            self._tried(tried + len(costs), tried + len(names))
         return costs
 
     def _mixed(self, scheme: Scheme, estimator: str, costliest: Sequence[str], search: Search) -> list[Trial]:

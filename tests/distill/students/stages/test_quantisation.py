@@ -27,7 +27,14 @@ from quantize.judging.check import is_quantised
 from quantize.judging.execution import executed
 from quantize.rewriting.as_trained import as_trained
 from tests.clips import write_square_folder
-from tests.distill.students.test_training import STUDENT, assert_same_weights, losses, stop_after, train, without_clock
+from tests.distill.students.stages.test_training import (
+    STUDENT,
+    assert_same_weights,
+    losses,
+    stop_after,
+    train,
+    without_clock,
+)
 from tests.students import tiny_files, tiny_manifest, tiny_student
 
 HEIGHT, WIDTH, TICKS = 30, 40, 12
