@@ -26,7 +26,7 @@ def evaluate_folds(
     folder: DIR/0, DIR/1 ... as `distill folds` writes them; each holds `clips.txt`, the names of its left-out clips.
     Raises DataError: no fold, a clip that the set lacks or that two folds leave out; whatever `evaluate` raises.
     """
-    folds = sorted((path for path in folder.glob("*") if (path / CLIPS_FILE).is_file()), key=lambda path: path.name)
+    folds = folds_in(folder)
     if not folds:
         raise DataError(f"{folder}: expected folds, each with {CLIPS_FILE}, found none; `distill folds` writes them")
     by_name = {clip.name: clip for clip in clips.clips}
@@ -49,6 +49,11 @@ def evaluate_folds(
         for mine, evaluation in zip(pooled, evaluations, strict=True):
             mine.append(evaluation)
     return [_pool(mine) for mine in pooled]
+
+
+def folds_in(folder: Path) -> list[Path]:
+    """What `distill folds` wrote there, by name."""
+    return sorted((path for path in folder.glob("*") if (path / CLIPS_FILE).is_file()), key=lambda path: path.name)
 
 
 def _pool(evaluations: Sequence[Evaluation]) -> Evaluation:

@@ -1,6 +1,6 @@
 """`edge-folds`: accuracy on people that a student has not seen, from what `distill folds` wrote.
 
-edge-folds --folds runs/folds --set folder:DIR
+edge-folds --folds runs/folds --set folder:DIR --html report.html
 edge-folds --folds runs/folds --member int8 --against bundle --set folder:DIR --record BUNDLE
 """
 
@@ -9,10 +9,14 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
-from calibration.evaluation.folds import evaluate_folds, record
+from calibration.evaluation.folds import evaluate_folds, folds_in, record
+from calibration.evaluation.html import page as html_page
+from calibration.evaluation.html.pictures import mean_curve
 from calibration.evaluation.options import attributes
-from calibration.evaluation.report import report, summary_line
+from calibration.evaluation.protocols import groups
+from calibration.evaluation.report import EvaluationReport, report, summary_line
 from calibration.evaluation.variants import Variant
 from calibration.sets import open_set, public_name
 from edge.bundles.bundle import Bundle
@@ -38,6 +42,11 @@ def _evaluated(options: argparse.Namespace) -> int:
     clips = open_set(options.set, options.data_root)
     evaluations = evaluate_folds(options.folds, members, clips, Variant(gamma=options.gamma, average=options.average))
     print(report(evaluations))
+    if options.html is not None:
+        named = [replace(one, name=member) for one, member in zip(evaluations, members, strict=True)]
+        tables = [groups(named[0], attribute) for attribute in options.by]
+        found = EvaluationReport(tuple(named), tuple(tables))
+        html_page.write(options.html, html_page.page(found, mean_curve(folds_in(options.folds), options.member)))
     for attribute in options.by:
         for member, evaluation in zip(members, evaluations, strict=True):
             for value, part in evaluation.by(attribute).items():
@@ -57,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-root", type=user_path, help="where downloaded data sets lie")
     parser.add_argument("--gamma", type=float, help="fix the gamma (default: the gate chooses)")
     parser.add_argument("--by", type=attributes, default=(), metavar="light,camera,actor", help="a line for each value")
+    parser.add_argument("--html", type=user_path, metavar="FILE", help="write a report with plots, in one file")
     parser.add_argument("--average", action="store_true", help="every expert answers, averaged (default: the gate's)")
     parser.add_argument(
         "--record",

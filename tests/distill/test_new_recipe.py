@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from calibration.evaluation.folds_cli import main as edge_folds
 from calibration.learnt import LearntClips
 from calibration.sets import open_set
 from distill.cli import main
@@ -112,6 +113,9 @@ def test_folds_leave_every_person_out_once_and_tell_how_it_goes(
     assert [{actors[name] for name in names} for names in left_out] == [{"P0"}, {"P1"}]
     assert not (tmp_path / "2").exists()
     assert all("held_out" in line for line in read(tmp_path / "0" / "metrics.jsonl") if line["phase"] == "train")
+    page = tmp_path / "folds.html"
+    assert edge_folds(["--folds", str(tmp_path), "--set", f"folder:{folder}", "--html", str(page)]) == 0
+    assert "all experts averaged" in page.read_text() and "Confusion" in page.read_text()
     assert "of P0 were left out" in (tmp_path / "0" / "MODEL-CARD.md").read_text()
 
 

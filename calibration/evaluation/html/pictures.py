@@ -93,6 +93,13 @@ def held_out_curve(bundle: Path) -> Curve:
     return curve
 
 
+def mean_curve(folds: Sequence[Path], member: str) -> Curve:
+    """The mean over the folds, of the steps at which all of them were judged."""
+    curves = [dict(held_out_curve(fold / member)) for fold in folds]
+    steps = sorted(set.intersection(*(set(curve) for curve in curves))) if curves else []
+    return [(step, sum(curve[step] for curve in curves) / len(curves)) for step in steps]
+
+
 def held_out(curve: Curve) -> str:
     """The curve as HTML, or why there is none."""
     heading = "<h2>Accuracy on held-out clips, by step of training</h2>"
