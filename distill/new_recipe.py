@@ -13,6 +13,7 @@ from calibration.clip_sets.labels import counterparts
 from calibration.sets import open_set
 from distill.students.recipe import recipe_of
 from edge.errors import DataError, UsageError
+from edge.files import write_whole
 from edge.paths import user_path
 
 STEPS = (300, 600)  # fewest, most
@@ -69,7 +70,7 @@ def write_new_recipe(name: str, path: Path, data_root: Path | None, licence: str
     text = _text(name, path, clips, licence)
     recipe_of(yaml.safe_load(text), str(path))
     try:
-        path.write_text(text, encoding="utf-8")
+        write_whole(path, text)
     except OSError as error:
         raise UsageError(f"{path}: cannot be written ({error.strerror}); name another file") from error
     return list(_said(path, clips))

@@ -99,7 +99,7 @@ def export_student(job: Job, folder: Path, target: Path) -> None:
     learnt = LearntClips.of(bundle_of(folder))  # the sources need not be here any more
     write_float_bundle(target, student.eval(), gate.eval(), recipe, job.recipe_name, learnt)
     card = target.with_name(f"{target.name}-{MODEL_CARD}")
-    card.write_text((folder / MODEL_CARD).read_text(encoding="utf-8"), encoding="utf-8")
+    write_whole(card, (folder / MODEL_CARD).read_text(encoding="utf-8"))
     print(f"wrote {target} and {card}")
 
 

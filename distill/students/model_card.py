@@ -19,6 +19,7 @@ from distill.training.job import Job
 from distill.training.loop import METRICS
 from distill.training.metrics import read
 from edge.bundles.bundle import Bundle
+from edge.files import write_whole
 
 MODEL_CARD = "MODEL-CARD.md"
 
@@ -63,7 +64,7 @@ def write_model_card(path: Path, bundle: Bundle, made_from: Material) -> None:
     metrics = path.with_name(METRICS)
     curve = [line for line in read(metrics) if "held_out" in line] if metrics.exists() else []
     last = float(curve[-1]["held_out"]) if curve else None
-    path.write_text("\n".join(_lines(bundle, made_from, last)) + "\n", encoding="utf-8")
+    write_whole(path, "\n".join(_lines(bundle, made_from, last)) + "\n")
 
 
 def _lines(bundle: Bundle, made_from: Material, held_out: float | None) -> Iterator[str]:

@@ -28,6 +28,7 @@ from distill.students.stages.training import new_student
 from edge.bundles.bundle import Bundle
 from edge.bundles.manifest import Manifest
 from edge.errors import DataError
+from edge.files import file_in_one_step
 
 STUDENT = "student.safetensors"  # in the folder of a training, written by `save_start`
 MANIFEST = "manifest.json"
@@ -48,13 +49,12 @@ class Start:
 
 
 def save_start(student: StudentNetwork, path: Path, recipe: Recipe, learnt: LearntClips) -> None:
-    """Weights as safetensors, with their labels and what they were trained on; written aside and renamed, so that a
-    kill leaves the old file or the new.
+    """Weights as safetensors, with their labels and what they were trained on; in one step, so that a kill leaves the
+    old file or the new.
     """
-    aside = path.with_suffix(".tmp")
     about = {"labels": json.dumps(recipe.labels), "learnt": learnt.to_bytes().decode()}
-    save_file(student.state_dict(), aside, about)
-    aside.replace(path)
+    with file_in_one_step(path) as aside:
+        save_file(student.state_dict(), aside, about)
 
 
 def load_weights(recipe: Recipe, path: Path) -> StudentNetwork:
