@@ -68,6 +68,7 @@ ROWS = (
     Row("paper_shared", "the same, one head for all gammas", (*PAPER, *SHARED)),
     Row("rgb", "RGB 80x60, the five gammas: the papers' form", (*RGB, "geometry.input_width=80")),
     Row("noise_aware", "noise-aware experts"),
+    Row("motion", "noise-aware experts, the core's motion stage", ("geometry.form=motion",)),
     Row("noise_aware_shared", "the same, one head for all experts", SHARED),
     Row("eight_bits", "noise-aware experts, 8-bit shrink", ("geometry.fraction_bits=0",)),
     Row("slow_ticks", "noise-aware experts, half as many ticks a second", ("geometry.interval_ms=133.4",)),

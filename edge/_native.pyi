@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 _U8 = npt.NDArray[np.uint8]
 _U16 = npt.NDArray[np.uint16]
+_I16 = npt.NDArray[np.int16]
 _U32 = npt.NDArray[np.uint32]
 _F64 = npt.NDArray[np.float64]
 
@@ -22,4 +23,18 @@ class FrontEnd:
 def gic_table(minimum: int, maximum: int, gamma: float, table: _U8, /) -> None: ...
 def apply_table(image: _U8, table: _U8, target: _U8, /) -> None: ...
 def apply_gain(image: _U16, gain: float, table: _U8, target: _U8, /) -> None: ...
+def motion_sizes(height: int, width: int, /) -> tuple[int, int]: ...
+def motion_take(luma: _U16, slot: _I16, /) -> None: ...
+def motion_look(
+    ring: _I16,
+    newest: int,
+    accumulation: int,
+    stride: int,
+    binning: int,
+    levels: float,
+    work: _U8,
+    x: _U8,
+    report: _F64,
+    /,
+) -> None: ...
 def kernels() -> dict[str, str]: ...

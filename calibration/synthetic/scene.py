@@ -21,7 +21,7 @@ U8 = npt.NDArray[np.uint8]
 WIDTH, HEIGHT, OVERSAMPLING = 320, 240, 2
 BRIGHTEST = 6.0  # linear light at code 255; white cloth in the main light is about 1
 NEAR_M = 0.35
-_SUBPIXEL_BITS = 3
+SUBPIXEL_BITS = 3
 Rng = np.random.Generator
 
 
@@ -305,7 +305,7 @@ class Painting:
         order = np.argsort(-self.depth[s])
         order = order[np.isinf(self.depth[s]).sum() :]
         for corners, code in zip(self.corners[s][order], self.codes[s][order].tolist(), strict=True):
-            cv2.fillConvexPoly(canvas, corners, code, cv2.LINE_8, _SUBPIXEL_BITS)
+            cv2.fillConvexPoly(canvas, corners, code, cv2.LINE_8, SUBPIXEL_BITS)
         for polygon, code in self.foreground:
             cv2.fillConvexPoly(canvas, polygon + self.view.shift[s].astype(np.int32), code)
         return decode(np.asarray(cv2.resize(canvas, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA), np.uint8))
@@ -338,5 +338,5 @@ def paint(rng: Rng, view: View, body: Mesh, lighting: Lighting, solids: list[Sol
     codes = encode(light[..., None] * np.concatenate(albedo))
     order = np.where(facing & (nearest > NEAR_M), depth[:, faces].mean(axis=-1), np.inf).astype(np.float32)
     backdrop, origin = background(rng, view)
-    fixed = np.clip(corners * (1 << _SUBPIXEL_BITS), -20_000, 20_000).astype(np.int32)
+    fixed = np.clip(corners * (1 << SUBPIXEL_BITS), -20_000, 20_000).astype(np.int32)
     return Painting(view, backdrop, origin, fixed, order, codes, foreground(rng, view))

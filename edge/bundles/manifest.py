@@ -19,6 +19,7 @@ GATE_FILE = "gate.npz"
 GATE_WEIGHTS = ("w1", "b1", "w2", "b2", "w3", "b3")  # its arrays: edge/recognition/gate.py says what they are
 TARGETS = ("x86", "arm", "jetson", "openvino")
 FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # no separator, no leading dot: it cannot leave the bundle
+NOISE_AWARE = ("change_flow", "motion")  # forms whose experts average pixels and frames
 MODEL_SUFFIXES = {"onnxruntime": ("onnx",), "openvino": ("xml", "bin")}
 STARTS = {"float32": (-1e6, 1e6), "uint8": (0, 255), "int8": (-128, 127)}  # of a state, by its dtype
 MAX_STATE_ELEMENTS = 1 << 22  # of one state; ours have thousands
@@ -72,7 +73,7 @@ class FrontEndSpec:
 class InputSpec:
     """What `x` is (edge/inputs): its form, its size, levels of uint8 per pixel of velocity."""
 
-    form: Annotated[str, OneOf(("change_flow", "luma_flow", "rgb"))]
+    form: Annotated[str, OneOf(("change_flow", "luma_flow", "motion", "rgb"))]
     height: Side
     width: Side
     levels_per_pixel: Annotated[float, Between(1e-3, 255.0)]
@@ -94,7 +95,7 @@ class CadenceSpec:
 
 @dataclass(frozen=True)
 class ExpertSpec:
-    """How one expert of the `change_flow` form trades sharpness for signal: pixels averaged (binning x binning), frames
+    """How one expert of the noise-aware forms trades sharpness for signal: pixels averaged (binning x binning), frames
     averaged (accumulation), and over how many ticks motion is measured (stride).
     """
 
@@ -112,7 +113,7 @@ class ExpertSpec:
 class GateSpec:
     """gammas: one per head; window: ticks of statistics that the gate sees; hold: its hysteresis in ticks.
 
-    experts: for the `change_flow` form, one per gamma.
+    experts: for the noise-aware forms, one per gamma.
     """
 
     gammas: tuple[Annotated[float, Between(0.05, 20.0)], ...]
@@ -249,8 +250,8 @@ class Manifest:
         labels, gammas, experts = self.labels, self.gate.gammas, self.gate.experts
         if len(labels) < 2 or len(set(labels)) < len(labels):
             yield Contradiction("labels", "two or more, none twice", list(labels))
-        if len(experts) != (len(gammas) if self.input.form == "change_flow" else 0):
-            expected = len(gammas) if self.input.form == "change_flow" else 0
+        if len(experts) != (len(gammas) if self.input.form in NOISE_AWARE else 0):
+            expected = len(gammas) if self.input.form in NOISE_AWARE else 0
             yield Contradiction("gate.experts", f"{expected}", len(experts))
         yield from self._sizes()
         yield from self._names()
@@ -260,6 +261,10 @@ class Manifest:
         found = f"{network.height} x {network.width}"
         if network.height > small.height or network.width > small.width:
             yield Contradiction("input", f"at most the front end's {small.height} x {small.width}", found)
+        sides = ((small.height, network.height), (small.width, network.width))
+        if network.form == "motion" and not all(32 <= side <= 640 and side == 4 * cells for side, cells in sides):
+            expected = f"in motion form a quarter of the front end's sides ({small.height} x {small.width}), 32 to 640"
+            yield Contradiction("input", expected, found)
         if network.form == "rgb" and (network.height, network.width) != (small.height, small.width):
             yield Contradiction("input", "in rgb form the front end's size", found)
 

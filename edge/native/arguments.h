@@ -39,14 +39,18 @@ enum { ANY = 0, MOST_DIMENSIONS = 4 };
 /* What an argument has to be. A size (or number of dimensions up to 3) of ANY is left open. */
 typedef struct {
     const char *name; /* as the caller knows it */
-    char type;        /* struct letter: B uint8, H uint16, I uint32, d float64 */
+    char type;        /* struct letter: B uint8, H uint16, h int16, I uint32, d float64 */
     int writable, ndim;
     Py_ssize_t shape[MOST_DIMENSIONS];
 } Wanted;
 
 static const char *type_name(char type)
 {
-    return type == 'B' ? "uint8" : type == 'H' ? "uint16" : type == 'I' ? "uint32" : "float64";
+    return type == 'B'   ? "uint8"
+           : type == 'H' ? "uint16"
+           : type == 'h' ? "int16"
+           : type == 'I' ? "uint32"
+                         : "float64";
 }
 
 static void drop(Views *views)

@@ -4,11 +4,14 @@
  * function means, edge/_native.pyi how it is called.
  */
 #include "arguments.h"
+#include "motion.h"
 
+#include <limits.h>
 #include <stddef.h>
 #include <stdlib.h>
 
 static EdgeKernels kernels;
+static EdgeMotion motion;
 
 /* Every function below: borrow what it needs (NULL: an error is set), work without the GIL, give back. */
 static PyObject *finish(Views *views, int done)
@@ -221,6 +224,109 @@ static void deallocate(PyObject *object)
     Py_DECREF(type);
 }
 
+/* ---- Motion ---- */
+
+static int whole_number(PyObject *object, const char *name, int least, int most, int *number)
+{
+    const long value = PyLong_AsLong(object);
+    if (PyErr_Occurred())
+        return -1;
+    if (value < least || value > most) {
+        PyErr_Format(PyExc_ValueError, "%s: expected %d to %d, found %ld", name, least, most, value);
+        return -1;
+    }
+    *number = (int)value;
+    return 0;
+}
+
+/* A luma's size that the motion stage takes; -1 with an error set. */
+static int motion_size(Py_ssize_t height, Py_ssize_t width)
+{
+    const Py_ssize_t sides[] = {height, width};
+    for (int i = 0; i < 2; i++)
+        if (sides[i] < EDGE_MOTION_LEAST_SIDE || sides[i] > EDGE_MOTION_MOST_SIDE || sides[i] % 4) {
+            PyErr_Format(PyExc_ValueError, "height, width: expected multiples of 4 from %d to %d, found %zd x %zd",
+                         EDGE_MOTION_LEAST_SIDE, EDGE_MOTION_MOST_SIDE, height, width);
+            return -1;
+        }
+    return 0;
+}
+
+static PyObject *motion_sizes(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    int height, width;
+    if (expect_arguments("motion_sizes", n, 2, 2) < 0 ||
+        whole_number(args[0], "height", 0, EDGE_MOTION_MOST_SIDE, &height) < 0 ||
+        whole_number(args[1], "width", 0, EDGE_MOTION_MOST_SIDE, &width) < 0 || motion_size(height, width) < 0)
+        return NULL;
+    return Py_BuildValue("nn", (Py_ssize_t)edge_motion_slot(height, width), (Py_ssize_t)edge_motion_work(height, width));
+}
+
+static PyObject *motion_take(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    Views views = {.count = 0};
+    if (expect_arguments("motion_take", n, 2, 2) < 0)
+        return NULL;
+    const Py_buffer *luma = hold(&views, args[0], (Wanted){"luma", 'H', 0, 2, {0, 0}});
+    if (!luma || motion_size(luma->shape[0], luma->shape[1]) < 0)
+        return finish(&views, 0);
+    const int height = (int)luma->shape[0], width = (int)luma->shape[1];
+    const Py_ssize_t needed = (Py_ssize_t)edge_motion_slot(height, width);
+    const Py_buffer *slot = hold(&views, args[1], (Wanted){"slot", 'h', 1, 1, {needed}});
+    if (!slot)
+        return finish(&views, 0);
+    Py_BEGIN_ALLOW_THREADS
+    motion.take(luma->buf, height, width, slot->buf);
+    Py_END_ALLOW_THREADS
+    return finish(&views, 1);
+}
+
+static int look_of(PyObject *const *args, EdgeLook *look)
+{
+    return whole_number(args[1], "newest", 0, look->slots - 1, &look->newest) < 0 ||
+                   whole_number(args[2], "accumulation", 1, EDGE_MOTION_MOST_FRAMES, &look->accumulation) < 0 ||
+                   whole_number(args[3], "stride", 1, EDGE_MOTION_MOST_FRAMES, &look->stride) < 0 ||
+                   whole_number(args[4], "binning", 1, 8, &look->binning) < 0 ||
+                   number_of(args[5], "levels", 0.0, 255.0, &look->levels) < 0
+               ? -1
+               : 0;
+}
+
+static PyObject *motion_look(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    Views views = {.count = 0};
+    EdgeLook look;
+    if (expect_arguments("motion_look", n, 9, 9) < 0)
+        return NULL;
+    const Py_buffer *x = hold(&views, args[7], (Wanted){"x", 'B', 1, 3, {0, 0, 3}});
+    if (!x || motion_size(4 * x->shape[0], 4 * x->shape[1]) < 0)
+        return finish(&views, 0);
+    look.height = 4 * (int)x->shape[0];
+    look.width = 4 * (int)x->shape[1];
+    const Py_ssize_t slot = (Py_ssize_t)edge_motion_slot(look.height, look.width);
+    const Py_ssize_t bytes = (Py_ssize_t)edge_motion_work(look.height, look.width);
+    const Py_buffer *ring = hold(&views, args[0], (Wanted){"ring", 'h', 0, 2, {0, slot}});
+    const Py_buffer *work = ring ? hold(&views, args[6], (Wanted){"work", 'B', 1, 1, {bytes}}) : NULL;
+    const Py_buffer *report = work ? hold(&views, args[8], (Wanted){"report", 'd', 1, 1, {EDGE_MOTION_REPORT}}) : NULL;
+    if (!report)
+        return finish(&views, 0);
+    look.slots = (int)(ring->shape[0] < INT_MAX ? ring->shape[0] : INT_MAX);
+    if (look_of(args, &look) < 0)
+        return finish(&views, 0);
+    if (look.slots < look.accumulation + look.stride) {
+        PyErr_Format(PyExc_ValueError, "ring: expected at least accumulation + stride = %d slots, found %d",
+                     look.accumulation + look.stride, look.slots);
+        return finish(&views, 0);
+    }
+    Py_BEGIN_ALLOW_THREADS
+    motion.look(&look, ring->buf, work->buf, x->buf, report->buf);
+    Py_END_ALLOW_THREADS
+    return finish(&views, 1);
+}
+
 /* ---- Module ---- */
 
 #define METHOD(function, text) {#function, (PyCFunction)(void (*)(void))function, METH_FASTCALL, text}
@@ -279,6 +385,11 @@ static PyObject *running_kernels(PyObject *self, PyObject *const *args, Py_ssize
     return running;
 }
 
+static int choose(const char *level)
+{
+    return edge_kernels(level, &kernels) < 0 ? -1 : edge_motion(level, &motion);
+}
+
 /* EDGE_NATIVE names the highest level to use; without it, the best of this CPU. */
 static int choose_kernels(void)
 {
@@ -287,8 +398,8 @@ static int choose_kernels(void)
     while (edge_level(best + 1))
         best++;
     if (!wanted || !*wanted)
-        return edge_kernels(edge_level(best), &kernels);
-    if (edge_kernels(wanted, &kernels) == 0)
+        return choose(edge_level(best));
+    if (choose(wanted) == 0)
         return 0;
     PyErr_Format(PyExc_ImportError, "EDGE_NATIVE: this CPU has no level '%s'; its best is '%s', and 'scalar' always runs",
                  wanted, edge_level(best));
@@ -299,6 +410,9 @@ static PyMethodDef functions[] = {
     METHOD(gic_table, "gic_table(minimum, maximum, gamma, table)"),
     METHOD(apply_table, "apply_table(image, table, target)"),
     METHOD(apply_gain, "apply_gain(image, gain, table, target)"),
+    METHOD(motion_sizes, "motion_sizes(height, width)\n\nElements of a ring's slot, bytes of work memory."),
+    METHOD(motion_take, "motion_take(luma, slot)"),
+    METHOD(motion_look, "motion_look(ring, newest, accumulation, stride, binning, levels, work, x, report)"),
     {"kernels", (PyCFunction)(void (*)(void))running_kernels, METH_FASTCALL,
      "kernels()\n\nWhich CPU level runs every kernel: {'histogram': 'avx2', ...}."},
     {NULL, NULL, 0, NULL},

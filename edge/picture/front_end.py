@@ -83,6 +83,11 @@ class FrontEnd:
         """BT.601 luma of the frame before correction, in sixteenths of a level: uint16 [height,width], a new array."""
         return reference.luma(self._small * np.uint16(16)) if self._luma is None else self._luma.copy()
 
+    @property
+    def lent_luma(self) -> npt.NDArray[np.uint16]:
+        """The same, valid until the next `measure`: nothing is copied where the core measured it."""
+        return self.luma if self._luma is None else self._luma
+
     def _measure_levels(self, image: Image, format: str) -> None:
         if self._is_too_small(image, format):
             image, format = self._enlarged(reference.bgr(image, format)), "bgr"

@@ -33,4 +33,7 @@ FrontEnd = chosen.FrontEnd
 apply_gain = chosen.apply_gain
 apply_table = chosen.apply_table
 gic_table = chosen.gic_table
+motion_look = chosen.motion_look
+motion_sizes = chosen.motion_sizes
+motion_take = chosen.motion_take
 running = chosen.kernels

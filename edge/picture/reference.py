@@ -9,6 +9,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from edge.picture.motion import motion_look as motion_look
+from edge.picture.motion import motion_sizes as motion_sizes
+from edge.picture.motion import motion_take as motion_take
+
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]
 U32 = npt.NDArray[np.uint32]

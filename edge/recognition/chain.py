@@ -112,7 +112,7 @@ class Chain:
         if result is None:
             return Tick(fault)
         with self._timer.stage("smoothing"):
-            decision = self._decide(result, fault, frame.capture_time_s)
+            decision = self._decide(result, fault or self._recogniser.fault, frame.capture_time_s)
         return Tick(fault, result, decision)
 
     def skip(self, frame: Frame) -> None:

@@ -14,6 +14,7 @@ BLACK = "black"
 SATURATED = "saturated"
 FROZEN = "frozen"
 DAMAGED = "damaged"
+VIEW_CHANGED = "view_changed"  # of one tick: nearly the whole picture is another one than a tick before
 
 # A picture of 0.25 levels on average can still be recognised (its pixels flicker between 0 and 1, std 0.4); a covered
 # lens cannot.

@@ -99,6 +99,11 @@ class Recogniser:
         """The last frame, shrunk and uncorrected: uint8 [height,width,3] BGR, valid until the next tick but one."""
         return self._input.small
 
+    @property
+    def fault(self) -> str | None:
+        """Why the last answer must not lead to a label, as the input stage saw it; None for nothing."""
+        return self._input.fault
+
     def tick(self, frame: Frame) -> TickResult | None:
         """Take the next frame of the cadence: `measure`, then `answer`."""
         return self.answer(self.measure(frame))

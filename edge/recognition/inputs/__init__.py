@@ -2,6 +2,7 @@
 
 base, flow      what all forms share; optical flow as those with motion use it
 change_flow     change above the noise, and where it moves: the product's
+motion          the same by the C core, the camera's own motion taken out first
 luma_flow, rgb  corrected luma with flow; the corrected frame, as in the papers
 """
 
@@ -13,6 +14,7 @@ from edge.bundles.manifest import FrontEndSpec, GateSpec, InputSpec
 from edge.recognition.inputs.base import NetworkInput
 from edge.recognition.inputs.change_flow import ChangeFlow
 from edge.recognition.inputs.luma_flow import LumaFlow
+from edge.recognition.inputs.motion import Motion
 from edge.recognition.inputs.rgb import Rgb
 
 __all__ = ["NetworkInput", "network_input"]
@@ -21,6 +23,7 @@ FORMS: dict[str, Callable[[FrontEndSpec, InputSpec, GateSpec], NetworkInput]] = 
     "rgb": Rgb,
     "luma_flow": LumaFlow,
     "change_flow": ChangeFlow,
+    "motion": Motion,
 }
 
 

@@ -37,6 +37,11 @@ class NetworkInput(ABC):
         return 0.0
 
     @property
+    def fault(self) -> str | None:
+        """Why an expert's last look must not lead to a label (edge/recognition/health.py); None for nothing."""
+        return None
+
+    @property
     @abstractmethod
     def small(self) -> Image:
         """The last frame, shrunk and uncorrected: uint8 [height,width,3] BGR, valid until the next `take`."""

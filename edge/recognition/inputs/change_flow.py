@@ -65,16 +65,20 @@ class ChangeFlow(NetworkInput):
         """See `NetworkInput.see`."""
         if self._taken < 2:
             return None
-        gamma, spec = self._experts[expert]
-        before, now = self._summed(spec, spec.stride), self._summed(spec, 0)
-        change = self._change(before, now, spec)
-        velocity = self._flow.between(*_lifted(before, now, gamma, spec), self._size)
+        _, spec = self._experts[expert]
+        change = self._change(self._summed(spec, spec.stride), self._summed(spec, 0), spec)
+        velocity = self._flow.between(*self.lifted(expert), self._size)
         velocity *= (np.minimum(change, 1.0) * (self._levels / spec.stride))[..., np.newaxis]
         x = np.concatenate([(change * LEVELS_PER_SIGMA)[..., np.newaxis], velocity], axis=2)
         np.clip(np.rint(x + ZERO, out=x), 0, 255, out=x)
         self._x[0] = x
         self._camera_px = self._flow.camera_px / spec.stride
         return self._x
+
+    def lifted(self, expert: int) -> tuple[Image, Image]:
+        """The two pictures that flow is measured between, the earlier first: uint8 [h,w] each."""
+        gamma, spec = self._experts[expert]
+        return _lifted(self._summed(spec, spec.stride), self._summed(spec, 0), gamma, spec)
 
     def reset(self) -> None:
         """See `NetworkInput.reset`."""

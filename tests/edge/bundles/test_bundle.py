@@ -250,7 +250,7 @@ WRONG: dict[tuple[str | int, ...], tuple[object, str]] = {
     ("labels", 1): ("", r"labels\[1\]: expected a text that is not empty"),
     ("front_end", "height"): (0, "front_end.height: expected a whole number from 8"),
     ("front_end", "statistics"): ("dgam", "front_end.statistics: expected one of pixel"),
-    ("input", "form"): ("video", "input.form: expected one of change_flow, luma_flow, rgb"),
+    ("input", "form"): ("video", "input.form: expected one of change_flow, luma_flow, motion, rgb"),
     ("input", "height"): (400, "input: expected at most the front end's"),
     ("input", "levels_per_pixel"): (True, "input.levels_per_pixel: expected a number"),
     ("cadence", "interval_ms"): ("66", "cadence.interval_ms: expected a number"),
