@@ -82,3 +82,15 @@ def test_one_binary_for_every_python(tmp_path: Path) -> None:
     stable = {"_Py_NoneStruct", "_Py_Dealloc", "_PyArg_ParseTupleAndKeywords_SizeT"}  # underscored, yet part of the ABI
     private = [name for name in symbols.split() if name.startswith("_Py") and name not in stable]
     assert private == []
+
+
+@needs_compiler
+def test_the_motion_stage_is_scalars_at_every_level_and_stays_in_its_memory(tmp_path: Path) -> None:
+    sources = sorted(path for path in (ROOT / "edge" / "native").rglob("*.c") if path.name != "module.c")
+    flags = ["-std=gnu11", "-O2", "-g", "-ffp-contract=off", "-fsanitize=address,undefined", "-fno-sanitize-recover"]
+    program = tmp_path / "motion"
+    command = ["cc", *flags, f"-I{ROOT / 'edge' / 'native'}", ROOT / "tests" / "native" / "motion.c", *sources]
+    subprocess.run([*map(str, command), "-lm", "-o", str(program)], check=True)
+    found = subprocess.run([program], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout + found.stderr
+    assert "scalar: done" in found.stdout
