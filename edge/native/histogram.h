@@ -20,7 +20,7 @@
 #ifndef EDGE_HISTOGRAM_H
 #define EDGE_HISTOGRAM_H
 
-#include "counters.h"
+#include "scalar/counters.h"
 
 #include <string.h>
 

@@ -4,7 +4,7 @@
  * function means, edge/_native.pyi how it is called.
  */
 #include "arguments.h"
-#include "motion.h"
+#include "motion/motion.h"
 
 #include <limits.h>
 #include <stddef.h>

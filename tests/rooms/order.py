@@ -14,7 +14,7 @@ ORDER: dict[str, tuple[str, ...]] = {
         *("native", "picture", "bundles", "board", "cameras", "engines", "recognition", "outputs"),
         *("run", "deploy", "doctor"),
     ),
-    "edge.native": ("arm", "x86"),  # C, which does not include each other
+    "edge.native": ("scalar", "arm", "x86", "motion"),  # C, which does not include each other
     "edge.cameras": ("base", "holding", "v4l2", "csi", "gstreamer", "network", "recordings", "source", "finding"),
     "edge.recognition": ("inputs", "recogniser"),
     "calibration": ("clip_sets", "synthetic", "sets", "tensors", "evaluation", "measurement", "cli"),

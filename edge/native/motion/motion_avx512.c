@@ -3,5 +3,5 @@
 #pragma GCC target("avx2,bmi,bmi2,lzcnt,avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=256")
 #define MOTION_SSE
 #define INSTALL edge_motion_avx512
-#include "../motion_body.h"
+#include "motion_body.h"
 #endif

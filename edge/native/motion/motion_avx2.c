@@ -3,5 +3,5 @@
 #pragma GCC target("avx2,bmi,bmi2,lzcnt")
 #define MOTION_SSE
 #define INSTALL edge_motion_avx2
-#include "../motion_body.h"
+#include "motion_body.h"
 #endif

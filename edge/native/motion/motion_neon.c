@@ -2,5 +2,5 @@
 #if defined(__aarch64__) && !defined(EDGE_SCALAR_ONLY)
 #define MOTION_NEON
 #define INSTALL edge_motion_neon
-#include "../motion_body.h"
+#include "motion_body.h"
 #endif

@@ -99,7 +99,8 @@ static void boxes(const uint16_t *luma, int width, Plane out)
     }
 }
 
-/* (1 2 1) along both axes, in place, the border replicated; sums of a column are divided by 2^down, of a row by 2^across:
+/* (1 2 1) along both axes, in place, the border replicated; sums of a column are divided by 2^down, of a row by
+ * 2^across:
  * 4 bits in all keep the scale. Values of 15 bits need down >= 1. rows: 2 * width + 2.
  */
 static void blur(Plane p, int down, int across, uint16_t *rows)
@@ -875,7 +876,8 @@ static void lay_scales(const Work *work, int top, int left, int rows, int count)
     }
 }
 
-/* One row of pixel costs of one shift, |newest - earlier| in sixteenths of a sigma: sums += costs - row, row = costs. */
+/* One row of pixel costs of one shift, |newest - earlier| in sixteenths of a sigma:
+ * sums += costs - row, row = costs. */
 static void cost_row(const Work *work, const int16_t *scale, int y, int left, int count, int dx, int dy, int16_t *row,
                      int16_t *sums)
 {

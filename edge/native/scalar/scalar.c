@@ -1,5 +1,5 @@
 /* Every kernel in portable C: the definition that the vector forms are compared with, bit for bit. */
-#include "counters.h"
+#include "scalar/counters.h"
 #include "kernels.h"
 
 #include <math.h>
