@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edge.printable import one_line
+
 KEYS = ("bundle", "digest", "rejected", "error")
 MAX_BYTES = 1 << 16
 MAX_LETTERS = 500
@@ -44,5 +46,5 @@ def read_record(path: Path) -> Record:
 
 def printable(text: str) -> str:
     """One short line that does nothing to a terminal."""
-    line = "".join(c if c.isprintable() else "?" for c in text)
+    line = one_line(text)
     return line if len(line) <= MAX_LETTERS else f"{line[:MAX_LETTERS]}..."

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from weakref import WeakSet
 
@@ -29,6 +30,8 @@ class Patience:
 
     def __enter__(self) -> None:
         self.given_up = False
+        if _watching_in != os.getpid():
+            _watch(self)
         self._begun = time.monotonic(), time.process_time()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -54,8 +57,10 @@ def _watch(patience: Patience) -> None:
     with _lock:
         _watched.add(patience)
         if _watching_in != os.getpid():
-            threading.Thread(target=_look_on, name=THREAD_NAME, daemon=True).start()
-            _watching_in = os.getpid()
+            # Where no thread is to be had, steps go on unwatched, and each asks again for one.
+            with suppress(RuntimeError):
+                threading.Thread(target=_look_on, name=THREAD_NAME, daemon=True).start()
+                _watching_in = os.getpid()
 
 
 def _look_on() -> None:
