@@ -27,7 +27,7 @@ TARGETS = {
 EXTRAS = set(metadata.metadata("ellar-edge").get_all("Provides-Extra") or [])
 ROOMS = ("edge/", "calibration/", "distill/", "quantize/", "bundles/", "benchmarks/", "firmware_configs/")
 # What a page writes for a number or a choice, as an example of it.
-EXAMPLES = {"N": "2", "S": "1", "G": "2", "ellar-table3|4|5": "ellar-table3"}
+EXAMPLES = {"N": "2", "S": "1", "G": "2", "NAME": "ellar-table3", "ellar-table3|4|5|arid|arid15|dark48": "ellar-table3"}
 
 
 def program_of(text: str) -> str:

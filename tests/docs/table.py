@@ -54,6 +54,10 @@ RUN: dict[str, Run] = {
     ),
     "calibration compare-statistics --set folder:CLIPS --set folder:OTHERS --out PAGE.md": Run(makes=("PAGE.md",)),
     'python -c "import firmware_configs; print(firmware_configs.__path__[0])"': Run("firmware_configs"),
+    "calibration check folder:CLIPS": Run("left"),
+    "distill init folder:CLIPS --out my.yaml": Run(makes=("my.yaml",)),
+    "edge-eval --set ellar_test --data-root DIR --protocol ellar-table4": Run("8 clips"),
+    "edge-run --bundle my-int8 --camera file:clip.mp4": Run('"stopped"'),
     # docs/roles.md
     "edge-service install --dry-run --root IMAGE --board pi5 --camera arducam": Run("edge-run.service"),
     "edge-service install --root IMAGE --board pi5 --camera arducam": Run("installed"),
@@ -80,6 +84,7 @@ CI = "what CI runs, or a part of it"
 LONG = "minutes to hours of this machine, or an emulator; run by hand, its figures stand beside it"
 TRAINING = "trains for hours; the same on small networks: tests/distill"
 DATA = "needs data that is not in the repository"
+CONVERTED = "needs the published recordings; tests/calibration/synthetic/recordings/test_utd_mhad.py writes such"
 DEVICE = "needs a device or an engine of another machine"
 SYSTEMD = "talks to a running systemd; done in tests/firmware_configs/test_container.py and tests/vm"
 RENDERED = "renders and judges a whole set; the same with fewer clips is run"
@@ -115,12 +120,14 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "sudo edge-doctor --config /etc/ellar-edge/edge.yaml",
         "sudo edge-service update BUNDLE",
         "edge-service install",
+        "edge-service update my-int8",
         "edge-service install --dry-run",
     ),
     IMAGE: ("edge-service install --root /mnt/image --board pi5 --camera arducam", "edge-service status"),
     PACKAGES: (
         "pip install .",
         "pip install '.[quantize]'",
+        "pip install '.[distill,quantize]'",
         "pip install 'ellar-edge[openvino]'",
         "pip install",
         ".venv/bin/pip install ellar-edge",
@@ -151,9 +158,15 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "make bundle",
         "make bundle DATA=DIR",
         "make results",
-        "distill train RECIPE --out DIR [--data-root DATA] [--start WEIGHTS] [--teacher DIR] [--with KEY=VALUE ...]",
+        "distill train RECIPE --out DIR [--data-root DATA] [--start START] [--teacher DIR] [--with KEY=VALUE ...]",
         "distill resume DIR",
-        "distill eval DIR --set NAME [--protocol ellar-table3|4|5]",
+        "distill resume runs/my",
+        "distill eval DIR --set NAME [--protocol ellar-table3|4|5|arid|arid15|dark48]",
+        "distill train my.yaml --start bundles/ellar-edge-s-float32 --out runs/my",
+        "distill folds my.yaml --start bundles/ellar-edge-s-float32 --out runs/my_folds",
+        "edge-folds --folds runs/my_folds --set folder:CLIPS --html folds.html",
+        "edge-eval --bundle runs/my/bundle --set folder:OTHER --html report.html",
+        "quantize --calib folder:CLIPS --model runs/my/bundle --out my-int8 --html quantize.html",
         "distill export DIR --out BUNDLE",
         "torchrun --nproc-per-node N -m distill.cli train RECIPE --out DIR ...",
         "distill folds distill/recipes/students/relit12.yaml --data-root DATA --start runs/relit12 --out "
@@ -186,7 +199,13 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "distill train distill/recipes/students/student_kd.yaml --out runs/student_kd --data-root DATA --teacher "
         "runs/teacher",
     ),
+    CONVERTED: (
+        "calibration convert utd-mhad --from DIR --out DIR",
+        "calibration convert utd-mhad --from UTD-MHAD --out DIR/utd_depth --people s1,s3,s4,s6,s8",
+        "calibration convert utd-mhad --from UTD-MHAD --out DIR/utd_depth_all --other",
+    ),
     DATA: (
+        "edge-eval --set arid_split1_test --data-root DIR --protocol arid",
         "edge-folds --folds runs/folds --set folder:DIR [--member int8 --against bundle] [--average | --gamma G]",
         "edge-folds --folds runs/folds --member int8 --against bundle --set folder:DIR",
         "edge-folds --folds runs/folds --set folder:DIR/arid_dark",
@@ -233,6 +252,10 @@ PARTS: dict[str, str] = {
     "quantize --target arm": _QUANTIZE,
     "torchrun --standalone --nproc-per-node 2 -m quantize.cli --calib ellar_val ...": " --model FLOAT --out INT8",
     "torchrun --standalone --nproc-per-node 2 -m calibration.evaluation.cli --set ellar_test ...": "",
+    "distill init SET --out RECIPE": "",
+    "distill eval --protocol NAME": " DIR --set NAME",
+    "edge-eval --protocol NAME": " --set NAME",
+    "edge-eval --stream": " --set NAME",
     "distill folds": " RECIPE --out DIR",
     "distill pretrain": " RECIPE --out DIR",
     "distill eval": " DIR --set NAME",
