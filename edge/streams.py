@@ -55,7 +55,7 @@ class WholeLines(io.RawIOBase):
         super().__init__()
         self.failure: OSError | None = None
         self.give_up: Callable[[], bool] = lambda: False
-        self._descriptor, self._tell_gone = descriptor, tell_gone
+        self._descriptor, self.tell_gone = descriptor, tell_gone
         self._ended = False
 
     def fileno(self) -> int:
@@ -94,7 +94,7 @@ class WholeLines(io.RawIOBase):
         self._ended = True
         # The terminal of a session that was closed answers with EIO.
         if error.errno in GONE or (error.errno == errno.EIO and self.isatty()):
-            if self._tell_gone:
+            if self.tell_gone:
                 raise ReaderGoneError("the reader of standard output is gone") from error
             return
         self.failure = error
@@ -199,6 +199,12 @@ def give_up_when(stopped: Callable[[], bool]) -> None:
     """From now on a reader of stdout who hangs does not hold up a stop."""
     if isinstance(lines := _raw(sys.stdout), WholeLines):
         lines.give_up = stopped
+
+
+def end_with_reader() -> None:
+    """From now on the work ends, with ReaderGoneError, when nobody reads what it prints: it may have no other end."""
+    if isinstance(lines := _raw(sys.stdout), WholeLines):
+        lines.tell_gone = True
 
 
 def _told(name: str, code: int) -> int:

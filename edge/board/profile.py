@@ -63,7 +63,8 @@ class BoardProfile:
     """A board.
 
     compatible: entries of the device tree that name it; machine: `uname -m`, for boards without a tree. variant: of the
-    service (firmware_configs/systemd). precision: of the bundle that runs fastest on it. threads: of the engine.
+    service (firmware_configs/systemd). precision: of the bundle that runs fastest on it.
+    target: of `quantize`, for this board. threads: of the engine.
     affinity: CPUs of the service, none leaves it to the kernel. nice: of the service. camera: the default.
     cpu_features: that /proc/cpuinfo must list. python: the system's.
     notes: what has to be known; `Not measured on a board yet.` until a profile from one is there.
@@ -75,6 +76,7 @@ class BoardProfile:
     threads: int
     variant: str = "generic"
     precision: str = "int8"
+    target: str = "arm"
     affinity: tuple[int, ...] = ()
     nice: int = 5
     camera: str = "arducam"

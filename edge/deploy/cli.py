@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from edge import __version__
@@ -17,15 +20,16 @@ from edge.command import run_command
 from edge.deploy import systemd
 from edge.deploy.files import remove, write_changed
 from edge.deploy.layout import UNIT, Layout
-from edge.deploy.plan import MEMORY_MAX, Options, other_variants, plan, program_of
-from edge.deploy.record import printable, read_record
+from edge.deploy.logs import NOTHING, as_json, in_words, journal
+from edge.deploy.plan import MEMORY_MAX, Options, described, other_variants, plan, program_of
 from edge.deploy.settings import check_runs_the_store
-from edge.deploy.update import ask_service, roll_back, service_self_test, update
+from edge.deploy.status import ASKED, configured_board, service_state, to_text
+from edge.deploy.update import ask_service, of_another_target, roll_back, service_self_test, update
 from edge.errors import EXIT_STOPPED, ConfigError, EdgeError, UsageError
 from edge.files import make_folders
 from edge.paths import user_path
 from edge.printable import one_line
-from edge.streams import holding_streams
+from edge.streams import end_with_reader, holding_streams
 
 EPILOG = """exit codes: 0 done (status: the service runs), 2 usage, 3 status: it does not run, 78 wrong configuration
 or bundle, 1 anything else. docs/service.md has the rest."""
@@ -81,10 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     install.set_defaults(run=_install)
 
     status = commands.add_parser("status", parents=[root], help="is it running, what does it see, which bundle")
+    status.add_argument("--json", action="store_true", help="one JSON object")
     status.set_defaults(run=_status)
     logs = commands.add_parser("logs", parents=[root], help="its journal")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as lines come")
     logs.add_argument("-n", "--lines", metavar="N", type=int, default=50, help="how many (default: 50)")
+    logs.add_argument("--json", action="store_true", help="JSON Lines as the service wrote them")
     logs.set_defaults(run=_logs)
 
     update_ = commands.add_parser(
@@ -111,14 +117,14 @@ def _install(arguments: argparse.Namespace, layout: Layout) -> int:
         user=arguments.user,
         program=arguments.program,
     )
-    entries = plan(options, layout)
     if arguments.dry_run:
-        print("".join(entry.describe() for entry in entries), end="")
-        return EXIT_STOPPED
+        return _rehearse(options, layout, arguments.model)
+    _check_root(layout)
+    entries = plan(options, layout)
     _check_may_change(layout)
     if arguments.model:  # what would be refused later is refused before anything is written
         check_runs_the_store(layout.config)
-        Bundle.load(arguments.model)
+        _tell_target(Bundle.load(arguments.model), board)
     store = _store(layout)
     make_folders(store.root)
     written, removed = write_changed(entries), remove(other_variants(entries, layout))
@@ -134,6 +140,21 @@ def _install(arguments: argparse.Namespace, layout: Layout) -> int:
     return EXIT_STOPPED
 
 
+def _rehearse(options: Options, layout: Layout, model: Path | None) -> int:
+    """Everything that would be done, and after it all that stands against it, whose exit code an installation has."""
+    against: list[EdgeError] = []
+    print("".join(described(options, layout, model, against.append)), end="")
+    try:
+        _check_root(layout)
+        if model is not None:
+            _tell_target(Bundle.load(model), options.board)
+    except EdgeError as error:
+        against.append(error)
+    for refusal in against:
+        print(f"edge-service: not yet: {refusal}", file=sys.stderr)
+    return max((refusal.exit_code for refusal in against), default=EXIT_STOPPED)
+
+
 def _board(name: str, layout: Layout) -> BoardProfile:
     """An image does not run on this machine, whose processor says nothing of its board. Raises UsageError."""
     if name == AUTO and not layout.live and not compatible(layout.root):
@@ -144,9 +165,15 @@ def _board(name: str, layout: Layout) -> BoardProfile:
     return board_profile(name, layout.root)
 
 
+def _check_root(layout: Layout) -> None:
+    if not (etc := layout.found("/etc")).is_dir():
+        raise ConfigError(f"{etc}: expected it in the root of an image, found none; is one mounted at {layout.root}?")
+
+
 def _check_may_change(layout: Layout) -> None:
     if layout.live:
         systemd.check_running()
+    _check_root(layout)
     etc = layout.found("/etc")
     if not os.access(etc, os.W_OK):
         if os.geteuid() == 0:
@@ -164,46 +191,14 @@ def _start(changed: bool) -> None:
 
 
 def _status(arguments: argparse.Namespace, layout: Layout) -> int:
-    if not layout.unit.exists():
-        print(f"{UNIT} is not installed: edge-service install")
-        return EXIT_NOT_RUNNING
-    running = False
-    if layout.live:
+    found = None
+    if layout.live and layout.unit.exists():
         systemd.check_running()
-        found = systemd.properties(
-            "ActiveState", "SubState", "StatusText", "Result", "NRestarts", "MainPID", "CPUUsageNSec", "MemoryCurrent"
-        )
-        running = found.get("ActiveState") == "active"
-        print("\n".join(map(one_line, _state_lines(found))))
-    print("\n".join(map(one_line, _bundle_lines(layout))))
-    return EXIT_STOPPED if running or not layout.live else EXIT_NOT_RUNNING
-
-
-def _state_lines(found: Mapping[str, str]) -> list[str]:
-    lines = [
-        f"service   {found.get('ActiveState')} ({found.get('SubState')}), restarts {found.get('NRestarts')}",
-        f"says      {printable(found.get('StatusText', '')) or '-'}",
-    ]
-    if found.get("Result") != "success":
-        lines.append(f"ended     {found.get('Result')}; edge-service logs shows why")
-    cpu, memory = found.get("CPUUsageNSec", ""), found.get("MemoryCurrent", "")
-    used = [f"{int(cpu) / 1e9:.1f} s of processor time"] if cpu.isdecimal() else []
-    used += [f"{int(memory) / 1e6:.0f} MB"] if memory.isdecimal() else []
-    return [*lines, f"used      {', '.join(used)}"] if used else lines
-
-
-def _bundle_lines(layout: Layout) -> list[str]:
-    store = _store(layout)
-    current, previous = store.current(), store.previous()
-    lines = [f"current   {current.name if current else 'the bundle of the package'}"]
-    if current is not None:
-        lines.append(f"previous  {previous.name if previous else 'the bundle of the package'}")
-    record = read_record(layout.running).said
-    if {"bundle", "digest"} <= set(record):
-        lines.insert(0, f"runs      {record['bundle']} {record['digest'][:16]}")
-        if record.get("error"):
-            lines.insert(1, f"rejected  {record['error']}")
-    return lines
+        found = systemd.properties(*ASKED)
+    state = service_state(layout, found, _store(layout))
+    words = "\n".join(map(one_line, to_text(state).split("\n")))
+    print(json.dumps(asdict(state), indent=1) if arguments.json else words)
+    return EXIT_STOPPED if state.installed and (state.running or not layout.live) else EXIT_NOT_RUNNING
 
 
 def _store(layout: Layout) -> BundleStore:
@@ -223,21 +218,34 @@ def _store(layout: Layout) -> BundleStore:
 
 
 def _logs(arguments: argparse.Namespace, layout: Layout) -> int:
-    command = ["journalctl", "--unit", UNIT, "--output", "cat", f"--lines={arguments.lines}"]
-    if not layout.live:
-        command += ["--root", str(layout.root)]
-    if arguments.follow:
-        command.append("--follow")
+    end_with_reader()
+    words = as_json if arguments.json else in_words
+    found = False
     try:
-        os.execvp(command[0], command)
-    except OSError as error:
-        raise EdgeError(f"journalctl cannot be started: {error.strerror}; is this a systemd machine?") from error
+        for line in words(journal(layout, arguments.lines, arguments.follow)):
+            found = True
+            print(line, flush=arguments.follow)
+    except KeyboardInterrupt:
+        if not arguments.follow:  # following has no other end
+            raise
+    if not found and not arguments.json:
+        print(NOTHING)
+    return EXIT_STOPPED
 
 
 def _update(arguments: argparse.Namespace, layout: Layout) -> int:
     _check_may_change(layout)
+    check_runs_the_store(layout.config)
+    if (board := configured_board(layout)) is not None:
+        _tell_target(Bundle.load(arguments.bundle), board)
     _renew(arguments.bundle, layout)
     return EXIT_STOPPED
+
+
+def _tell_target(bundle: Bundle, board: BoardProfile) -> None:
+    """A warning, no refusal: the self-test says whether it is quick enough."""
+    if (said := of_another_target(bundle, board)) is not None:
+        print(f"edge-service: warning: {said}", file=sys.stderr)
 
 
 def _renew(source: Path, layout: Layout) -> None:

@@ -1,4 +1,4 @@
-"""What an installation writes: the unit and its variant, the slice, the udev rule, the configuration."""
+"""What an installation writes: unit and variant, slice, udev rule, configuration; and all of it in words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import os
 import re
 import stat
 import sysconfig
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edge.board.profile import AUTO, BoardProfile
@@ -15,7 +17,7 @@ from edge.deploy.camera import check_camera
 from edge.deploy.files import Entry
 from edge.deploy.layout import CONFIG, SLICE, STORE, UNIT, Layout
 from edge.deploy.reach import can_reach
-from edge.errors import ConfigError, UsageError
+from edge.errors import ConfigError, EdgeError, UsageError
 from edge.shipped import shipped
 from edge.yaml_files import parse_yaml
 
@@ -26,6 +28,9 @@ REINSTALL = (
     "install it where every user may read: sudo python3 -m venv /opt/ellar-edge && "
     "sudo /opt/ellar-edge/bin/pip install WHEEL, then run /opt/ellar-edge/bin/edge-service"
 )
+
+COMMANDS = ("systemctl daemon-reload", "udevadm control --reload", f"systemctl --no-block restart {UNIT}")
+Against = Callable[[EdgeError], None] | None
 
 
 @dataclass(frozen=True)
@@ -43,29 +48,61 @@ class Options:
     program: str | None = None
 
 
-def plan(options: Options, layout: Layout) -> list[Entry]:
-    """Every file and link of the installation. Raises UsageError, ConfigError."""
+def plan(options: Options, layout: Layout, against: Against = None) -> list[Entry]:
+    """Every file and link of the installation. Raises UsageError, ConfigError.
+
+    against: a rehearsal, which is told what would be raised of program, user and camera, and goes on.
+    """
+    program = options.program or _installed_program(layout)
+    _check(partial(_check_program, program, layout), against)
+    if options.user is not None:
+        _check(partial(_check_user, options.user, layout), against)
     variant = options.board.variant if options.variant == AUTO else options.variant
     values = {
-        "PROGRAM": _program(options.program, layout),
+        "PROGRAM": program,
         "CONFIG": CONFIG,
         "STORE": STORE,
         "BOARD": options.board.name,
         "NICE": str(options.board.nice),
         "AFFINITY": " ".join(map(str, options.board.affinity)),
-        "ACCOUNT": _account(options.user, layout),
+        "ACCOUNT": "DynamicUser=yes" if options.user is None else f"User={options.user}",
         "MEMORY_MAX": MEMORY_MAX[variant],
     }
     entries = [
         Entry(layout.unit, _filled(f"systemd/{UNIT}", values)),
         Entry(layout.slice, _filled(f"systemd/{SLICE}", values)),
         Entry(layout.udev_rule, _filled("udev/70-edge-run.rules", values)),
-        _config(options, variant, layout, values),
+        _config(options, variant, layout, values, against),
         Entry(layout.wanted, link=f"/etc/systemd/system/{UNIT}"),
     ]
     if variant != "generic":
         entries.append(Entry(layout.drop_ins / f"10-{variant}.conf", _filled(f"systemd/{variant}.conf", values)))
     return entries
+
+
+def described(
+    options: Options, layout: Layout, model: Path | None, against: Callable[[EdgeError], None]
+) -> Iterator[str]:
+    """The whole installation in words, before any of it exists, in the order of the work.
+
+    against: told what would stop an installation. Raises UsageError, ConfigError for what cannot even be written down.
+    """
+    entries = plan(options, layout, against)
+    if options.user is None:
+        yield f"user {UNIT.removesuffix('.service')} and its group: made by systemd for each run (DynamicUser=)\n"
+    else:
+        yield f"user {options.user} and its group: yours; it has to be there\n"
+    yield "group video: the camera's; the unit joins it (SupplementaryGroups=)\n"
+    yield from _folders([*(entry.path.parent for entry in entries), layout.store])
+    for entry in entries:
+        yield _entry(entry)
+    yield from (f"remove {path}\n" for path in other_variants(entries, layout))
+    if model is not None:
+        yield f"bundle {model}: verified, copied into {layout.store}, tested, made current\n"
+    if layout.live:
+        yield from (f"run {command}\n" for command in COMMANDS)
+    else:
+        yield f"run nothing: {UNIT} starts when the image does\n"
 
 
 def program_of(layout: Layout) -> str:
@@ -87,43 +124,50 @@ def _filled(name: str, values: dict[str, str]) -> str:
     return re.sub(r"@([A-Z_]+)@", lambda match: values[match[1]], shipped(name).read_text(encoding="utf-8"))
 
 
-def _config(options: Options, variant: str, layout: Layout, values: dict[str, str]) -> Entry:
+def _check(check: Callable[[], None], against: Against) -> None:
+    try:
+        check()
+    except EdgeError as error:
+        if against is None:
+            raise
+        against(error)
+
+
+def _config(options: Options, variant: str, layout: Layout, values: dict[str, str], against: Against) -> Entry:
     """A new configuration, or the user's own with nothing but the given keys changed: its mode and owner stay, too."""
     board = options.board.name if options.board_given else None
     path = layout.config
     if not path.exists():
         camera = options.camera or options.board.camera
-        check_camera(camera, variant, layout)
+        _check(partial(check_camera, camera, variant, layout), against)
         keys = {"CAMERA": settings.quoted(camera), "BOARD": board or AUTO}
         text = _filled("systemd/edge.yaml", {**values, **keys})
         if parse_yaml(text, str(path)).get("camera") != camera:
             raise UsageError(f"--camera {camera!a}: expected a name on one line; rename what it names")
         return Entry(path, text)
     current = settings.read(path)
-    check_camera(options.camera or current.camera, variant, layout)
+    _check(partial(check_camera, options.camera or current.camera, variant, layout), against)
     given = {"camera": options.camera, "board": board}
     text = settings.with_keys(path, {key: value for key, value in given.items() if value is not None})
     status = path.stat()
     return Entry(path, text, mode=stat.S_IMODE(status.st_mode), owner=(status.st_uid, status.st_gid))
 
 
-def _account(user: str | None, layout: Layout) -> str:
-    if user is None:
-        return "DynamicUser=yes"
+def _check_user(user: str, layout: Layout) -> None:
     if not re.fullmatch(r"[a-z_][a-z0-9_-]*", user):
         raise UsageError(f"--user {user}: expected the name of a user; leave it out and systemd makes one for the run")
     accounts = layout.found("/etc/passwd")
+    if not accounts.is_file():
+        raise ConfigError(f"{accounts}: expected the users of the target, found no file; is {layout.root} its root?")
     found = dict(line.split(":")[0:3:2] for line in accounts.read_text().splitlines() if line.count(":") >= 3)
     if user not in found:
         raise UsageError(f"--user {user}: no such user in {accounts}; make one: sudo useradd --system {user}")
     if found[user] == "0":
         raise UsageError(f"--user {user}: the service never runs as root; name another user, or leave it out")
-    return f"User={user}"
 
 
-def _program(given: str | None, layout: Layout) -> str:
-    """The absolute path of edge-run on the target, checked: the service's user must be able to run it."""
-    path = given or _installed_program(layout)
+def _check_program(path: str, layout: Layout) -> None:
+    """The absolute path of edge-run on the target: the service's user must be able to run it."""
     if not path.startswith("/"):
         raise UsageError(f"--program {path}: expected an absolute path, such as {DEFAULT_PROGRAM}")
     if re.search(r"[\s%$\"'\\]", path):
@@ -134,7 +178,11 @@ def _program(given: str | None, layout: Layout) -> str:
     for place in (path, *_interpreter(here, layout)):
         if not can_reach(place, layout):
             raise ConfigError(f"{place}: the service's user cannot read it; {REINSTALL}")
-    return path
+        if not layout.found(place).exists():
+            raise ConfigError(
+                f"{here}: its first line names {place}, and {layout.found(place)} is not there; make the environment "
+                f"in the target, where its paths are the target's own: {REINSTALL}"
+            )
 
 
 def _installed_program(layout: Layout) -> str:
@@ -154,3 +202,18 @@ def _interpreter(program: Path, layout: Layout) -> list[str]:
         return []
     named = line[2:].split()[0]
     return [named, str(Path(named).resolve())] if layout.live else [named]
+
+
+def _folders(folders: list[Path]) -> Iterator[str]:
+    """Those that are not there, parents first; 0755 and root's."""
+    missing = {place for folder in folders for place in (folder, *folder.parents) if not place.exists()}
+    yield from (f"make {folder}  0755 root:root\n" for folder in sorted(missing))
+
+
+def _entry(entry: Entry) -> str:
+    if entry.link:
+        return entry.describe().replace("link", "keep", 1) if entry.is_there() else entry.describe()
+    user, group = ("root", "root") if entry.owner is None else map(str, entry.owner)
+    first, _, text = entry.describe().partition("\n")
+    first = first.replace("write", "keep", 1) if entry.is_there() else first
+    return f"{first}  {entry.mode:04o} {user}:{group}\n{text}"

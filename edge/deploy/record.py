@@ -11,17 +11,21 @@ from pathlib import Path
 
 from edge.printable import one_line
 
-KEYS = ("bundle", "digest", "rejected", "error")
+KEYS = ("bundle", "digest", "rejected", "error", "camera")
 MAX_BYTES = 1 << 16
 MAX_LETTERS = 500
 
 
 @dataclass(frozen=True)
 class Record:
-    """said: the texts by their keys, none where it has not spoken. written_ns: when it did, by the wall clock."""
+    """said: the texts by their keys, none where it has not spoken. written_ns: when it did, by the wall clock.
+
+    labels: of the bundle.
+    """
 
     said: Mapping[str, str] = field(default_factory=dict)
     written_ns: int = 0
+    labels: tuple[str, ...] = ()
 
 
 def read_record(path: Path) -> Record:
@@ -41,7 +45,9 @@ def read_record(path: Path) -> Record:
     if not isinstance(found, dict):
         return Record()
     texts = {key: found[key] for key in KEYS if isinstance(found.get(key), str)}
-    return Record({key: printable(text) for key, text in texts.items()}, status.st_mtime_ns)
+    labels = found.get("labels")
+    shown = tuple(printable(label) for label in labels if isinstance(label, str)) if isinstance(labels, list) else ()
+    return Record({key: printable(text) for key, text in texts.items()}, status.st_mtime_ns, shown)
 
 
 def printable(text: str) -> str:

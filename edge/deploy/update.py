@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from edge.board.profile import BoardProfile
 from edge.bundles.bundle import Bundle
 from edge.bundles.store import BundleStore, load_bundle
 from edge.deploy import systemd
@@ -23,6 +24,7 @@ SELF_TEST_S = 900.0
 ANSWER_S = 900.0
 POLL_S = 0.2
 NOBODY = "nobody"
+ALSO_FITS = {"x86": "openvino"}  # by a board's target
 
 Check = Callable[[Path], None]
 Ask = Callable[[str], None]
@@ -59,6 +61,17 @@ def update(store: BundleStore, source: Path, check: Check, ask: Ask) -> Bundle |
             raise
         store.prune()
     return bundle
+
+
+def of_another_target(bundle: Bundle, board: BoardProfile) -> str | None:
+    """What to say of a bundle that was quantised for another kind of board: it may run, but slowly, or less exactly."""
+    target = bundle.manifest.target
+    if target in ("any", board.target, ALSO_FITS.get(board.target)):
+        return None
+    return (
+        f"{bundle.manifest.name}: made for the target {target}, and this is {board.title} (target {board.target}); "
+        f"it may be slow here, or answer otherwise; from its float bundle: quantize --target {board.target}"
+    )
 
 
 def roll_back(store: BundleStore, ask: Ask) -> Path | None:

@@ -20,6 +20,7 @@ STATUS_EVERY_S = 1.0
 WATCHDOG_SHARE = 3  # of the watchdog's period: two signs of life may be late before systemd kills
 LONGEST_STATUS = 500
 BUNDLE_RECORD = "bundle.json"
+RECORDED = ("bundle", "digest", "rejected", "error", "camera", "labels")
 STATED = ("camera_lost", "resting", ROLLED_BACK)  # events that are a state: systemd shows their message
 
 
@@ -87,7 +88,7 @@ class ServiceStatus(Output):
         return True
 
     def _record_bundle(self, event: Event) -> None:
-        known = {key: event.details[key] for key in ("bundle", "digest", "rejected", "error") if key in event.details}
+        known = {key: event.details[key] for key in RECORDED if key in event.details}
         if event.name == "bundle_changed":
             self._record = known
         else:  # `started` may follow a rollback at the start, which stays true

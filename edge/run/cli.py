@@ -153,6 +153,7 @@ def _list_cameras(form: str) -> int:
 
 
 def _run(config: Config) -> int:
+    _calm_libraries()
     from edge.outputs.choice import outputs_for
 
     outputs = outputs_for(sys.stdout, sys.stderr, json=config.json, quiet=config.quiet)
@@ -164,7 +165,6 @@ def _run(config: Config) -> int:
 
 
 def _recognise(config: Config, outputs: Sequence[Output]) -> int:
-    _calm_libraries()
     _bound_memory(config)
     # Imported here: --help and a wrong option answer at once.
     import cv2

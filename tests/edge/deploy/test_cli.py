@@ -26,6 +26,7 @@ def root(tmp_path: Path) -> Path:
     program.parent.mkdir(parents=True)
     program.write_text("#!/opt/ellar-edge/bin/python\n")
     program.chmod(0o755)
+    program.with_name("python").touch()
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\ntoor:x:0:0::/:/bin/sh\nrobot:x:1000:1000::/:/bin/sh\n")
     tree = tmp_path / "proc/device-tree"
