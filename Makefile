@@ -59,4 +59,4 @@ $(DEV)/.installed: setup.py pyproject.toml $(wildcard edge/native/* edge/native/
 	$(BIN)/pip install --quiet --editable '.[quantize,distill,dev]'
 	touch $@
 
-include $(addprefix make/,native.mk training.mk cameras.mk vm.mk service.mk system.mk)
+include $(addprefix make/,native.mk training.mk cameras.mk vm.mk service.mk system.mk wheel.mk)

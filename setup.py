@@ -96,9 +96,11 @@ setup(
             "edge-service = edge.deploy.cli:main",
             "quantize = quantize.cli:main",
             "calibration = calibration.cli:main",
+            "edge-data = calibration.cli:main",
             "edge-eval = calibration.evaluation.cli:main",
             "edge-folds = calibration.evaluation.folds_cli:main",
             "distill = distill.cli:main",
+            "edge-train = distill.cli:main",
         ]
     },
 )

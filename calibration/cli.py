@@ -18,7 +18,7 @@ from calibration.synthetic.recordings import utd_mhad
 from edge.command import run_command
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, UsageError
 from edge.paths import user_path
-from edge.streams import holding_streams
+from edge.streams import called, holding_streams
 
 
 @holding_streams("calibration")
@@ -39,7 +39,7 @@ def _asked_for(arguments: argparse.Namespace) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("calibration", description=__doc__)
+    parser = argparse.ArgumentParser(called("calibration"), description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("list", help="the data sets, and what each needs")
     render = commands.add_parser("demo", help="render the demo clip and its true segments")

@@ -25,7 +25,8 @@ from edge.command import run_command
 from edge.errors import EXIT_STOPPED, UsageError
 from edge.files import check_can_make
 from edge.paths import user_path
-from edge.streams import holding_streams
+from edge.shipped import install_extra
+from edge.streams import called, holding_streams
 
 if TYPE_CHECKING:
     from distill.training.job import Job
@@ -59,7 +60,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         import torch
     except ImportError:
-        raise UsageError("needs PyTorch; install it with: pip install 'ellar-edge[distill]'") from None
+        raise UsageError(f"needs PyTorch; install it with: {install_extra('distill')}") from None
     torch.set_num_threads(options.workers)
     from distill.training.job import Job, read_document, read_job
     from distill.training.parallel import training_team
@@ -154,7 +155,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="distill", description="Train students and teachers for the dark.")
+    parser = argparse.ArgumentParser(prog=called("distill"), description="Train students and teachers for the dark.")
     commands = parser.add_subparsers(dest="command", required=True)
     begin = commands.add_parser("init", help="write a recipe for clips of your own")
     begin.add_argument("set", help="the clips by name, such as folder:CLIPS; `calibration list` shows all")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from edge.errors import EXIT_FAILURE, EdgeError
 from edge.printable import one_line
-from edge.streams import ReaderGoneError
+from edge.streams import ReaderGoneError, called
 
 
 def run_command(name: str, work: Callable[[], int], stopped: str = "stopped") -> int:
@@ -17,6 +17,7 @@ def run_command(name: str, work: Callable[[], int], stopped: str = "stopped") ->
     EXIT_FAILURE; a reader of stdout who left (`| head`) is told by nothing (edge/streams.py, which every command's
     main stands on). Any other exception is a fault of the program: raised.
     """
+    name = called(name)
     try:
         code = work()
         if sys.stdout is not None:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import wraps
+from pathlib import Path
 from typing import ParamSpec, TextIO
 
 from edge.errors import EXIT_FAILURE, EXIT_STOPPED, EdgeError
@@ -161,6 +162,12 @@ class ForPeople(io.RawIOBase):
                 self._ended = True
 
 
+def called(name: str) -> str:
+    """What the user called this command: one with a general name (`distill`) is installed as `edge-...`, too."""
+    typed = Path(sys.argv[0]).name if sys.argv else ""
+    return typed if typed.startswith("edge-") and not name.startswith("edge-") else name
+
+
 def holding_streams(name: str, live: bool = False) -> Callable[[Callable[P, int]], Callable[P, int]]:
     """Decorates a command's main: streams that hold, and no exit code but the command's own.
 
@@ -217,7 +224,7 @@ def _told(name: str, code: int) -> int:
     if lines.failure is None:
         return code
     if code == EXIT_STOPPED:  # a command that failed has said why
-        print(f"{name}: standard output: {lines.failure.strerror}", file=sys.stderr)
+        print(f"{called(name)}: standard output: {lines.failure.strerror}", file=sys.stderr)
     return code or EXIT_FAILURE
 
 

@@ -26,6 +26,7 @@ from edge.command import run_command
 from edge.errors import EXIT_FAILURE, EdgeError, UsageError
 from edge.files import check_can_write, write_whole
 from edge.paths import user_path
+from edge.shipped import install_extra
 from edge.streams import holding_streams
 from quantize.observing.estimators import ESTIMATORS
 
@@ -44,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("onnx") is None:
-        raise UsageError("the package onnx is missing; install it with: pip install 'ellar-edge[quantize]'")
+        raise UsageError(f"the package onnx is missing; install it with: {install_extra('quantize')}")
     from quantize.source import load_source
 
     request = _request(options)
@@ -80,7 +81,7 @@ def _check_outputs(options: argparse.Namespace, request: QuantizeRequest) -> Non
         if report is not None:
             check_can_write(report, "the report")
     if "openvino" in request.targets and importlib.util.find_spec("nncf") is None:
-        raise UsageError("--target openvino needs nncf; install it with: pip install 'ellar-edge[quantize-openvino]'")
+        raise UsageError(f"--target openvino needs nncf; install it with: {install_extra('quantize-openvino')}")
     if options.limit is not None and options.limit < 1:
         raise UsageError(f"limit is {options.limit}; it must be 1 or more clips")
 

@@ -18,16 +18,12 @@ from edge.deploy.files import Entry
 from edge.deploy.layout import CONFIG, SLICE, STORE, UNIT, Layout
 from edge.deploy.reach import can_reach
 from edge.errors import ConfigError, EdgeError, UsageError
-from edge.shipped import shipped
+from edge.shipped import shipped, source_of
 from edge.yaml_files import parse_yaml
 
 # Memory by variant: measured peak is 97 MB with onnxruntime on the processor; CUDA alone maps more than a gigabyte.
 MEMORY_MAX = {"generic": "300M", "pi": "300M", "jetson": "2G", "ros2": "400M"}
 DEFAULT_PROGRAM = "/opt/ellar-edge/bin/edge-run"
-REINSTALL = (
-    "install it where every user may read: sudo python3 -m venv /opt/ellar-edge && "
-    "sudo /opt/ellar-edge/bin/pip install WHEEL, then run /opt/ellar-edge/bin/edge-service"
-)
 
 COMMANDS = ("systemctl daemon-reload", "udevadm control --reload", f"systemctl --no-block restart {UNIT}")
 Against = Callable[[EdgeError], None] | None
@@ -171,18 +167,18 @@ def _check_program(path: str, layout: Layout) -> None:
     if not path.startswith("/"):
         raise UsageError(f"--program {path}: expected an absolute path, such as {DEFAULT_PROGRAM}")
     if re.search(r"[\s%$\"'\\]", path):
-        raise UsageError(f"--program {path}: systemd cannot take blanks, quotes, % or $ in it; {REINSTALL}")
+        raise UsageError(f"--program {path}: systemd cannot take blanks, quotes, % or $ in it; {_reinstall()}")
     here = layout.found(path)
     if not os.access(here, os.X_OK) or not here.is_file():
         raise ConfigError(f"{here}: expected the program edge-run, found none; name it: --program PATH (in the target)")
     for place in (path, *_interpreter(here, layout)):
-        if not can_reach(place, layout):
-            raise ConfigError(f"{place}: the service's user cannot read it; {REINSTALL}")
         if not layout.found(place).exists():
             raise ConfigError(
                 f"{here}: its first line names {place}, and {layout.found(place)} is not there; make the environment "
-                f"in the target, where its paths are the target's own: {REINSTALL}"
+                f"in the target, where its paths are the target's own: {_reinstall()}"
             )
+        if not can_reach(place, layout):
+            raise ConfigError(f"{place}: the service's user cannot read it; {_reinstall()}")
 
 
 def _installed_program(layout: Layout) -> str:
@@ -217,3 +213,10 @@ def _entry(entry: Entry) -> str:
     first, _, text = entry.describe().partition("\n")
     first = first.replace("write", "keep", 1) if entry.is_there() else first
     return f"{first}  {entry.mode:04o} {user}:{group}\n{text}"
+
+
+def _reinstall() -> str:
+    return (
+        "install it where every user may read: sudo python3 -m venv /opt/ellar-edge && "
+        f"sudo /opt/ellar-edge/bin/pip install {source_of()}, then run /opt/ellar-edge/bin/edge-service"
+    )

@@ -10,9 +10,9 @@ from importlib import import_module
 
 from edge import __version__
 from edge.doctor.findings import Finding, error, ok, warning
+from edge.shipped import reinstall
 
 AREA = "engine"
-REINSTALL = "pip install --force-reinstall ellar-edge"
 LIBRARIES = {"numpy": "numpy", "cv2": "opencv-python-headless", "yaml": "pyyaml"}  # the package of each module
 
 
@@ -52,6 +52,6 @@ def check_core() -> Finding:
     levels = Counter(kernels.running().values())
     found = ", ".join(f"{level} ({count} kernels)" for level, count in levels.most_common())
     if "numpy" in levels:
-        repair = f"install a C compiler (sudo apt install gcc python3-dev), then {REINSTALL}"
+        repair = f"install a C compiler (sudo apt install gcc python3-dev), then {reinstall()}"
         return warning(AREA, "C core", "missing; NumPy is several times slower", repair)
     return ok(AREA, "C core", found)

@@ -80,7 +80,7 @@ ENGINES: Mapping[str, Engine] = {
         _has_onnx,
         _onnxruntime,
     ),
-    "openvino": Engine(("openvino",), "pip install 'ellar-edge[openvino]'", lambda bundle: True, _openvino),
+    "openvino": Engine(("openvino",), "pip install 'openvino>=2025.0'", lambda bundle: True, _openvino),
     "tensorrt": Engine(
         ("tensorrt", "tensorrt-cu12", "tensorrt-cu13"),
         "it comes with JetPack (python3-libnvinfer); make the environment with --system-site-packages",

@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[2]
 COMMANDS = re.findall(r'"([a-z-]+) = ([a-z._]+):main"', (ROOT / "setup.py").read_text())
 
 
+TWINS = {"edge-data": "calibration", "edge-train": "distill"}  # the same under a name that is not so general
+
+
 def raising(error: BaseException) -> Callable[[], int]:
     def work() -> int:
         raise error
@@ -95,8 +98,69 @@ def test_an_interrupt_is_a_line_and_no_traceback() -> None:
 @pytest.mark.parametrize(("command", "module"), COMMANDS, ids=[command for command, _ in COMMANDS])
 def test_every_installed_command_ends_by_it(command: str, module: str) -> None:
     source = (ROOT / f"{module.replace('.', '/')}.py").read_text()
+    command = TWINS.get(command, command)
     assert f'run_command("{command}", ' in source and f'@holding_streams("{command}"' in source
 
 
 def test_the_installed_commands_are_found() -> None:
     assert len(COMMANDS) >= 8
+
+
+@pytest.mark.parametrize(("command", "module"), COMMANDS, ids=[command for command, _ in COMMANDS])
+def test_every_installed_command_goes_by_the_name_that_was_typed(command: str, module: str) -> None:
+    done = subprocess.run(as_typed(command, module), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == EXIT_STOPPED and done.stdout.startswith(f"usage: {command} "), done.stderr
+    done = subprocess.run(
+        [*as_typed(command, module)[:-1], "--no-such"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == EXIT_USAGE and f"\n{command}: error: " in done.stderr
+
+
+@pytest.mark.parametrize(("command", "module"), COMMANDS, ids=[command for command, _ in COMMANDS])
+def test_every_installed_command_ends_quietly_when_nobody_reads_it(command: str, module: str) -> None:
+    """`| head`, which has gone before the first line."""
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run(
+        as_typed(command, module), cwd=ROOT, stdout=write, stderr=subprocess.PIPE, check=False, timeout=60
+    )
+    os.close(write)
+    assert (done.returncode, done.stderr) == (EXIT_STOPPED, b"")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "edge-run demo",
+        "edge-run --list-cameras json",
+        "edge-doctor --camera demo",
+        "edge-service install --dry-run",
+        "edge-service status --json",
+        "edge-service logs",
+        "edge-data list",
+    ],
+)
+def test_what_a_command_prints_may_be_cut_off(words: str) -> None:
+    command, *arguments = words.split()
+    with subprocess.Popen(
+        [*as_typed(command, dict(COMMANDS)[command])[:-1], *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        errors = process.stderr.read().decode()
+    assert "Traceback" not in errors and "roken pipe" not in errors and process.returncode in (0, 1, 3, 78), errors
+
+
+def as_typed(command: str, module: str) -> list[str]:
+    """With --help at the end, as the script that pip writes for it runs it."""
+    code = f"import sys; sys.argv[0] = '/usr/bin/{command}'; from {module} import main; sys.exit(main())"
+    return [sys.executable, "-c", code, "--help"]

@@ -18,6 +18,7 @@ from edge.bundles.bundle import Bundle, Manifest, write_bundle
 from edge.engines.catalogue import open_with
 from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EXIT_USAGE
+from edge.shipped import install_extra
 from quantize.cli import main
 from quantize.job import QuantizeRequest, quantize
 from quantize.search import Search
@@ -283,9 +284,7 @@ def test_without_onnx_it_says_how_to_install_it(workplace: Path) -> None:
     code = "import sys; sys.modules['onnx'] = None; from quantize.cli import main; sys.exit(main())"
     run = in_process(code, *options(workplace, "unwritten"))
     assert run.returncode == EXIT_USAGE
-    assert run.stderr == (
-        "quantize: the package onnx is missing; install it with: pip install 'ellar-edge[quantize]'\n"
-    )
+    assert run.stderr == (f"quantize: the package onnx is missing; install it with: {install_extra('quantize')}\n")
 
 
 def test_it_runs_without_torch_and_distill(workplace: Path) -> None:

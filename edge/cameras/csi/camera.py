@@ -24,7 +24,7 @@ from edge.picture.frame import Frame, Image
 
 INSTALL = (
     "sudo apt install python3-picamera2, in an environment that sees it (python3 -m venv --system-site-packages); "
-    "without Raspberry Pi OS: sudo apt install libcap-dev python3-libcamera, then pip install 'ellar-edge[pi]'"
+    "without Raspberry Pi OS: sudo apt install libcap-dev python3-libcamera, then pip install 'picamera2>=0.3.30'"
 )
 SMALL_WIDTH = 320  # of what is captured: twice the network's small frame, to which the front end averages it exactly
 BUFFERS = 4  # one with the sensor, one with the ISP, the newest, the one that is read

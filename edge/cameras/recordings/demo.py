@@ -8,6 +8,7 @@ import edge
 from edge.cameras.base import Camera
 from edge.cameras.recordings.video_file import open_recording
 from edge.errors import CameraError
+from edge.shipped import reinstall
 
 DEMO_CLIP = Path(edge.__file__).parent / "data" / "demo.mp4"
 
@@ -15,5 +16,5 @@ DEMO_CLIP = Path(edge.__file__).parent / "data" / "demo.mp4"
 def open_demo(realtime: bool = False, fps: float | None = None) -> Camera:
     """Open the clip. Raises CameraError."""
     if not DEMO_CLIP.is_file():
-        raise CameraError(f"{DEMO_CLIP}: missing from this installation: pip install --force-reinstall ellar-edge")
+        raise CameraError(f"{DEMO_CLIP}: missing from this installation: {reinstall()}")
     return open_recording(DEMO_CLIP, realtime, "demo", fps)
