@@ -110,14 +110,8 @@ def test_the_installed_commands_are_found() -> None:
 def test_every_installed_command_goes_by_the_name_that_was_typed(command: str, module: str) -> None:
     done = subprocess.run(as_typed(command, module), cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == EXIT_STOPPED and done.stdout.startswith(f"usage: {command} "), done.stderr
-    done = subprocess.run(
-        [*as_typed(command, module)[:-1], "--no-such"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
+    wrong = [*as_typed(command, module)[:-1], "--no-such"]
+    done = subprocess.run(wrong, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == EXIT_USAGE and f"\n{command}: error: " in done.stderr
 
 

@@ -19,8 +19,8 @@ enum {
 /* One expert's look at a ring of slots.
  *
  * report: significant share of the cells before and after the camera's motion was taken out; how much the
- * picture differs from the frame before, by what there is to see (1: another scene);
- * noise (sigma, 1/128 of a level); the camera's motion, towards the frame before: x, y in half-size pixels a tick, zoom, rotation.
+ * picture differs from the frame before, by what there is to see (1: another scene); noise (sigma, 1/128 of a level);
+ * the camera's motion, towards the frame before: x, y in half-size pixels a tick, zoom, rotation.
  */
 typedef struct {
     int height, width; /* of the luma, multiples of 4 */

@@ -100,8 +100,7 @@ static void boxes(const uint16_t *luma, int width, Plane out)
 }
 
 /* (1 2 1) along both axes, in place, the border replicated; sums of a column are divided by 2^down, of a row by
- * 2^across:
- * 4 bits in all keep the scale. Values of 15 bits need down >= 1. rows: 2 * width + 2.
+ * 2^across: 4 bits in all keep the scale. Values of 15 bits need down >= 1. rows: 2 * width + 2.
  */
 static void blur(Plane p, int down, int across, uint16_t *rows)
 {
