@@ -100,5 +100,6 @@ def _write_image(root: Path) -> None:
     program = root / "opt/ellar-edge/bin/edge-run"
     program.parent.mkdir(parents=True)
     _program(program, "#!/opt/ellar-edge/bin/python\n")
+    _program(program.with_name("python"), "")
     (root / "etc").mkdir()
     (root / "etc/passwd").write_text("root:x:0:0::/:/bin/sh\nrobot:x:1000:1000::/:/bin/sh\n", encoding="utf-8")
