@@ -22,6 +22,7 @@ from calibration.sets import open_set, public_name
 from edge.bundles.bundle import Bundle
 from edge.command import run_command
 from edge.errors import EXIT_STOPPED
+from edge.files import check_can_write
 from edge.files import check_can_make
 from edge.paths import user_path
 from edge.streams import holding_streams
@@ -35,6 +36,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _evaluated(options: argparse.Namespace) -> int:
+    if options.html is not None:
+        check_can_write(options.html, "the report")
     members = [options.member] + ([options.against] if options.against else [])
     for path in options.record:  # before minutes of work
         Bundle.load(path)
