@@ -22,8 +22,7 @@ from calibration.sets import open_set, public_name
 from edge.bundles.bundle import Bundle
 from edge.command import run_command
 from edge.errors import EXIT_STOPPED
-from edge.files import check_can_write
-from edge.files import check_can_make
+from edge.files import check_can_make, check_can_write
 from edge.paths import user_path
 from edge.streams import holding_streams
 
