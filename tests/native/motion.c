@@ -21,7 +21,8 @@ static void paint(uint16_t *luma, int height, int width, int kind, int frame)
 {
     for (int y = 0; y < height; y++)
         for (int x = 0; x < width; x++) {
-            const uint32_t texture = (uint32_t)((x - 3 * frame + 4096) / 5 * 37 + (y - frame + 4096) / 7 * 91) % 61 * 20;
+            const int across = (x - 3 * frame + 4096) / 5, down = (y - frame + 4096) / 7;
+            const uint32_t texture = (uint32_t)(across * 37 + down * 91) % 61 * 20;
             const uint16_t values[] = {(uint16_t)draw(200), (uint16_t)(texture + draw(60)),
                                        draw(2) ? 65535 : 0, 1000};
             luma[y * width + x] = values[kind];
@@ -32,7 +33,8 @@ static int differs(const EdgeMotion *a, const EdgeMotion *b, int height, int wid
 {
     const size_t slot = edge_motion_slot(height, width), cells = (size_t)(height / 4) * (size_t)(width / 4) * 3;
     uint16_t *luma = malloc((size_t)height * (size_t)width * sizeof *luma);
-    int16_t *one = calloc((size_t)look->slots * slot, sizeof *one), *two = calloc((size_t)look->slots * slot, sizeof *two);
+    int16_t *one = calloc((size_t)look->slots * slot, sizeof *one);
+    int16_t *two = calloc((size_t)look->slots * slot, sizeof *two);
     uint8_t *x = malloc(cells), *z = malloc(cells);
     void *work = malloc(edge_motion_work(height, width));
     double report[EDGE_MOTION_REPORT], other[EDGE_MOTION_REPORT];
@@ -67,7 +69,8 @@ int main(void)
                     const EdgeLook look = {sizes[s][0], sizes[s][1], slots, (int)draw((uint32_t)slots), experts[e][0],
                                            experts[e][1], experts[e][2], 8.0};
                     if (differs(&scalar, &level, sizes[s][0], sizes[s][1], kind, &look)) {
-                        printf("%s differs: %dx%d, expert %d, kind %d\n", edge_level(l), sizes[s][1], sizes[s][0], e, kind);
+                        printf("%s differs: %dx%d, expert %d, kind %d\n", edge_level(l), sizes[s][1], sizes[s][0], e,
+                               kind);
                         failed = 1;
                     }
                 }

@@ -237,7 +237,8 @@ static void lay_out(Work *work, const EdgeLook *look, const int16_t *ring, void 
     work->rows = carve(&at, 16 * (size_t)(w + 64) * sizeof(uint16_t));
     work->cost = carve(&at, nodes * LABELS * sizeof(uint16_t));
     work->listed = carve(&at, cells);
-    int32_t **fields[] = {&work->motion[0], &work->motion[1], &work->weight, &work->box[0], &work->box[1], &work->box[2]};
+    int32_t **fields[] = {&work->motion[0], &work->motion[1], &work->weight,
+                          &work->box[0],    &work->box[1],    &work->box[2]};
     for (int k = 0; k < 6; k++)
         *fields[k] = carve(&at, cells * sizeof(int32_t));
     work->label = carve(&at, nodes);
@@ -454,7 +455,8 @@ static double limited(double value)
 /* Lucas-Kanade over the newest frame and `frames` earlier ones at constant velocity, the average along the motion as
  * the picture whose gradients count (noise would shorten those of a single frame); sigma: of two frames' difference.
  */
-static Patch refine(const Plane *planes, int frames, int x, int y, double sigma, double tau, int steps, double vx, double vy)
+static Patch refine(const Plane *planes, int frames, int x, int y, double sigma, double tau, int steps, double vx,
+                    double vy)
 {
     int16_t tiles[3][(PATCH + 2) * TILE], average[(PATCH + 2) * TILE];
     const double prior = 1.0 / (tau * tau), unit = frames * frames / (sigma * sigma);
@@ -462,7 +464,8 @@ static Patch refine(const Plane *planes, int frames, int x, int y, double sigma,
     sample(planes[0], 32 * (x - 1), 32 * (y - 1), tiles[0]);
     for (int step = 0; step < steps; step++) {
         for (int j = 1; j <= frames; j++)
-            sample(planes[j], 32 * (x - 1) - (int)rint(patch.vx * (32 * j)), 32 * (y - 1) - (int)rint(patch.vy * (32 * j)), tiles[j]);
+            sample(planes[j], 32 * (x - 1) - (int)rint(patch.vx * (32 * j)),
+                   32 * (y - 1) - (int)rint(patch.vy * (32 * j)), tiles[j]);
         average_of(tiles, frames, average);
         const Normal sum = normal_of(average, tiles[frames], tiles[0]);
         patch.xx = sum.xx * unit;
@@ -875,8 +878,7 @@ static void lay_scales(const Work *work, int top, int left, int rows, int count)
     }
 }
 
-/* One row of pixel costs of one shift, |newest - earlier| in sixteenths of a sigma:
- * sums += costs - row, row = costs. */
+/* A row of pixel costs of a shift, |newest - earlier| in sixteenths of a sigma: sums += costs - row, row = costs. */
 static void cost_row(const Work *work, const int16_t *scale, int y, int left, int count, int dx, int dy, int16_t *row,
                      int16_t *sums)
 {
@@ -1005,7 +1007,8 @@ static void refine_cells(Work *work, Region nodes)
             if (!work->listed[cell])
                 continue;
             const int label = work->label[(y / 2 - nodes.top) * nodes_wide + x / 2 - nodes.left];
-            const double sigma = work->pair[bin_of(work->slots[0].level[1].at[y * work->slots[0].level[1].stride + x])];
+            const Plane coarse = work->slots[0].level[1];
+            const double sigma = work->pair[bin_of(coarse.at[y * coarse.stride + x])];
             const Patch patch = refine(planes, work->frames, 2 * x - 3, 2 * y - 3, sigma, TAU, STEPS,
                                        2.0 * (label % SIDE - RADIUS), 2.0 * (label / SIDE - RADIUS));
             work->motion[0][cell] = (int32_t)rint(patch.vx * 256.0);
