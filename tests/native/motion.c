@@ -2,7 +2,7 @@
  * it asks for, at every size and expert, on noise, motion, extremes and whatever lies in a ring. Prints what differs.
  */
 #include "kernels.h"
-#include "motion.h"
+#include "motion/motion.h"
 
 #include <stdio.h>
 #include <stdlib.h>
