@@ -172,13 +172,11 @@ def _check_program(path: str, layout: Layout) -> None:
     if not os.access(here, os.X_OK) or not here.is_file():
         raise ConfigError(f"{here}: expected the program edge-run, found none; name it: --program PATH (in the target)")
     for place in (path, *_interpreter(here, layout)):
-        if not layout.found(place).exists():
-            raise ConfigError(
-                f"{here}: its first line names {place}, and {layout.found(place)} is not there; make the environment "
-                f"in the target, where its paths are the target's own: {_reinstall()}"
-            )
-        if not can_reach(place, layout):
-            raise ConfigError(f"{place}: the service's user cannot read it; {_reinstall()}")
+        missing = not layout.found(place).exists()
+        if missing or not can_reach(place, layout):
+            named = "" if place == path else f", which the first line of {here} names"
+            gone = " (nothing is there)" if missing else ""
+            raise ConfigError(f"{place}: the service's user cannot read it{named}{gone}; {_reinstall()}")
 
 
 def _installed_program(layout: Layout) -> str:

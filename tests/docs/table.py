@@ -30,12 +30,19 @@ FOUND = (0, 1)  # of edge-doctor: what is wrong with this machine is not the pag
 
 RUN: dict[str, Run] = {
     "edge-run --camera demo": Run("walk"),
+    "edge-run demo": Run("walk"),
+    "edge-run clip.mp4": Run('"stopped"'),
+    "edge-run clip.mp4 --quiet > predictions.jsonl": Run(makes=("predictions.jsonl",)),
+    "edge-run CLIPS/walk": Run("clip 1 of "),
+    "edge-data list": Run("synthetic_test"),
+    "edge-train --help": Run("usage: edge-train"),
     "edge-run --camera file:clip.mp4": Run('"stopped"'),
     "edge-run --list-cameras": Run(),
     "edge-run --list-cameras json": Run("["),
     "edge-run demo --engine onnxruntime": Run("onnxruntime"),
     "edge-run demo --engine auto": Run("measuring", "--max-frames 20"),
     "edge-run --engine auto --prepare": Run("ready: "),
+    "edge-run demo --average": Run('"stopped"', "--max-frames 40"),
     "edge-run --print-config": Run("# default"),
     "edge-run demo | head -3": Run('"started"'),
     "edge-doctor": Run("findings; errors: ", codes=FOUND),
@@ -95,6 +102,9 @@ OTHER_ROOMS = "reads an old commit, which a shallow clone lacks"
 
 WHY_NOT: dict[str, tuple[str, ...]] = {
     CAMERA: (
+        "edge-run",
+        "edge-run /dev/video2",
+        "edge-run rtsp://HOST/STREAM",
         "edge-run --camera arducam",
         "edge-run --camera arducam@1-1.2 --quiet > predictions.jsonl",
         "edge-run --camera imx462",
@@ -123,6 +133,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "edge-service install",
         "edge-service update my-int8",
         "edge-service install --dry-run",
+        "edge-service logs --json | jq .label",
     ),
     IMAGE: ("edge-service install --root /mnt/image --board pi5 --camera arducam", "edge-service status"),
     PACKAGES: (

@@ -126,14 +126,14 @@ def test_what_runs_may_be_read_by_everybody(tmp_path: Path) -> None:
 def test_the_bundle_that_runs_is_on_record(tmp_path: Path) -> None:
     status = ServiceStatus({"RUNTIME_DIRECTORY": str(tmp_path)})
 
-    def record() -> dict[str, str]:
-        found: dict[str, str] = json.loads((tmp_path / "bundle.json").read_text())
+    def record() -> dict[str, object]:
+        found: dict[str, object] = json.loads((tmp_path / "bundle.json").read_text())
         return found
 
     status.event(Event("started", "", {"bundle": "a", "digest": "1", "labels": ["x"]}))
-    assert record() == {"bundle": "a", "digest": "1"}
+    assert record() == {"bundle": "a", "digest": "1", "labels": ["x"]}
     status.event(Event(ROLLED_BACK, "", {"bundle": "a", "digest": "1", "rejected": "2", "error": "bad"}))
-    assert record() == {"bundle": "a", "digest": "1", "rejected": "2", "error": "bad"}
+    assert record() == {"bundle": "a", "digest": "1", "labels": ["x"], "rejected": "2", "error": "bad"}
     status.event(Event("bundle_changed", "", {"bundle": "b", "digest": "3"}))
     assert record() == {"bundle": "b", "digest": "3"}
     assert [path.name for path in tmp_path.iterdir()] == ["bundle.json"]
