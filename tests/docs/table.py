@@ -103,8 +103,6 @@ OTHER_ROOMS = "reads an old commit, which a shallow clone lacks"
 WHY_NOT: dict[str, tuple[str, ...]] = {
     CAMERA: (
         "edge-run",
-        "edge-run /dev/video2",
-        "edge-run rtsp://HOST/STREAM",
         "edge-run --camera arducam",
         "edge-run --camera arducam@1-1.2 --quiet > predictions.jsonl",
         "edge-run --camera imx462",
@@ -133,6 +131,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "edge-service install",
         "edge-service update my-int8",
         "edge-service install --dry-run",
+        "edge-service logs",
         "edge-service logs --json | jq .label",
     ),
     IMAGE: ("edge-service install --root /mnt/image --board pi5 --camera arducam", "edge-service status"),
