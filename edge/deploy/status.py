@@ -58,7 +58,7 @@ def service_state(layout: Layout, found: Mapping[str, str] | None, store: Bundle
         return ServiceState(UNIT, installed=False)
     properties = found or {}
     running = properties.get("ActiveState") == "active"
-    said = read_record(layout.running) if running else Record()
+    said = read_record(layout.running) if running or found is None else Record()
     config, problem = _config(layout)
     board, temperature_c = _board(config, layout)
     current, previous = store.current(), store.previous()
