@@ -17,5 +17,5 @@ def test_list_names_every_set_and_what_it_needs(capsys: pytest.CaptureFixture[st
 
 def test_demo_refuses_what_is_not_an_mp4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["demo", "--out", str(tmp_path / "demo.txt")]) == 2
-    assert "name an .mp4 file" in capsys.readouterr().err
+    assert "expected the name of an .mp4 file" in capsys.readouterr().err
     assert not (tmp_path / "demo.txt").exists()

@@ -16,7 +16,7 @@ from calibration.measurement.camera import _from_camera, profile_of, write_senso
 from calibration.measurement.photon_transfer import level_edges, photon_transfer
 from calibration.synthetic.dark_camera import CAMERAS, SENSORS, DarkCamera, level_table
 from edge.cameras.profile import CameraProfile, Sensor, camera_profile_path
-from edge.errors import EXIT_CONFIG, EXIT_FAILURE, EXIT_USAGE, DataError, UsageError
+from edge.errors import EXIT_FAILURE, EXIT_USAGE, DataError, UsageError
 from edge.fields import build, read_yaml
 from edge.picture.frame import Image
 
@@ -181,9 +181,9 @@ def test_wrong_input_gets_one_message(
     assert message in capsys.readouterr().err
 
 
-def test_a_profile_that_cannot_be_written_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_profile_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     sensor = SENSORS["arducam"]
     paths = [write_video(tmp_path / f"{i}.avi", recording(sensor, i, 0.1 * i, size=(120, 160))) for i in range(2)]
     arguments = ["--camera", "arducam", "--dark", str(paths[0]), "--flat", str(paths[1])]
-    assert main(["measure-camera", *arguments, "--out", str(tmp_path / "no" / "x.yaml")]) == EXIT_CONFIG
-    assert "cannot be written" in capsys.readouterr().err
+    assert main(["measure-camera", *arguments, "--out", str(tmp_path / "no" / "x.yaml")]) == EXIT_USAGE
+    assert "there is no folder" in capsys.readouterr().err
