@@ -181,7 +181,9 @@ def test_wrong_input_gets_one_message(
     assert message in capsys.readouterr().err
 
 
-def test_a_profile_that_cannot_be_written_is_refused_before_the_work(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_profile_that_cannot_be_written_is_refused_before_the_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     sensor = SENSORS["arducam"]
     paths = [write_video(tmp_path / f"{i}.avi", recording(sensor, i, 0.1 * i, size=(120, 160))) for i in range(2)]
     arguments = ["--camera", "arducam", "--dark", str(paths[0]), "--flat", str(paths[1])]
