@@ -119,8 +119,8 @@ class Language:
         """What a value of another type should have been."""
         if not self.terse:
             for limit in limits:
-                if (told := self.limit(kind, limit)) is not None:
-                    return told
+                if not isinstance(limit, AtMost) and (told := self.limit(kind, limit)) is not None:
+                    return told  # it says the type, too; a number of letters or values alone would not
         return self.names[kind]
 
     def limit(self, kind: Any, limit: Any) -> str | None:

@@ -29,7 +29,7 @@ needs_systemd = pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="
 @pytest.fixture
 def image(tmp_path: Path) -> Layout:
     """The root of an image, with as much in it as the unit names."""
-    for program in ("opt/ellar-edge/bin/edge-run", "bin/kill", "bin/bash"):
+    for program in ("opt/ellar-edge/bin/edge-run", "bin/kill", "bin/bash", "bin/sh"):
         path = tmp_path / program
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("#!/bin/sh\n")

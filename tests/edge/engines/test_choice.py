@@ -188,7 +188,7 @@ def test_without_a_choice_nothing_is_measured_or_written(bundle: Bundle, tmp_pat
 
 def test_an_engine_that_is_not_installed_is_one_clear_error(bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Engine, "version", lambda self: None)
-    with pytest.raises(ConfigError, match=r"engine openvino: is not installed; pip install 'ellar-edge\[openvino\]'"):
+    with pytest.raises(ConfigError, match=r"engine openvino: is not installed; pip install 'openvino>="):
         open_student(bundle, "openvino")
 
 
