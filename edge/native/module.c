@@ -260,7 +260,12 @@ static PyObject *motion_sizes(PyObject *self, PyObject *const *args, Py_ssize_t 
         whole_number(args[0], "height", 0, EDGE_MOTION_MOST_SIDE, &height) < 0 ||
         whole_number(args[1], "width", 0, EDGE_MOTION_MOST_SIDE, &width) < 0 || motion_size(height, width) < 0)
         return NULL;
-    return Py_BuildValue("nn", (Py_ssize_t)edge_motion_slot(height, width), (Py_ssize_t)edge_motion_work(height, width));
+    PyObject *slot = PyLong_FromSize_t(edge_motion_slot(height, width));
+    PyObject *work = PyLong_FromSize_t(edge_motion_work(height, width));
+    PyObject *sizes = slot && work ? PyTuple_Pack(2, slot, work) : NULL;
+    Py_XDECREF(slot);
+    Py_XDECREF(work);
+    return sizes;
 }
 
 static PyObject *motion_take(PyObject *self, PyObject *const *args, Py_ssize_t n)
