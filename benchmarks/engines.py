@@ -49,7 +49,7 @@ def compare(path: Path) -> None:
     for candidate in choice.measured:
         if candidate.step_ms is None:
             continue
-        form = bundle.forms()[candidate.form]
+        form = bundle.builds()[candidate.form]
         execution = executed(form, candidate.engine)
         print(
             f"  {execution.engine}, form {candidate.form}: {candidate.step_ms:.3f} ms a step; "

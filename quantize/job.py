@@ -13,7 +13,7 @@ from calibration.clip_sets.clips import ClipSet
 from calibration.evaluation.evaluate import contend
 from calibration.evaluation.report import comparison_line, learnt_notes, summary_line
 from calibration.evaluation.scores import Evaluation, compare
-from calibration.evaluation.variants import Variant, form_alone
+from calibration.evaluation.variants import Variant, build_alone
 from calibration.learnt import LEARNT_FILE, LearntClips
 from calibration.progress import Progress
 from calibration.sets import public_name
@@ -218,7 +218,7 @@ def _having_learnt(bundle: Bundle, learnt: LearntClips) -> Bundle:
 def _reopened(bundle: Bundle, path: Path) -> list[Bundle]:
     """The bundle's builds, each without the others, as a device would read them."""
     write_bundle(path, bundle.manifest, bundle.files)
-    return [form_alone(build) for build in Bundle.load(path).forms()]
+    return [build_alone(build) for build in Bundle.load(path).builds()]
 
 
 def _identity(bundle: Bundle, variant: Variant) -> str:

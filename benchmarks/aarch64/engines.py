@@ -107,7 +107,7 @@ def subjects(path: Path) -> Iterable[Subject]:
     bundle = Bundle.load(path)
     names = ("", *(f", {model.name}" for model in bundle.manifest.alternatives))
     label = f"{bundle.manifest.name} {bundle.manifest.precision}"
-    for index, form in enumerate(bundle.forms()):
+    for index, form in enumerate(bundle.builds()):
         for engine in ("onnxruntime", "openvino"):
             if ENGINES[engine].reads(form):
                 yield Subject(f"{label}{names[index]}", engine, path.resolve(), index)

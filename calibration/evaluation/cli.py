@@ -20,7 +20,7 @@ from calibration.evaluation.html.pictures import held_out_curve
 from calibration.evaluation.options import attributes
 from calibration.evaluation.protocols import PROTOCOLS, check_protocol
 from calibration.evaluation.report import EvaluationReport, as_dict, text
-from calibration.evaluation.variants import Variant, ablations, baselines, form_alone
+from calibration.evaluation.variants import Variant, ablations, baselines, build_alone
 from calibration.progress import show_progress
 from calibration.sets import open_set
 from calibration.shards import ShardTeam, shard_team
@@ -56,7 +56,7 @@ def _stream(options: argparse.Namespace) -> int:
     from calibration.evaluation.stream import score_streams
 
     clips = open_set(options.set, options.data_root, options.limit, options.seed)
-    bundle = form_alone(Bundle.load(options.bundle))
+    bundle = build_alone(Bundle.load(options.bundle))
     score = score_streams(bundle, clips, threads=options.threads, seed=options.seed, engine=options.engine)
     print(json.dumps(score.as_dict(), indent=2) if options.json else score.text())
     return EXIT_STOPPED
@@ -66,7 +66,7 @@ def _evaluated(options: argparse.Namespace, processes: ShardTeam) -> EvaluationR
     """Load, run everything that was asked for in one pass over the clips, and sort it into a report."""
     if options.html is not None:
         check_can_write(options.html, "the report")
-    bundle = form_alone(Bundle.load(options.bundle))
+    bundle = build_alone(Bundle.load(options.bundle))
     gammas = bundle.manifest.gate.gammas
     main_variants = (
         ablations(gammas)

@@ -50,7 +50,7 @@ def ablations(gammas: Sequence[float]) -> list[Variant]:
     return [Variant("no gate, one head", plain), one_head, Variant("gate and heads")]
 
 
-def form_alone(bundle: Bundle) -> Bundle:
+def build_alone(bundle: Bundle) -> Bundle:
     """A bundle without the alternatives to its `student.onnx`: no engine then takes the one that is faster here."""
     return dataclasses.replace(bundle, manifest=dataclasses.replace(bundle.manifest, alternatives=()))
 

@@ -108,14 +108,14 @@ class Bundle:
         """The model as an ONNX file."""
         return self.files[STUDENT_FILE]
 
-    def forms(self) -> tuple[Bundle, ...]:
+    def builds(self) -> tuple[Bundle, ...]:
         """This bundle and its alternatives, each as a bundle of its own: the same gate, its own model and states.
 
         One for onnxruntime has its model as `student.onnx`; one for OpenVINO has an `.xml` and a `.bin` instead.
         """
-        return (self, *(self._form(model) for model in self.manifest.alternatives))
+        return (self, *(self._build(model) for model in self.manifest.alternatives))
 
-    def _form(self, model: ModelSpec) -> Bundle:
+    def _build(self, model: ModelSpec) -> Bundle:
         named = {STUDENT_FILE: self.files[model.files[0]]} if model.engine == "onnxruntime" else {}
         own = named or {name: self.files[name] for name in model.files}
         models = {STUDENT_FILE, *(name for other in self.manifest.alternatives for name in other.files)}

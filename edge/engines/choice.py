@@ -30,7 +30,7 @@ F64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class EngineCandidate:
-    """An engine and a form of the student, as an index of `Bundle.forms()`. step_ms: median; None: it did not run.
+    """An engine and a form of the student, as an index of `Bundle.builds()`. step_ms: median; None: it did not run.
 
     note: why it did not run, or cannot be taken.
     """
@@ -58,7 +58,7 @@ def open_student(
     say: gets a line on what was chosen and why, and on what takes long. Raises ConfigError, BundleError, EngineError.
     """
     choice = choose(bundle, engine, threads, say, cache or default_cache())
-    form = bundle.forms()[choice.taken.form]
+    form = bundle.builds()[choice.taken.form]
     return open_with(choice.taken.engine, form, threads, say)
 
 
@@ -82,7 +82,7 @@ def choose(bundle: Bundle, engine: str, threads: int, say: Say, cache: Cache) ->
 
 def _candidates(bundle: Bundle, engine: str) -> list[EngineCandidate]:
     names = [name for name in ENGINES if ENGINES[name].version()] if engine == AUTO else [engine]
-    forms = bundle.forms()
+    forms = bundle.builds()
     found = [EngineCandidate(name, i) for name in names for i, form in enumerate(forms) if ENGINES[name].reads(form)]
     if not found:
         raise ConfigError(
@@ -99,7 +99,7 @@ def _key(bundle: Bundle, candidates: Sequence[EngineCandidate], threads: int) ->
 
 def _measured(bundle: Bundle, candidates: Sequence[EngineCandidate], threads: int, say: Say) -> Choice:
     """All candidates step in turn, so that a busy machine is unkind to all; the default one judges the answers."""
-    forms = bundle.forms()
+    forms = bundle.builds()
     say(f"engine: measuring {', '.join(_name(bundle, c) for c in candidates)}, once for this bundle")
     students: dict[EngineCandidate, StudentSession] = {}
     failed: list[EngineCandidate] = []

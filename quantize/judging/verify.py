@@ -33,7 +33,7 @@ import re, sys, numpy as np
 from pathlib import Path
 from edge.bundles.bundle import Bundle
 from edge.engines.catalogue import open_with
-bundle = Bundle.load(Path(sys.argv[1])).forms()[int(sys.argv[2])]
+bundle = Bundle.load(Path(sys.argv[1])).builds()[int(sys.argv[2])]
 size = bundle.manifest.input
 student = open_with(sys.argv[3], bundle, 1, print)
 for _ in range(50):

@@ -55,9 +55,9 @@ def test_float_becomes_integer_for_several_targets(workplace: Path, capsys: pyte
     for target, bundle in bundles.items():
         assert (bundle.manifest.precision, bundle.manifest.target) == ("int8", target)
         assert str(workplace) not in bundle.manifest.to_json()
-        for build in bundle.forms():
+        for build in bundle.builds():
             OnnxRuntimeSession(build)
-    kinds = {t: [{s.dtype for s in build.manifest.states} for build in b.forms()] for t, b in bundles.items()}
+    kinds = {t: [{s.dtype for s in build.manifest.states} for build in b.builds()] for t, b in bundles.items()}
     assert kinds == {"x86": [{"uint8"}], "arm": [{"uint8"}, {"int8"}], "jetson": [{"float32"}]}
     assert bundles["x86"].student_bytes() == bundles["arm"].student_bytes()
     assert [target["target"] for target in json.loads((workplace / "report.json").read_text())["targets"]] == [*bundles]
@@ -312,7 +312,7 @@ def test_for_openvino_torch_is_not_imported_and_its_command_is_named(
     run = in_process(code, *options(workplace, "openvino", *TAKEN, "--target=openvino"))
     assert run.returncode == 0, run.stderr
     bundle = Bundle.load(workplace / "openvino")
-    for build in bundle.forms():
+    for build in bundle.builds():
         open_with("openvino", build, 1, print)
     entry = bundle.manifest.accuracy[1]
     assert entry.command.startswith("edge-eval --engine openvino --bundle BUNDLE ")

@@ -23,11 +23,11 @@ def manifest(*alternatives: ModelSpec) -> Manifest:
 
 def test_every_form_is_a_bundle_of_its_own(tmp_path: Path) -> None:
     write_bundle(tmp_path / "bundle", manifest(S8S8, IR), FILES)
-    first, s8s8, ir = Bundle.load(tmp_path / "bundle").forms()
+    first, s8s8, ir = Bundle.load(tmp_path / "bundle").builds()
     assert first.student_bytes() == FILES[STUDENT_FILE] and first.manifest.states == tiny_student().states()
     assert s8s8.student_bytes() == b"" and s8s8.manifest.states == STATES
     assert sorted(ir.files) == [GATE_FILE, "student.bin", "student.xml"]
-    assert s8s8.forms() == (s8s8,)
+    assert s8s8.builds() == (s8s8,)
 
 
 def test_a_bundle_without_alternatives_says_nothing_of_them() -> None:
