@@ -14,7 +14,8 @@ import onnx
 import onnxruntime as ort
 from onnx import numpy_helper
 
-from edge.bundles.bundle import STUDENT_FILE, Bundle, write_bundle
+from calibration.learnt import LEARNT_FILE
+from edge.bundles.bundle import GATE_FILE, STUDENT_FILE, Bundle, write_bundle
 from edge.engines.catalogue import open_with
 from edge.engines.onnxruntime import session_options
 from edge.engines.stopwatch import median_steps_ms
@@ -45,7 +46,7 @@ print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text()).grou
 @dataclass(frozen=True)
 class Proof:
     """One candidate on this machine, one thread. float_ms, integer_ms: median steps of the float student and of this
-    one in the same engine, in turn. size_bytes: of its files. peak_mb: of a process that runs it, None where it was not
+    one in the same engine, in turn. size_bytes: of its model. peak_mb: of a process that runs it, None where it was not
     kept. streaming: largest difference of its logits between stream and unrolled clip, as a share of their spread;
     None for a build that is no ONNX file.
     """
@@ -114,7 +115,9 @@ def _proof(result: QuantizeResult, target: TargetResult, index: int) -> Proof:
         execution=executed(candidate.bundle, candidate.engine),
         float_ms=float_ms,
         integer_ms=integer_ms,
-        size_bytes=sum(len(data) for name, data in candidate.bundle.files.items() if not name.endswith(".npz")),
+        size_bytes=sum(
+            len(data) for name, data in candidate.bundle.files.items() if name not in (GATE_FILE, LEARNT_FILE)
+        ),
         peak_mb=peak_mb(target.bundle, target.kept.index(index), candidate.engine) if index in target.kept else None,
         streaming=streaming_difference(candidate.bundle) if STUDENT_FILE in candidate.bundle.files else None,
     )
