@@ -18,6 +18,7 @@ from calibration.synthetic.scene import (
     OVERSAMPLING,
     WIDTH,
     Lighting,
+    Painting,
     Solid,
     View,
     paint,
@@ -64,6 +65,12 @@ def render(seed: Sequence[int], person: Sequence[int], action: str, camera: str,
     rng = np.random.default_rng(list(seed))
     proportions = Proportions.draw(np.random.default_rng(list(person)))
     timing = Timing.draw(rng, rng.uniform(1.8, 3.2))
+    painting = painted(rng, proportions, timing, action)
+    return record(rng, painting.frames(timing.per_frame), timing.fps, camera, light)
+
+
+def painted(rng: np.random.Generator, proportions: Proportions, timing: Timing, action: str) -> Painting:
+    """A person who acts, in a place and a light of its own; not yet taken by a camera."""
     times = timing.sub_frame_times_s
     pose = MOTIONS[action](rng, proportions, times)
     figure = skeleton(pose, proportions)
@@ -72,8 +79,7 @@ def render(seed: Sequence[int], person: Sequence[int], action: str, camera: str,
     solids = furniture(rng, pose, proportions, offset, action)
     lighting = Lighting.draw(rng)
     moved = Mesh(skin.vertices + offset, skin.quads, skin.part, skin.along, skin.around)
-    painting = paint(rng, view, moved, lighting, solids)
-    return record(rng, painting.frames(timing.per_frame), timing.fps, camera, light)
+    return paint(rng, view, moved, lighting, solids)
 
 
 def record(

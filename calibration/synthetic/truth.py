@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from calibration.synthetic.body import Mesh, Proportions, mesh, skeleton
-from calibration.synthetic.clip import Timing, furniture, place, record
-from calibration.synthetic.motions import MOTIONS
-from calibration.synthetic.scene import F32, HEIGHT, OVERSAMPLING, SUBPIXEL_BITS, WIDTH, Lighting, Painting, paint
+from calibration.synthetic.body import Proportions
+from calibration.synthetic.clip import Timing, painted, record
+from calibration.synthetic.scene import F32, HEIGHT, OVERSAMPLING, SUBPIXEL_BITS, WIDTH, Painting
 from edge.picture.frame import Frame
 
 FPS, PER_FRAME, SHUTTER_S = 15.0, 3, 0.03
@@ -43,15 +42,7 @@ def known_motion(
     rng = np.random.default_rng(list(seed))
     proportions = Proportions.draw(np.random.default_rng(list(person)))
     timing = Timing(FPS, round(duration_s * FPS), PER_FRAME, SHUTTER_S)
-    times = timing.sub_frame_times_s
-    pose = MOTIONS[action](rng, proportions, times)
-    figure = skeleton(pose, proportions)
-    skin = mesh(figure, proportions)
-    view, offset = place(rng, figure, times)
-    solids = furniture(rng, pose, proportions, offset, action)
-    lighting = Lighting.draw(rng)
-    moved = Mesh(skin.vertices + offset, skin.quads, skin.part, skin.along, skin.around)
-    painting = paint(rng, view, moved, lighting, solids)
+    painting = painted(rng, proportions, timing, action)
     frames = list(record(rng, painting.frames(PER_FRAME), FPS, camera, light, live=True))
     return KnownMotion(frames, painting)
 
