@@ -12,7 +12,7 @@ import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from calibration.synthetic.sequence import Segment
+from calibration.synthetic.bodies.sequence import Segment
 from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.cameras.recordings.demo import DEMO_CLIP
 from edge.cameras.source import camera_source

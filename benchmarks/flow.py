@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.pipeline import dark_frames
+from calibration.synthetic.bodies.motions import SIX
 from calibration.synthetic.dark_camera import CAMERAS, LIGHTS
-from calibration.synthetic.motions import SIX
 from calibration.synthetic.truth import PER_FRAME, KnownMotion, known_motion
 from edge.bundles.manifest import ExpertSpec, FrontEndSpec, GateSpec, InputSpec
 from edge.picture.frame import Frame, Image

@@ -9,10 +9,21 @@ from itertools import chain
 import numpy as np
 import numpy.typing as npt
 
-from calibration.synthetic.body import F64, I64, Mesh, Pose, Proportions, Skeleton, forward, leftward, mesh, skeleton
+from calibration.synthetic.bodies.body import (
+    F64,
+    I64,
+    Mesh,
+    Pose,
+    Proportions,
+    Skeleton,
+    forward,
+    leftward,
+    mesh,
+    skeleton,
+)
+from calibration.synthetic.bodies.motions import MOTIONS, wander
 from calibration.synthetic.dark_camera import SENSORS, DarkCamera, InterCoder, Recorder, exposure_for, jpeg
-from calibration.synthetic.motions import MOTIONS, wander
-from calibration.synthetic.scene import (
+from calibration.synthetic.scenery.scene import (
     F32,
     HEIGHT,
     OVERSAMPLING,

@@ -10,11 +10,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from calibration.synthetic.body import Mesh, Proportions, forward, leftward, mesh, skeleton
+from calibration.synthetic.bodies.body import Mesh, Proportions, forward, leftward, mesh, skeleton
+from calibration.synthetic.bodies.sequence import Act, Segment, perform
 from calibration.synthetic.clip import camera_motion
 from calibration.synthetic.dark_camera import SENSORS, DarkCamera, exposure_for
-from calibration.synthetic.scene import HEIGHT, WIDTH, Lighting, View, paint, seat
-from calibration.synthetic.sequence import Act, Segment, perform
+from calibration.synthetic.scenery.scene import HEIGHT, WIDTH, Lighting, View, paint, seat
 from edge.errors import UsageError
 from edge.files import check_can_write, scratch_folder, write_whole
 from edge.picture.frame import Image

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from calibration.synthetic.body import F64
+from calibration.synthetic.bodies.body import F64
+from calibration.synthetic.bodies.motions import wander
 from calibration.synthetic.clip import Timing, camera_motion, record, robot_motion
-from calibration.synthetic.motions import wander
-from calibration.synthetic.scene import F32, HEIGHT, OVERSAMPLING, WIDTH, View, background, decode
+from calibration.synthetic.scenery.scene import F32, HEIGHT, OVERSAMPLING, WIDTH, View, background, decode
 from edge.picture.frame import Frame
 
 Rng = np.random.Generator

@@ -20,7 +20,7 @@ from calibration.clip_sets import folder, video
 from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.synthetic.clip import record, robot_motion
 from calibration.synthetic.dark_camera import CAMERAS, LIGHTS, identity_of
-from calibration.synthetic.scene import HEIGHT, OVERSAMPLING, WIDTH, Lighting, View, background, colour, decode
+from calibration.synthetic.scenery.scene import HEIGHT, OVERSAMPLING, WIDTH, Lighting, View, background, colour, decode
 from edge.errors import DataError
 from edge.picture.frame import Frame
 

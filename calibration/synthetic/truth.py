@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from calibration.synthetic.body import Proportions
+from calibration.synthetic.bodies.body import Proportions
 from calibration.synthetic.clip import Timing, painted, record
-from calibration.synthetic.scene import F32, HEIGHT, OVERSAMPLING, SUBPIXEL_BITS, WIDTH, Painting
+from calibration.synthetic.scenery.scene import F32, HEIGHT, OVERSAMPLING, SUBPIXEL_BITS, WIDTH, Painting
 from edge.picture.frame import Frame
 
 FPS, PER_FRAME, SHUTTER_S = 15.0, 3, 0.03

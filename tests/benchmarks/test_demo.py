@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.demo import ALL, BETWEEN, Share, shares
-from calibration.synthetic.sequence import Segment
+from calibration.synthetic.bodies.sequence import Segment
 from edge.messages import Prediction
 
 

@@ -33,7 +33,7 @@ RUN: dict[str, Run] = {
     "edge-run demo": Run("walk"),
     "edge-run clip.mp4": Run('"stopped"'),
     "edge-run clip.mp4 --quiet > predictions.jsonl": Run(makes=("predictions.jsonl",)),
-    "edge-run CLIPS/walk": Run("clip 1 of "),
+    "edge-run takes": Run("clip 1 of "),
     "edge-run --list-cameras": Run(),
     "edge-run --list-cameras json": Run("["),
     "edge-run demo --engine onnxruntime": Run("onnxruntime"),

@@ -1,6 +1,7 @@
 """A folder in which the documents' commands run as they are written, with small data under the names that they use.
 
 CLIPS, OTHERS         folders of clips, a folder a class, of moving squares
+takes                 clips of one class, without a folder for it
 DIR                   a data root with an imitation of ELLAR
 FLOAT, INT8           a tiny float bundle, and another where a page has one; student.onnx: a bare network
 clip.mp4, own.yaml    a clip; a camera's profile
@@ -81,6 +82,7 @@ def _write_data(folder: Path) -> None:
     (folder / "student.onnx").write_bytes(student.streaming_onnx())
     for name in ("CLIPS", "OTHERS"):
         write_square_folder(folder / name, 6)
+    shutil.copytree(folder / "CLIPS/left", folder / "takes")
     write_video(folder / "clip.mp4", frames=40)
     shutil.copy(ROOT / "firmware_configs/cameras/arducam_b0200.yaml", folder / "own.yaml")
     pattern = folder / "DIR/ELLAR/ELLAR_pattern.txt"

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from calibration.synthetic.bodies.motions import TWELVE
 from calibration.synthetic.clip import render
-from calibration.synthetic.motions import TWELVE
-from calibration.synthetic.scene import BRIGHTEST, HEIGHT, WIDTH, decode, encode
+from calibration.synthetic.scenery.scene import BRIGHTEST, HEIGHT, WIDTH, decode, encode
 
 
 @pytest.mark.parametrize("action", TWELVE)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from calibration.synthetic.body import F64, Pose, Proportions, turned
-from calibration.synthetic.motions import MOTIONS, ease
+from calibration.synthetic.bodies.body import F64, Pose, Proportions, turned
+from calibration.synthetic.bodies.motions import MOTIONS, ease
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.synthetic.body import Pose, Proportions
-from calibration.synthetic.motions import MOTIONS, SIX, TWELVE, Gait, ease, idle, keyed, stepped, straight
+from calibration.synthetic.bodies.body import Pose, Proportions
+from calibration.synthetic.bodies.motions import MOTIONS, SIX, TWELVE, Gait, ease, idle, keyed, stepped, straight
 
 T = np.arange(78) / 30
 PERSON = Proportions()

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from calibration.synthetic.body import Proportions
-from calibration.synthetic.sequence import Act, perform
+from calibration.synthetic.bodies.body import Proportions
+from calibration.synthetic.bodies.sequence import Act, perform
 
 ACTS = (Act("walk", 2.0, 1), Act("turn", 1.5, 2, pause_s=0.4), Act("sit", 2.0, 3, pause_s=0.7))
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calibration.synthetic.body import F64, I64, TUBES, Mesh
+from calibration.synthetic.bodies.body import F64, I64, TUBES, Mesh
 from calibration.synthetic.dark_camera import open_shutter
 
 F32 = npt.NDArray[np.float32]

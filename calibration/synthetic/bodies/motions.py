@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from calibration.synthetic.body import F64, SIDES, UP, Pose, Proportions, forward, leftward, turned
+from calibration.synthetic.bodies.body import F64, SIDES, UP, Pose, Proportions, forward, leftward, turned
 
 GRAVITY = 9.81
 Rng = np.random.Generator

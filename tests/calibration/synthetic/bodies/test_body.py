@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from calibration.synthetic.body import TUBES, Pose, Proportions, forward, leftward, mesh, skeleton, turned
-from calibration.synthetic.motions import MOTIONS
+from calibration.synthetic.bodies.body import TUBES, Pose, Proportions, forward, leftward, mesh, skeleton, turned
+from calibration.synthetic.bodies.motions import MOTIONS
 
 T = np.arange(60) / 30
 
