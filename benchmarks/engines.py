@@ -33,7 +33,7 @@ print((time.perf_counter() - started_s) * 1e3)
 
 
 def main() -> None:
-    """A line per engine and form, then what `--engine auto` would take."""
+    """A line per engine and build, then what `--engine auto` would take."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bundles", nargs="*", type=Path, default=[default_bundle_path(), FLOAT_BUNDLE])
     for path in parser.parse_args().bundles:
@@ -49,12 +49,12 @@ def compare(path: Path) -> None:
     for candidate in choice.measured:
         if candidate.step_ms is None:
             continue
-        form = bundle.builds()[candidate.form]
-        execution = executed(form, candidate.engine)
+        build = bundle.builds()[candidate.build]
+        execution = executed(build, candidate.engine)
         print(
-            f"  {execution.engine}, form {candidate.form}: {candidate.step_ms:.3f} ms a step; "
+            f"  {execution.engine}, build {candidate.build}: {candidate.step_ms:.3f} ms a step; "
             f"{execution.integer} of {len(execution.kernels)} layers with weights as integers; "
-            f"{peak_mb(bundle, candidate.form, candidate.engine):.0f} MB at its peak; "
+            f"{peak_mb(bundle, candidate.build, candidate.engine):.0f} MB at its peak; "
             f"{start_ms(path, candidate.engine):.0f} ms to import and open"
         )
     missing = [f"{name} ({engine.install})" for name, engine in ENGINES.items() if engine.version() is None]

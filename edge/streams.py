@@ -44,20 +44,12 @@ class ReaderGoneError(EdgeError, BrokenPipeError):
     exit_code = EXIT_STOPPED
 
 
-class WholeLines(io.RawIOBase):
-    """A descriptor for programs: waits as long as its reader takes, and leaves no half of a line.
+class _Descriptor(io.RawIOBase):
+    """A descriptor that is written to, and never closed with the stream."""
 
-    tell_gone: raise ReaderGoneError when the reader is gone; otherwise what comes after is dropped, for a command
-    whose work is more than what it prints. give_up: asked while waiting; True is a stop, after which a reader that
-    hangs counts as gone. Raises OutputError, once; what comes after is dropped.
-    """
-
-    def __init__(self, descriptor: int, tell_gone: bool = False) -> None:
+    def __init__(self, descriptor: int) -> None:
         super().__init__()
-        self.failure: OSError | None = None
-        self.give_up: Callable[[], bool] = lambda: False
-        self._descriptor, self.tell_gone = descriptor, tell_gone
-        self._ended = False
+        self._descriptor = descriptor
 
     def fileno(self) -> int:
         return self._descriptor
@@ -67,6 +59,22 @@ class WholeLines(io.RawIOBase):
 
     def isatty(self) -> bool:
         return os.isatty(self._descriptor)
+
+
+class WholeLines(_Descriptor):
+    """A descriptor for programs: waits as long as its reader takes, and leaves no half of a line.
+
+    tell_gone: raise ReaderGoneError when the reader is gone; otherwise what comes after is dropped, for a command
+    whose work is more than what it prints. give_up: asked while waiting; True is a stop, after which a reader that
+    hangs counts as gone. Raises OutputError, once; what comes after is dropped.
+    """
+
+    def __init__(self, descriptor: int, tell_gone: bool = False) -> None:
+        super().__init__(descriptor)
+        self.failure: OSError | None = None
+        self.give_up: Callable[[], bool] = lambda: False
+        self.tell_gone = tell_gone
+        self._ended = False
 
     def write(self, data: object) -> int:
         left = memoryview(data).cast("B")  # type: ignore[arg-type]
@@ -110,7 +118,7 @@ class WholeLines(io.RawIOBase):
                 os.ftruncate(self._descriptor, at - done)
 
 
-class ForPeople(io.RawIOBase):
+class ForPeople(_Descriptor):
     """A descriptor that people read: nothing that is wrong with it is ever raised.
 
     patient: wait for a reader who is slow, as every command does. Otherwise what he does not take is kept, as far as
@@ -118,19 +126,10 @@ class ForPeople(io.RawIOBase):
     """
 
     def __init__(self, descriptor: int, patient: bool = True) -> None:
-        super().__init__()
-        self._descriptor, self._patient = descriptor, patient
+        super().__init__(descriptor)
+        self._patient = patient
         self._kept = bytearray()
         self._ended = False
-
-    def fileno(self) -> int:
-        return self._descriptor
-
-    def writable(self) -> bool:
-        return True
-
-    def isatty(self) -> bool:
-        return os.isatty(self._descriptor)
 
     def write(self, data: object) -> int:
         piece = memoryview(data).cast("B")  # type: ignore[arg-type]

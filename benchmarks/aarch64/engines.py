@@ -37,12 +37,12 @@ LIBRARIES = ("onnxruntime", "openvino", "ai_edge_litert", "ncnn")
 
 @dataclass(frozen=True)
 class Subject:
-    """One engine with one form of a bundle. model: the converted file, where the engine does not read the bundle."""
+    """One engine with one build of a bundle. model: the converted file, where the engine does not read the bundle."""
 
     label: str
     engine: str
     bundle: Path
-    form: int
+    build: int
     model: Path | None = None
 
 
@@ -80,7 +80,7 @@ def main() -> None:
 
 
 def compare(board: Guest, students: Iterable[Subject]) -> None:
-    """A row each; answers against the first one's, which is onnxruntime with the default form."""
+    """A row each; answers against the first one's, which is onnxruntime with the default build."""
     reference: Work | None = None
     for subject in students:
         try:
@@ -103,13 +103,13 @@ def signed(source: Path) -> Subject:
 
 
 def subjects(path: Path) -> Iterable[Subject]:
-    """Every engine that can run a bundle, in every form."""
+    """Every engine that can run a bundle, in every build."""
     bundle = Bundle.load(path)
     names = ("", *(f", {model.name}" for model in bundle.manifest.alternatives))
     label = f"{bundle.manifest.name} {bundle.manifest.precision}"
-    for index, form in enumerate(bundle.builds()):
+    for index, build in enumerate(bundle.builds()):
         for engine in ("onnxruntime", "openvino"):
-            if ENGINES[engine].reads(form):
+            if ENGINES[engine].reads(build):
                 yield Subject(f"{label}{names[index]}", engine, path.resolve(), index)
     for engine, converted in (("litert", litert_file), ("ncnn", ncnn_files)):
         yield Subject(label, engine, path.resolve(), 0, converted(bundle, FOLDER / "models"))
@@ -134,7 +134,7 @@ def _run(board: Guest, subject: Subject, steps: int) -> tuple[Counter[str], npt.
     """Instructions of a whole run, by kind, and those inside the engine's libraries; its first logits."""
     path = board.folder / "counts.txt"
     script = board.folder / "site" / "benchmarks" / "aarch64" / "steps.py"
-    arguments = (subject.engine, subject.bundle, str(subject.form), subject.model or "-", str(steps))
+    arguments = (subject.engine, subject.bundle, str(subject.build), subject.model or "-", str(steps))
     printed = [line.split() for line in board.run(script, *arguments, counts=path).splitlines()]
     inside = [
         (int(words[1], 16), int(words[2], 16))

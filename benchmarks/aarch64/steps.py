@@ -20,8 +20,8 @@ Array = npt.NDArray[np.generic]
 
 def main() -> None:
     """Print the first step's logits and the map of the process."""
-    engine, bundle, form, model, steps = sys.argv[1:]
-    student = Bundle.load(Path(bundle)).builds()[int(form)]
+    engine, bundle, build, model, steps = sys.argv[1:]
+    student = Bundle.load(Path(bundle)).builds()[int(build)]
     x = picture(student)
     step = {"litert": litert, "ncnn": ncnn}.get(engine, ours)(engine, student, model, x)
     print("logits", *np.ravel(step()).tolist())

@@ -33,16 +33,16 @@ class Problem:
 
 
 LONGEST_LABEL = 9  # characters; Python refuses to read numbers of thousands of digits
-Form = Callable[[Path], Iterator[Entry | Problem]]
+ListReader = Callable[[Path], Iterator[Entry | Problem]]
 
 
-def _answering(form: Form) -> Form:
+def _answering(reader: ListReader) -> ListReader:
     """That a list cannot be read is an answer, too."""
 
-    @wraps(form)
+    @wraps(reader)
     def read(listing: Path) -> Iterator[Entry | Problem]:
         try:
-            yield from form(listing)
+            yield from reader(listing)
         except TextError as error:
             yield Problem(error.place, error.what)
 

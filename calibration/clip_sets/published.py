@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 from calibration.clip_sets import video
 from calibration.clip_sets.clips import Clip, ClipSet
-from calibration.clip_sets.listing import Entry, Form, Problem, columns, numbered, pairs, pairs_or_counted
+from calibration.clip_sets.listing import Entry, ListReader, Problem, columns, numbered, pairs, pairs_or_counted
 from calibration.clip_sets.side import Side, read_side
 from edge.errors import DataError
 
@@ -36,7 +36,7 @@ class PublishedSet:
     folder: str
     lists: Mapping[str, str]
     videos: str
-    form: Form
+    read_list: ListReader
     classes: int
     labels: tuple[str, ...] | None = None
     by_light: bool = False
@@ -70,7 +70,7 @@ class PublishedSet:
 
     def entries(self, listing: Path) -> Iterator[Entry | Problem]:
         """The list's lines; labels out of range and folders of another label are problems, too."""
-        for entry in self.form(listing):
+        for entry in self.read_list(listing):
             wrong = self._label_problem(entry) if isinstance(entry, Entry) else None
             yield Problem(entry.place, wrong) if wrong else entry
 

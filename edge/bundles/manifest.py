@@ -166,7 +166,7 @@ class ModelSpec:
     """Another form of the same student, which a device may prefer to `student.onnx`.
 
     engine: the one that reads it, `onnxruntime` (one ONNX file) or `openvino` (an IR: .xml and .bin). states: as it
-    takes and gives them, which may differ from the default form's in dtype and start.
+    takes and gives them, which may differ from the default build's in dtype and start.
     """
 
     name: Name

@@ -23,6 +23,7 @@ from edge.bundles.bundle import Bundle
 from edge.bundles.manifest import REMAKE
 from edge.bundles.writing import tar_bytes, write_file
 from edge.errors import BundleError
+from edge.files import sync
 
 VERSION = re.compile(r"([0-9]{6})-([0-9a-f]{16})(\.tar)?")
 READABLE = 0o644  # for the service's user, whatever the umask of the one who updates
@@ -86,11 +87,11 @@ class BundleStore:
             _make_directory(staging)
             for file, data in bundle.contents.items():
                 write_file(staging / file, data, READABLE)
-            _sync(staging)
+            sync(staging)
         if Bundle.load(staging).digest != bundle.digest:
             raise BundleError(f"{staging}: is not what was written; look at the disk (dmesg), then try again")
         staging.rename(target)
-        _sync(self._versions)
+        sync(self._versions)
         return target
 
     def switch(self, version: Path | None) -> None:
@@ -102,7 +103,7 @@ class BundleStore:
             staging.unlink(missing_ok=True)
             staging.symlink_to(version.relative_to(self.root))
             staging.replace(self._current)
-        _sync(self.root)
+        sync(self.root)
 
     def discard(self, version: Path) -> None:
         """Remove a version that is not current; it is out of sight before the first of its files goes."""
@@ -162,12 +163,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _sync(directory: Path) -> None:
-    """A new or renamed entry survives a loss of power only when its directory was written too."""
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

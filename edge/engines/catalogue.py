@@ -1,4 +1,4 @@
-"""The engines by name: what each needs, which are installed, and which forms of a student each reads."""
+"""The engines by name: what each needs, which are installed, and which builds of a student each reads."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Say = Callable[[str], None]
 class Engine:
     """One engine. distributions: names under which its package may be installed. install: how to get it.
 
-    reads: whether it can run a form of a student at all. open: makes the student (bundle, threads, say).
+    reads: whether it can run a build of a student at all. open: makes the student (bundle, threads, say).
     """
 
     distributions: tuple[str, ...]
@@ -37,7 +37,7 @@ class Engine:
 
 
 def open_with(engine: str, bundle: Bundle, threads: int, say: Say) -> StudentSession:
-    """One form of a bundle in the engine of this name.
+    """One build of a bundle in the engine of this name.
 
     Raises ConfigError (not installed), BundleError (the engine refuses it), EngineError (no GPU, ...).
     """

@@ -1,4 +1,4 @@
-"""Which engine runs which form of the student: measured on this machine, once per bundle, and remembered."""
+"""Which engine runs which build of the student: measured on this machine, once per bundle, and remembered."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import platform
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,13 +31,13 @@ F64 = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class EngineCandidate:
-    """An engine and a form of the student, as an index of `Bundle.builds()`. step_ms: median; None: it did not run.
+    """An engine and a build of the student, as an index of `Bundle.builds()`. step_ms: median; None: it did not run.
 
     note: why it did not run, or cannot be taken.
     """
 
     engine: str
-    form: int
+    build: int
     step_ms: float | None = None
     note: str = ""
 
@@ -53,13 +54,13 @@ class Choice:
 def open_student(
     bundle: Bundle, engine: str = "onnxruntime", threads: int = 1, say: Say = print, cache: Cache | None = None
 ) -> StudentSession:
-    """The student in the engine of this name, or with `auto` in the fastest; in the fastest of the bundle's forms.
+    """The student in the engine of this name, or with `auto` in the fastest; in the fastest of the bundle's builds.
 
     say: gets a line on what was chosen and why, and on what takes long. Raises ConfigError, BundleError, EngineError.
     """
     choice = choose(bundle, engine, threads, say, cache or default_cache())
-    form = bundle.builds()[choice.taken.form]
-    return open_with(choice.taken.engine, form, threads, say)
+    build = bundle.builds()[choice.taken.build]
+    return open_with(choice.taken.engine, build, threads, say)
 
 
 def choose(bundle: Bundle, engine: str, threads: int, say: Say, cache: Cache) -> Choice:
@@ -82,11 +83,11 @@ def choose(bundle: Bundle, engine: str, threads: int, say: Say, cache: Cache) ->
 
 def _candidates(bundle: Bundle, engine: str) -> list[EngineCandidate]:
     names = [name for name in ENGINES if ENGINES[name].version()] if engine == AUTO else [engine]
-    forms = bundle.builds()
-    found = [EngineCandidate(name, i) for name in names for i, form in enumerate(forms) if ENGINES[name].reads(form)]
+    builds = bundle.builds()
+    found = [EngineCandidate(name, i) for name in names for i, build in enumerate(builds) if ENGINES[name].reads(build)]
     if not found:
         raise ConfigError(
-            f"{bundle.where}: engine {engine}: reads none of its forms (target {bundle.manifest.target}); "
+            f"{bundle.where}: engine {engine}: reads none of its builds (target {bundle.manifest.target}); "
             f"quantize it for this board, or take another engine: {AUTO}, {', '.join(ENGINES)}"
         )
     return found
@@ -99,13 +100,13 @@ def _key(bundle: Bundle, candidates: Sequence[EngineCandidate], threads: int) ->
 
 def _measured(bundle: Bundle, candidates: Sequence[EngineCandidate], threads: int, say: Say) -> Choice:
     """All candidates step in turn, so that a busy machine is unkind to all; the default one judges the answers."""
-    forms = bundle.builds()
+    builds = bundle.builds()
     say(f"engine: measuring {', '.join(_name(bundle, c) for c in candidates)}, once for this bundle")
     students: dict[EngineCandidate, StudentSession] = {}
     failed: list[EngineCandidate] = []
     for candidate in candidates:
         try:
-            students[candidate] = open_with(candidate.engine, forms[candidate.form], threads, say)
+            students[candidate] = open_with(candidate.engine, builds[candidate.build], threads, say)
         except EdgeError as error:
             failed.append(dataclasses.replace(candidate, note=str(error)))
     if not students:
@@ -153,11 +154,11 @@ def _objection(db: float) -> str:
 
 
 def _name(bundle: Bundle, candidate: EngineCandidate) -> str:
-    """`onnxruntime`, or with the form's name where there are several."""
+    """`onnxruntime`, or with the build's name where there are several."""
     if not bundle.manifest.alternatives:
         return candidate.engine
-    forms = ("default form", *(model.name for model in bundle.manifest.alternatives))
-    return f"{candidate.engine} ({forms[candidate.form]})"
+    builds = ("default build", *(model.name for model in bundle.manifest.alternatives))
+    return f"{candidate.engine} ({builds[candidate.build]})"
 
 
 def machine() -> str:
@@ -177,8 +178,10 @@ def _to_json(choice: Choice) -> bytes:
 
 def _from_json(text: bytes) -> Choice:
     fields = json.loads(text)
-    return Choice(
-        EngineCandidate(**fields["taken"]),
-        fields["why"],
-        tuple(EngineCandidate(**measured) for measured in fields["measured"]),
-    )
+    return Choice(_candidate(fields["taken"]), fields["why"], tuple(_candidate(one) for one in fields["measured"]))
+
+
+def _candidate(fields: dict[str, Any]) -> EngineCandidate:
+    """build was called form before 0.2; what was remembered then still holds."""
+    build = fields["build"] if "build" in fields else fields["form"]
+    return EngineCandidate(fields["engine"], build, fields["step_ms"], fields["note"])

@@ -55,7 +55,7 @@ def test_every_figure_in_the_readmes_prose_has_its_command_in_the_paragraph() ->
 
 # Sections whose figures are settings or rules, and measured by nobody.
 SETTINGS = {
-    ("engines.md", "`auto`, and bundles with several forms"),
+    ("engines.md", "`auto`, and bundles with several builds"),
     ("service.md", "The unit"),
     ("service.md", "When the board is too hot or its supply too weak"),
 }

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from calibration.clip_sets.listing import Entry, Form, columns, numbered, pairs, pairs_or_counted
+from calibration.clip_sets.listing import Entry, ListReader, columns, numbered, pairs, pairs_or_counted
 
 FIELDS = st.sampled_from(
     ["Walk/a.avi", "Walk/a b.avi", "../x", "/x", "3", "-1", "٣", "²", "7" * 5000, "VideoID,Video,ClassID", ""]
@@ -20,13 +20,13 @@ TEXT = st.one_of(
 )
 
 
-@pytest.mark.parametrize("form", [pairs, numbered, pairs_or_counted, columns])
+@pytest.mark.parametrize("read_list", [pairs, numbered, pairs_or_counted, columns])
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(text=TEXT)
-def test_any_text_is_entries_and_problems(tmp_path: Path, form: Form, text: str) -> None:
+def test_any_text_is_entries_and_problems(tmp_path: Path, read_list: ListReader, text: str) -> None:
     listing = tmp_path / "list.txt"
     listing.write_bytes(text.encode("utf-8", "surrogatepass"))
-    for found in form(listing):
+    for found in read_list(listing):
         assert found.place.startswith(f"{listing}: line ")
         if isinstance(found, Entry):
             assert found.label >= 0 and not PurePosixPath(found.file).is_absolute() and len(found.file.split()) == 1

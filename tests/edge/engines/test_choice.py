@@ -1,4 +1,4 @@
-"""Which engine runs which form: measured once per bundle, remembered, measured again when anything changes."""
+"""Which engine runs which build: measured once per bundle, remembered, measured again when anything changes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def bundle(tmp_path: Path) -> Bundle:
 
 
 @pytest.fixture
-def two_forms(tmp_path: Path) -> Bundle:
+def two_builds(tmp_path: Path) -> Bundle:
     """`student.onnx` and, as an alternative, the same under another name."""
     files = tiny_files(TINY)
     model = ModelSpec("other", "onnxruntime", ("other.onnx",), TINY.states())
@@ -135,12 +135,12 @@ def test_an_engine_that_refuses_the_bundle_is_named(bundle: Bundle, tmp_path: Pa
         chosen(bundle, Cache(tmp_path / "cache2"))
 
 
-def test_the_board_decides_between_forms(two_forms: Bundle, tmp_path: Path) -> None:
-    found, said = chosen(two_forms, Cache(tmp_path / "cache"), "onnxruntime")
-    assert [(c.engine, c.form) for c in found.measured] == [("onnxruntime", 0), ("onnxruntime", 1)]
-    assert "onnxruntime (default form), onnxruntime (other)" in said[0]
+def test_the_board_decides_between_builds(two_builds: Bundle, tmp_path: Path) -> None:
+    found, said = chosen(two_builds, Cache(tmp_path / "cache"), "onnxruntime")
+    assert [(c.engine, c.build) for c in found.measured] == [("onnxruntime", 0), ("onnxruntime", 1)]
+    assert "onnxruntime (default build), onnxruntime (other)" in said[0]
     x = np.random.default_rng(0).integers(0, 256, (1, 24, 32, 3), np.uint8)
-    student = open_student(two_forms, "onnxruntime", say=said.append, cache=Cache(tmp_path / "cache"))
+    student = open_student(two_builds, "onnxruntime", say=said.append, cache=Cache(tmp_path / "cache"))
     np.testing.assert_allclose(student.step(x), TINY.clip_logits(x)[0], rtol=1e-5, atol=1e-5)
 
 
@@ -157,27 +157,35 @@ def with_ir(folder: Path, other: TinyStudent = TINY) -> Bundle:
     return Bundle.load(folder / "ir")
 
 
-def test_a_form_is_offered_to_the_engines_that_read_it(tmp_path: Path) -> None:
+def test_a_build_is_offered_to_the_engines_that_read_it(tmp_path: Path) -> None:
     bundle = with_ir(tmp_path)
     found, said = chosen(bundle, Cache(tmp_path / "cache"))
-    assert [(c.engine, c.form, c.note) for c in found.measured] == [
+    assert [(c.engine, c.build, c.note) for c in found.measured] == [
         ("onnxruntime", 0, ""),
         ("openvino", 0, ""),
         ("openvino", 1, ""),
     ]
-    assert "onnxruntime (default form), openvino (default form), openvino (NNCF)" in said[0]
+    assert "onnxruntime (default build), openvino (default build), openvino (NNCF)" in said[0]
     assert chosen(bundle, Cache(tmp_path / "cache"), "onnxruntime")[0].why == "as configured"
 
 
-def test_what_was_remembered_is_the_form_that_runs(tmp_path: Path) -> None:
+def test_what_was_remembered_is_the_build_that_runs(tmp_path: Path) -> None:
     other = tiny_student(1)
     bundle, cache = with_ir(tmp_path, other), Cache(tmp_path / "cache")
     key = choice._key(bundle, choice._candidates(bundle, "openvino"), 1)
     x = np.random.default_rng(0).integers(0, 256, (1, 24, 32, 3), np.uint8)
-    for form, tiny in enumerate((TINY, other)):
-        cache.put(key, choice._to_json(Choice(choice.EngineCandidate("openvino", form), "as measured")))
+    for build, tiny in enumerate((TINY, other)):
+        cache.put(key, choice._to_json(Choice(choice.EngineCandidate("openvino", build), "as measured")))
         student = open_student(bundle, "openvino", say=lambda line: None, cache=cache)
         np.testing.assert_allclose(student.step(x), tiny.clip_logits(x)[0], rtol=1e-5, atol=1e-5)
+
+
+def test_what_was_remembered_under_the_builds_old_name_still_holds(two_builds: Bundle, tmp_path: Path) -> None:
+    cache = Cache(tmp_path / "cache")
+    found, _ = chosen(two_builds, cache, "onnxruntime")
+    key = choice._key(two_builds, choice._candidates(two_builds, "onnxruntime"), 1)
+    cache.put(key, choice._to_json(found).replace(b'"build"', b'"form"'))
+    assert chosen(two_builds, cache, "onnxruntime")[0] == found
 
 
 def test_without_a_choice_nothing_is_measured_or_written(bundle: Bundle, tmp_path: Path) -> None:
@@ -194,7 +202,7 @@ def test_an_engine_that_is_not_installed_is_one_clear_error(bundle: Bundle, monk
 
 def test_a_bundle_for_another_board_is_not_offered_to_tensorrt(bundle: Bundle) -> None:
     manifest = dataclasses.replace(bundle.manifest, target="x86", precision="int8")
-    with pytest.raises(ConfigError, match=r"engine tensorrt: reads none of its forms \(target x86\); quantize it for"):
+    with pytest.raises(ConfigError, match=r"engine tensorrt: reads none of its builds \(target x86\); quantize it for"):
         open_student(dataclasses.replace(bundle, manifest=manifest), "tensorrt")
 
 
