@@ -111,9 +111,9 @@ class ExpertSpec:
 
 @dataclass(frozen=True)
 class GateSpec:
-    """gammas: one per head; window: ticks of statistics that the gate sees; hold: its hysteresis in ticks.
+    """gammas: one per head, or per expert where one head serves all. window: ticks of statistics that the gate sees.
 
-    experts: for the noise-aware forms, one per gamma.
+    hold: its hysteresis in ticks. experts: for the noise-aware forms, one per gamma.
     """
 
     gammas: tuple[Annotated[float, Between(0.05, 20.0)], ...]

@@ -134,7 +134,7 @@ class Chain:
         self._health.pause()
         self._forget()
         gap_ms = round(self._cadence.gap_ms, 1)
-        what = f"no frame for {gap_ms:g} ms" if gap_ms > 0 else f"the camera's clock went back by {-gap_ms:g} ms"
+        what = f"no frame for {gap_ms:g} ms" if gap_ms > 0 else f"the frames' times went back by {-gap_ms:g} ms"
         self._report(Event("stream_gap", f"{what}: starting anew", {"gap_ms": gap_ms}))
 
     def _forget(self) -> None:
