@@ -85,7 +85,16 @@ setup(
         "openvino": ["openvino>=2025.0"],
         "pi": ["picamera2>=0.3.30"],
         "dev": [
-            *("pytest>=8", "hypothesis>=6", "ruff>=0.8", "mypy>=1.13", "types-PyYAML", "build", "av>=12"),
+            *(
+                "pytest>=8",
+                "pytest-xdist>=3.6",
+                "hypothesis>=6",
+                "ruff>=0.8",
+                "mypy>=1.13",
+                "types-PyYAML",
+                "build",
+                "av>=12",
+            ),
             *("openvino>=2025.0", "nncf>=3.0"),
         ],
     },

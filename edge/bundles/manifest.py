@@ -13,7 +13,8 @@ from typing import Annotated, Any
 from edge.errors import BundleError
 from edge.fields import NOT_EMPTY, REQUIRED, AtMost, Between, Contradiction, Language, Matching, OneOf, build
 
-FORMAT = 1
+FORMAT = 1  # of every bundle that says no more than the first ones did
+DECIDING_FORMAT = 2  # of those with `decision`, which a runtime of the first ones would not understand
 STUDENT_FILE = "student.onnx"
 GATE_FILE = "gate.npz"
 GATE_WEIGHTS = ("w1", "b1", "w2", "b2", "w3", "b3")  # its arrays: edge/recognition/gate.py says what they are
@@ -143,6 +144,56 @@ class SmoothingSpec:
     warm_up_ms: Annotated[float, Between(0.0, 600_000.0)]
 
 
+BACKGROUND = ("other", "nothing")  # labels that are no action: somebody does something else; nobody does anything
+SENSITIVITIES = ("low", "normal", "high")
+NORMAL = SENSITIVITIES[1]  # the one of every bundle
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """How sure it has to be. enter, leave: the probability at which an action begins, and under which it ends.
+
+    recall, false_per_hour: what that came to on streams of people whom it never saw: the share of actions that are
+    named while they last, and labels said an hour where there is none to say.
+    """
+
+    enter: Fraction
+    leave: Fraction
+    recall: Fraction
+    false_per_hour: Annotated[float, Between(0.0, 1e6)]
+
+    def contradictions(self) -> Iterator[Contradiction]:
+        if self.leave > self.enter:
+            yield Contradiction("leave", f"at most enter ({self.enter:g})", self.leave)
+
+
+@dataclass(frozen=True)
+class DecisionSpec:
+    """From a stream of logits to actions (edge/recognition/decoder.py says how).
+
+    scale, bias: of every label's logit, so that the softmax of scale * logit + bias is a probability that holds
+    (vector scaling: Guo et al., On Calibration of Modern Neural Networks, ICML 2017). dwell_ms: how long something goes
+    on, on average. evidence: how much 66.7 ms of answers count beside one that would be independent of those before.
+    shortest_ms: how long something must be likely before it is said. low, normal, high: the operating points.
+    """
+
+    scale: Annotated[tuple[Annotated[float, Between(0.0, 100.0)], ...], AtMost(1000)]
+    bias: Annotated[tuple[Annotated[float, Between(-100.0, 100.0)], ...], AtMost(1000)]
+    dwell_ms: Annotated[float, Between(1.0, 600_000.0)]
+    evidence: Annotated[float, Between(1e-3, 1.0)]
+    shortest_ms: Annotated[float, Between(0.0, 60_000.0)]
+    warm_up_ms: Annotated[float, Between(0.0, 600_000.0)]
+    low: OperatingPoint
+    normal: OperatingPoint
+    high: OperatingPoint
+
+    def point(self, sensitivity: str) -> OperatingPoint:
+        """One of SENSITIVITIES."""
+        found = getattr(self, sensitivity)
+        assert isinstance(found, OperatingPoint)
+        return found
+
+
 @dataclass(frozen=True)
 class StateSpec:
     """One recurrent tensor: enters the model as `input`, leaves it as `output`, every element starts as `start`."""
@@ -244,9 +295,20 @@ class Manifest:
     files: Annotated[dict[FileName, FileDigest], REQUIRED] = field(default_factory=dict)
     format: Annotated[int, REQUIRED] = FORMAT
     alternatives: tuple[ModelSpec, ...] = ()
+    decision: DecisionSpec | None = None
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """The labels that can be said: with a `decision`, all but BACKGROUND."""
+        return self.labels if self.decision is None else tuple(one for one in self.labels if one not in BACKGROUND)
+
+    def deciding(self, decision: DecisionSpec | None) -> Manifest:
+        """The same with another decision, or without one, in the format that this takes."""
+        return dataclasses.replace(self, decision=decision, format=FORMAT if decision is None else DECIDING_FORMAT)
 
     def contradictions(self) -> Iterator[Contradiction]:
         """What no field can tell alone."""
+        yield from self._decisions()
         labels, gammas, experts = self.labels, self.gate.gammas, self.gate.experts
         if len(labels) < 2 or len(set(labels)) < len(labels):
             yield Contradiction("labels", "two or more, none twice", list(labels))
@@ -255,6 +317,17 @@ class Manifest:
             yield Contradiction("gate.experts", f"{expected}", len(experts))
         yield from self._sizes()
         yield from self._names()
+
+    def _decisions(self) -> Iterator[Contradiction]:
+        decision, wanted = self.decision, FORMAT if self.decision is None else DECIDING_FORMAT
+        if self.format != wanted:
+            yield Contradiction("format", f"{wanted} {'without' if decision is None else 'with'} decision", self.format)
+        if decision is not None:
+            for name in ("scale", "bias"):
+                if (found := len(getattr(decision, name))) != len(self.labels):
+                    yield Contradiction(f"decision.{name}", f"a number per label, {len(self.labels)}", found)
+            if not self.actions:
+                yield Contradiction("labels", f"an action beside {', '.join(BACKGROUND)}", list(self.labels))
 
     def _sizes(self) -> Iterator[Contradiction]:
         small, network = self.front_end, self.input
@@ -293,8 +366,9 @@ class Manifest:
 
     def _document(self) -> dict[str, Any]:
         fields = dataclasses.asdict(self)
-        if not self.alternatives:
-            del fields["alternatives"]
+        for name in ("alternatives", "decision"):
+            if not fields[name]:
+                del fields[name]
         return {"format": fields.pop("format"), **fields}
 
 
@@ -312,9 +386,9 @@ def parse_manifest(text: bytes, where: str) -> Manifest:
     if not isinstance(document, dict):
         raise JSON.wrong(f"{where}: top level", "an object", JSON.describe(document))
     found_format = document.get("format")
-    if type(found_format) is int and found_format != FORMAT:
+    if type(found_format) is int and not FORMAT <= found_format <= DECIDING_FORMAT:
         raise BundleError(
-            f"{where}: format: expected {FORMAT}, found {found_format}; "
+            f"{where}: format: expected {FORMAT} or {DECIDING_FORMAT}, found {found_format}; "
             f"{'update ellar-edge' if found_format > FORMAT else REMAKE}"
         )
     if DIGEST in document:

@@ -5,5 +5,7 @@ cadence            which frames are ticks of the model, by capture time
 gate               which expert sees, from the last frames' statistics
 inputs/            the network's input, a file for each form
 recogniser         from a picture to logits
-health, smoothing  pictures that must not lead to a label; probabilities over time, a label or an abstention
+health             pictures that must not lead to a label
+smoothing          probabilities over time, a label or an abstention
+decoder            the same for bundles that have a decision: what goes on now, when it begins and ends
 """

@@ -9,11 +9,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.bundles.bundle import Bundle
+from edge.bundles.manifest import NORMAL, Manifest
 from edge.engines.catalogue import Say
 from edge.errors import PictureError
 from edge.messages import Event
 from edge.picture.frame import Frame
 from edge.recognition.cadence import Cadence, CadenceCounts, Step
+from edge.recognition.decoder import Decoder
 from edge.recognition.health import DAMAGED, PictureHealth
 from edge.recognition.recogniser import Recogniser, TickResult
 from edge.recognition.smoothing import Decision, Smoother
@@ -33,6 +35,15 @@ class Tick:
     decision: Decision | None = None
 
 
+def _decider(manifest: Manifest, sensitivity: str, say: Say) -> Decoder | Smoother:
+    """What a bundle decides with: its decoder, or the mean over time of those without one."""
+    if manifest.decision is not None:
+        return Decoder(manifest.labels, manifest.decision, sensitivity)
+    if sensitivity != NORMAL:  # no error: a service that goes back to an older bundle shall run
+        say(f"sensitivity {sensitivity}: bundle {manifest.name} has one operating point alone, which is used")
+    return Smoother(len(manifest.labels), manifest.smoothing)
+
+
 def _unheard(event: Event) -> None:
     """Nobody wants to know."""
 
@@ -42,12 +53,12 @@ def _as_it_is(frame: Frame) -> Frame:
 
 
 class Chain:
-    """Cadence, recogniser, health of the picture and smoothing, as a bundle wants them.
+    """Cadence, recogniser, health of the picture and decision, as a bundle wants them.
 
-    threads, gamma, engine, average, head, say, timer: see `Recogniser`. report: gets the events of the stream,
-    `stream_gap`, `cadence_degraded` and `cadence_restored`. counts: of frames; go on from these. prepare: what is done
-    to the frame of a tick first; on a device, nothing. Raises BundleError, ConfigError, EngineError, and UsageError for
-    a gamma that no expert has.
+    threads, gamma, engine, average, head, say, timer: see `Recogniser`. sensitivity: one of the operating points of a
+    bundle that has them. report: gets the events of the stream, `stream_gap`, `cadence_degraded` and
+    `cadence_restored`. counts: of frames; go on from these. prepare: what is done to the frame of a tick first; on a
+    device, nothing. Raises BundleError, ConfigError, EngineError, and UsageError for a gamma that no expert has.
     """
 
     def __init__(
@@ -59,6 +70,7 @@ class Chain:
         engine: str | None = None,
         average: bool = False,
         head: int | None = None,
+        sensitivity: str = NORMAL,
         say: Say = print,
         timer: StageTimer | None = None,
         report: Callable[[Event], None] = _unheard,
@@ -81,7 +93,7 @@ class Chain:
             head=head,
         )
         self._health = PictureHealth()
-        self._smoother = Smoother(len(manifest.labels), manifest.smoothing)
+        self._decider = _decider(manifest, sensitivity, say)
 
     @property
     def engine(self) -> str:
@@ -139,10 +151,10 @@ class Chain:
 
     def _forget(self) -> None:
         self._recogniser.reset()
-        self._smoother.reset()
+        self._decider.reset()
 
     def _decide(self, result: TickResult, fault: str | None, time_s: float) -> Decision:
-        return self._smoother.skip(fault) if fault else self._smoother.step(result.logits, time_s)
+        return self._decider.skip(fault) if fault else self._decider.step(result.logits, time_s)
 
     def _report_cadence(self) -> None:
         measured_ms = round(self._cadence.measured_interval_ms, 1)

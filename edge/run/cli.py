@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge import __version__
 from edge.board.profile import board_profile
+from edge.bundles.manifest import SENSITIVITIES
 from edge.cameras import KINDS
 from edge.command import run_command
 from edge.engines import AUTO, NAMES
@@ -78,6 +79,11 @@ def _parser() -> argparse.ArgumentParser:
     add("--threads", metavar="N", type=int, help="threads of the engine (default: the board's)")
     add("--gamma", metavar="G", type=float, help="fix the gamma (default: the gate chooses)")
     add("--average", action="store_true", default=None, help="every expert answers, at so many times the work")
+    add(
+        "--sensitivity",
+        metavar="S",
+        help=f"of the decision: {', '.join(SENSITIVITIES)} (default: normal; docs/output.md)",
+    )
     # None, not False: an option that was not given must not win over the file.
     add("--realtime", action="store_true", default=None, help="play a recording at its own pace, dropping late frames")
     add("--fps", metavar="F", type=float, help="pictures per second of a recording (default: as it tells, or 30)")
@@ -186,6 +192,7 @@ def _recognise(config: Config, outputs: Sequence[Output]) -> int:
             gamma=config.gamma,
             engine=config.engine,
             average=config.average,
+            sensitivity=config.sensitivity,
         ),
         renew=partial(bundle_path, config.bundle, config.store),
         # A recording that is read as fast as it goes is work at a desk: its answers must not hang on the heat.

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import yaml
 
+from edge.bundles.manifest import NORMAL, SENSITIVITIES
 from edge.engines import AUTO, NAMES
 from edge.errors import UsageError
 from edge.fields import NOT_EMPTY, YAML, Between, OneOf, build, read_yaml
@@ -25,8 +26,9 @@ class Config:
     camera: as `edge-run --help` lists them. bundle: None is the one in the package. store: of `edge-service update`;
     where no bundle is named, its current one runs. board: a profile or auto. engine: one of `edge.engines.NAMES` or
     auto; threads: of it; None leaves them to the board. gamma: None leaves it to the gate. average: every expert
-    answers, and the mean counts. realtime: play a recording at its own pace. fps: of a recording; None takes the
-    times that it tells (of a folder, in the names), or 30. json: JSON Lines on stdout, also where that is a terminal.
+    answers, and the mean counts. sensitivity: one of the bundle's operating points, where it has them. realtime: play a
+    recording at its own pace. fps: of a recording; None takes the times that it tells (of a folder, in the names), or
+    30. json: JSON Lines on stdout, also where that is a terminal.
     max_frames: camera frames; duration: seconds of running; None is endless.
     """
 
@@ -38,6 +40,7 @@ class Config:
     threads: Annotated[int, Between(1, 64)] | None = None
     gamma: Annotated[float, Between(0.1, 10.0)] | None = None
     average: bool = False
+    sensitivity: Annotated[str, OneOf(SENSITIVITIES)] = NORMAL
     realtime: bool = False
     fps: Annotated[float, Between(0.01, 1000.0)] | None = None
     quiet: bool = False

@@ -91,13 +91,17 @@ def test_it_trains_from_a_bundle_of_other_labels_and_leaves_a_model_card(trained
 
 
 def test_what_the_beginning_learnt_is_inherited(recipe: Path, trained: Path, cache: Path, tmp_path: Path) -> None:
-    first = LearntClips.of(Bundle.load(trained / "bundle"))
+    learnt = LearntClips.of(Bundle.load(trained / "bundle")).training
+    begun_with = LearntClips.of(Bundle.load(FLOAT)).training
+    own = learnt - begun_with
+    assert begun_with < learnt and own
     older = LearntClips(frozenset({"ab" * 8}), frozenset({"cd" * 8}))
     bundle = Bundle.load(trained / "bundle")
     write_bundle(tmp_path / "old.tar", bundle.manifest, {**bundle.files, "learnt.json": older.to_bytes()})
     assert short("train", recipe, tmp_path / "out", "--start", tmp_path / "old.tar", cache=cache) == 0
     found = LearntClips.of(Bundle.load(tmp_path / "out" / "bundle"))
-    assert found.training == first.training | older.training
+    assert own | older.training <= found.training <= learnt | older.training
+    assert not begun_with <= found.training  # of the one that it began with, not of the one before
     assert found.calibration == older.calibration
     with safe_open(tmp_path / "out" / "student.safetensors", "pt") as file:
         assert LearntClips.of_bytes(file.metadata()["learnt"].encode(), "") == found

@@ -244,7 +244,7 @@ def test_the_document_of_these_tests_is_right() -> None:
 
 
 WRONG: dict[tuple[str | int, ...], tuple[object, str]] = {
-    ("format",): (2, "format: expected 1, found 2; update ellar-edge"),
+    ("format",): (3, "format: expected 1 or 2, found 3; update ellar-edge"),
     ("precision",): ("int4", "precision: expected one of float32, int8, found 'int4'"),
     ("labels",): (["a", "a"], "labels: expected two or more, none twice"),
     ("labels", 1): ("", r"labels\[1\]: expected a text that is not empty"),

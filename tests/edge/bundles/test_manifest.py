@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from edge.bundles.bundle import Bundle, write_bundle
-from edge.bundles.manifest import DIGEST, Manifest, digest_of, parse_manifest
+from edge.bundles.manifest import (
+    DIGEST,
+    DecisionSpec,
+    FileDigest,
+    Manifest,
+    OperatingPoint,
+    digest_of,
+    parse_manifest,
+)
 from edge.errors import BundleError
 from tests.students import tiny_files, tiny_manifest, tiny_student
 
@@ -111,3 +119,67 @@ def test_the_digest_is_that_of_the_rest(tmp_path: Path, written: bytes) -> None:
     for name, data in tiny_files(STUDENT).items():
         (tmp_path / name).write_bytes(data)
     assert Bundle.load(tmp_path).text == written
+
+
+POINT = OperatingPoint(0.7, 0.4, 0.8, 2.0)
+DECISION = DecisionSpec((1.0,) * 3, (0.0,) * 3, 3000.0, 0.3, 200.0, 0.0, POINT, POINT, POINT)
+
+
+def deciding(*labels: str) -> Manifest:
+    manifest = dataclasses.replace(tiny_manifest(STUDENT), labels=labels)
+    return manifest.deciding(DECISION)
+
+
+def test_one_that_decides_is_of_another_format_and_comes_back() -> None:
+    manifest = deciding("left", "other", "nothing")
+    document = manifest.to_json()
+    assert (manifest.format, manifest.actions) == (2, ("left",))
+    files = json.loads(tiny_manifest_with_files().to_json())["files"]
+    again = parse_manifest(json.dumps({**json.loads(document), "files": files}).encode(), "here")
+    assert again.decision == DECISION
+    assert again.deciding(None).format == 1
+
+
+def tiny_manifest_with_files() -> Manifest:
+    digest = FileDigest("0" * 64, 1)
+    return dataclasses.replace(tiny_manifest(STUDENT), files={"student.onnx": digest, "gate.npz": digest})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"scale": [1.0]}, r"decision.scale: expected a number per label, 3, found 1"),
+        ({"bias": []}, r"decision.bias: expected a number per label, 3, found 0"),
+        ({"evidence": 0}, r"decision.evidence: expected a number from 0.001 to 1.0, found 0"),
+        ({"low": {"enter": 0.2, "leave": 0.4, "recall": 1, "false_per_hour": 0}}, "leave: expected at most enter"),
+    ],
+)
+def test_a_decision_that_cannot_be_is_refused(change: dict[str, object], message: str) -> None:
+    manifest = dataclasses.replace(tiny_manifest_with_files(), labels=("left", "right", "other")).deciding(DECISION)
+    document = json.loads(manifest.to_json())
+    document["decision"].update(change)
+    with pytest.raises(BundleError, match=message):
+        parse_manifest(json.dumps(document).encode(), "here")
+
+
+def test_a_format_and_what_it_says_belong_together() -> None:
+    document = json.loads(tiny_manifest_with_files().to_json())
+    with pytest.raises(BundleError, match=r"format: expected 1 without decision, found 2"):
+        parse_manifest(json.dumps({**document, "format": 2}).encode(), "here")
+    decided = json.loads(
+        dataclasses.replace(tiny_manifest_with_files(), labels=("left", "other", "nothing"))
+        .deciding(DECISION)
+        .to_json()
+    )
+    with pytest.raises(BundleError, match=r"format: expected 2 with decision, found 1"):
+        parse_manifest(json.dumps({**decided, "format": 1}).encode(), "here")
+    with pytest.raises(BundleError, match=r"labels: expected an action beside other, nothing"):
+        parse_manifest(
+            json.dumps(
+                {**decided, "labels": ["other", "nothing"], "decision": {**decided["decision"], **NOTHING}}
+            ).encode(),
+            "here",
+        )
+
+
+NOTHING = {"scale": [1.0, 1.0], "bias": [0.0, 0.0]}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from edge.bundles.bundle import Bundle
+from edge.bundles.manifest import DecisionSpec, OperatingPoint
 from edge.messages import Event
 from edge.picture.frame import Frame
 from edge.recognition.cadence import Cadence, CadenceCounts, Step
@@ -109,3 +112,20 @@ def test_ticks_alone_are_prepared(loaded_bundle: Bundle) -> None:
     for one, other in zip(found[1:], plain[1:], strict=True):
         assert one.result is not None and other.result is not None
         assert one.result.statistics.mean < 0.6 * other.result.statistics.mean
+
+
+def test_a_bundle_with_a_decision_decides_with_it_at_the_sensitivity_asked_for(loaded_bundle: Bundle) -> None:
+    surely, never = OperatingPoint(0.0, 0.0, 1.0, 1e6), OperatingPoint(1.0, 1.0, 0.0, 0.0)
+    ones = (1.0,) * len(loaded_bundle.manifest.labels)
+    spec = DecisionSpec(ones, (0.0,) * len(ones), 3000.0, 0.3, 0.0, 0.0, never, never, surely)
+    deciding = dataclasses.replace(loaded_bundle, manifest=loaded_bundle.manifest.deciding(spec))
+    for sensitivity, says in (("high", True), ("normal", False)):
+        said = answers(ticks(Chain(deciding, sensitivity=sensitivity), moving(40)))
+        assert len(said) == 19 and all((index is not None) == says for index, *_ in said)
+
+
+def test_a_bundle_without_operating_points_says_so_and_runs(loaded_bundle: Bundle) -> None:
+    said: list[str] = []
+    chain = Chain(loaded_bundle, sensitivity="high", say=said.append)
+    assert said == ["sensitivity high: bundle tiny has one operating point alone, which is used"]
+    assert answers(ticks(chain, moving(40))) == answers(ticks(Chain(loaded_bundle), moving(40)))
