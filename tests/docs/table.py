@@ -39,6 +39,7 @@ RUN: dict[str, Run] = {
     "edge-run demo --engine onnxruntime": Run("onnxruntime"),
     "edge-run demo --engine auto": Run("measuring", "--max-frames 20"),
     "edge-run --engine auto --prepare": Run("ready: "),
+    "edge-run demo --sensitivity high": Run("one operating point alone", "--max-frames 20"),
     "edge-run demo --average": Run('"stopped"', "--max-frames 40"),
     "edge-run --print-config": Run("# default"),
     "edge-run demo | head -3": Run('"started"'),
