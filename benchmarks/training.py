@@ -14,7 +14,7 @@ import torch
 
 from calibration.tensors import ClipTensors
 from distill.students.recipe import Recipe, load_recipe
-from distill.students.sources import Source
+from distill.students.sources import Source, Stretch
 from distill.students.stages.training import fine_tune, new_student
 from distill.training.loop import TrainingRun
 
@@ -29,7 +29,8 @@ def clips_of_noise(recipe: Recipe) -> Source:
     clip = ClipTensors(rng.integers(0, 256, size, np.uint8), np.zeros((TICKS, 3), np.float32))
     labels = tuple(i % len(recipe.labels) for i in range(CLIPS))
     clips: Any = (clip,) * CLIPS  # in memory, for StoredTensors
-    return Source(tuple(map(str, range(CLIPS))), clips, labels, (None,) * CLIPS, 1.0, False)
+    whole = tuple((Stretch(0, TICKS, label),) for label in labels)
+    return Source(tuple(map(str, range(CLIPS))), clips, labels, (None,) * CLIPS, 1.0, False, whole)
 
 
 def main() -> None:

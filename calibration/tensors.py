@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import overload
@@ -27,7 +27,7 @@ from edge.recognition.cadence import Cadence, at_cadence
 from edge.recognition.inputs import network_input
 
 # Part of every cache key: raise it when the front end or an input form changes what it computes.
-REVISION = 4
+REVISION = 5
 
 
 @dataclass(frozen=True)
@@ -93,11 +93,12 @@ class Geometry:
 class ClipTensors:
     """x: uint8 [gammas, T, h, w, 3], the input at every tick; statistics: float32 [T, 3], mean, std, entropy.
 
-    fingerprint: of the clip (calibration/learnt.py).
+    times_s: float64 [T], of every tick's capture. fingerprint: of the clip (calibration/learnt.py).
     """
 
     x: npt.NDArray[np.uint8]
     statistics: npt.NDArray[np.float32]
+    times_s: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     fingerprint: str = ""
 
 
@@ -110,6 +111,7 @@ def clip_tensors(frames: Iterable[Frame], geometry: Geometry) -> ClipTensors:
     fingerprint = Fingerprint()
     ticks: list[Image] = []
     seen: list[tuple[float, float, float]] = []
+    times_s: list[float] = []
     for frame in at_cadence(fingerprint.watch(frames), Cadence(geometry.cadence), eyes.reset):
         statistics = eyes.take(frame)
         # Every expert's input fills the same buffer.
@@ -117,10 +119,11 @@ def clip_tensors(frames: Iterable[Frame], geometry: Geometry) -> ClipTensors:
         if inputs:
             ticks.append(np.concatenate(inputs))
             seen.append((statistics.mean, statistics.std, statistics.entropy))
+            times_s.append(frame.capture_time_s)
     if not ticks:
         shape = (len(geometry.gammas), 0, geometry.input_height, geometry.input_width, 3)
-        return ClipTensors(np.zeros(shape, np.uint8), np.zeros((0, 3), np.float32), fingerprint.value)
-    return ClipTensors(np.stack(ticks, axis=1), np.asarray(seen, np.float32), fingerprint.value)
+        return ClipTensors(np.zeros(shape, np.uint8), np.zeros((0, 3), np.float32), np.zeros(0), fingerprint.value)
+    return ClipTensors(np.stack(ticks, axis=1), np.asarray(seen, np.float32), np.asarray(times_s), fingerprint.value)
 
 
 def stream_tensors(
@@ -165,6 +168,11 @@ class StoredTensors(Sequence[ClipTensors]):
         with np.load(self._paths[index]) as stored:
             return len(stored["statistics"])
 
+    def times_s(self, index: int) -> npt.NDArray[np.float64]:
+        """Of every tick of a clip, without reading its pictures."""
+        with np.load(self._paths[index]) as stored:
+            return np.asarray(stored["times_s"])
+
     def fingerprint(self, index: int) -> str:
         """Of a clip, without reading its pictures."""
         with np.load(self._paths[index]) as stored:
@@ -202,7 +210,7 @@ def _stored(clip: Clip, geometry: Geometry, cache: Path) -> Path:
 
 def _read(path: Path) -> ClipTensors:
     with np.load(path) as stored:
-        return ClipTensors(stored["x"], stored["statistics"], str(stored["fingerprint"]))
+        return ClipTensors(stored["x"], stored["statistics"], stored["times_s"], str(stored["fingerprint"]))
 
 
 def _cached(clip: Clip, geometry: Geometry, cache: Path) -> ClipTensors:
@@ -213,5 +221,11 @@ def _cached(clip: Clip, geometry: Geometry, cache: Path) -> ClipTensors:
     tensors = clip_tensors(clip.frames(), geometry)
     # In one step: a kill leaves no half file that a later run would trust.
     with file_in_one_step(path) as aside, aside.open("wb") as file:
-        np.savez(file, x=tensors.x, statistics=tensors.statistics, fingerprint=tensors.fingerprint)
+        np.savez(
+            file,
+            x=tensors.x,
+            statistics=tensors.statistics,
+            times_s=tensors.times_s,
+            fingerprint=tensors.fingerprint,
+        )
     return tensors

@@ -16,13 +16,23 @@ from edge.picture.frame import Frame
 
 
 @dataclass(frozen=True)
+class Span:
+    """A part of a clip in which one thing goes on: from start_s until before end_s, by its frames' capture times."""
+
+    start_s: float
+    end_s: float
+    label: int
+
+
+@dataclass(frozen=True)
 class Clip:
-    """One recording of one action.
+    """One recording of one action, or of several in turn.
 
     name: unique within its set. label: index into the set's labels. source: opens the recording from its start; a
     module-level function or a `functools.partial` of one, so that clips travel between processes.
     made_by: all that its frames hang on besides the content of `file`. file: the recording, None where it is rendered.
-    actor, camera, light, location: None where not known.
+    actor, camera, light, location: None where not known. spans: what goes on when, in order and without overlap; what
+    they leave out is not judged and not learnt from. None: `label`, from its first frame to its last.
     """
 
     name: str
@@ -34,6 +44,7 @@ class Clip:
     light: str | None = None
     location: str | None = None
     file: Path | None = None
+    spans: tuple[Span, ...] = ()
 
     @property
     def identity(self) -> str:

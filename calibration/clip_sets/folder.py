@@ -64,5 +64,6 @@ def _clip(folder: Path, row: dict[str, str], labels: tuple[str, ...], side: Side
         source=partial(video.read, path),
         made_by="video",
         file=video.existing(path),
+        spans=(),
         **{field: row.get(field) or told for field, told in side.of(row["file"]).items()},
     )

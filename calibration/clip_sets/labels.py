@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from calibration.clip_sets.clips import Clip, ClipSet
+from edge.bundles.manifest import BACKGROUND
 from edge.errors import DataError
 
 NO_LABEL = -1  # of a clip whose own label has no counterpart in a bundle
-OTHER = "other"  # the label of a bundle that answers for everything that none of its other labels names
+OTHER, NOTHING = BACKGROUND  # what none of a bundle's other labels names; and that nobody does anything
 # Spellings of one action that data sets of the field use, as `plain` gives them. `standing` and `sitting` are not here:
 # in some sets they are the movement, in others the posture; a set that means the movement says so in its own table.
 SPELLINGS: Mapping[str, str] = {
@@ -50,7 +51,7 @@ def counterparts(
 
     aliases: of the set, its own spellings of what others call otherwise; they go before `SPELLINGS`. The same name to
     the letter wins, then the same but for case, blank, `_` and `-`, then the same action. A name without a counterpart
-    is the bundle's `other`, where it has one.
+    is the bundle's `other`, where it has one; `nothing` never is.
     """
     own = {plain(spelling): plain(meant) for spelling, meant in (aliases or {}).items()}
 
@@ -63,7 +64,11 @@ def counterparts(
     known = {form: {form(label): i for i, label in reversed(list(enumerate(labels)))} for form in (str, plain, action)}
     rest = known[str].get(OTHER)
     found = (
-        next((places[form(name)] for form, places in known.items() if form(name) in places), rest) for name in names
+        next(
+            (places[form(name)] for form, places in known.items() if form(name) in places),
+            None if plain(name) == NOTHING else rest,
+        )
+        for name in names
     )
     return tuple(found)
 

@@ -64,24 +64,41 @@ PLAIN = AugmentConfig(
 )
 
 
+def piece_of(
+    length: int, first: int, end: int, ticks: int, config: AugmentConfig, rng: Rng
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """Which ticks of a clip of `length` make a piece of `ticks`, played at a drawn tempo: their indices and steps.
+
+    Of a stretch that is the whole clip, first 0 and end `length`, the piece lies in it as far as it is long enough. Of
+    a part of a clip the piece holds half of the stretch, or half of itself, at least: what goes on before and after is
+    seen, too. Indices past the clip's end are those of ticks that it does not have.
+    """
+    tempo = _factor(config.tempo, rng)
+    steps = tempo * np.where(rng.random(ticks) < config.late, 2.0, 1.0)
+    span = round(steps.sum())
+    if (first, end) == (0, length):
+        start = int(rng.integers(0, max(length - span, 0) + 1))
+    else:
+        seen = min(end - first, span) // 2
+        lowest, highest = max(first + seen - span, 0), max(min(end - seen, length - span), 0)
+        start = int(rng.integers(min(lowest, highest), highest + 1))
+    return (start + np.cumsum(steps) - steps[0]).astype(np.int64), steps
+
+
 def window(
     x: npt.NDArray[np.uint8],
     experts: npt.NDArray[np.int64],
-    config: AugmentConfig,
+    index: npt.NDArray[np.int64],
+    steps: npt.NDArray[np.float64],
     levels_per_pixel: float,
-    rng: Rng,
 ) -> tuple[Tensor, Tensor]:
-    """A piece of a clip, played at a drawn tempo, each tick as the expert of this tick sees it.
+    """A piece of a clip, each tick as the expert of this tick sees it; index, steps: see `piece_of`.
 
     x: uint8 [experts,T,h,w,3]; experts: int64 [ticks] -> first plane [ticks,h,w] in levels, velocities
     [ticks,2,h,w] in pixels per tick. Past the clip's end the last picture stands still.
     """
     length = x.shape[1]
-    tempo = _factor(config.tempo, rng)
-    steps = tempo * np.where(rng.random(len(experts)) < config.late, 2.0, 1.0)
-    start = rng.integers(0, max(length - round(steps.sum()), 0) + 1)
-    index = start + np.cumsum(steps) - steps[0]
-    piece = torch.from_numpy(x[experts, np.minimum(index.astype(int), length - 1)]).float()
+    piece = torch.from_numpy(x[experts, np.minimum(index, length - 1)]).float()
     factor = torch.from_numpy(steps / levels_per_pixel).float().view(-1, 1, 1, 1)
     velocity = (piece[..., 1:].movedim(-1, 1) - ZERO) * factor
     velocity[torch.from_numpy(index >= length)] = 0

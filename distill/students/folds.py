@@ -71,8 +71,9 @@ def _grouped(source: Source) -> list[tuple[str, ...]]:
 def _pieces(source: Source) -> tuple[str, ...]:
     """For each clip the piece of its class that it lies in, as if the piece were a person."""
     pieces = [""] * len(source.labels)
-    for clips in source.by_class():
-        for piece, chosen in enumerate(np.array_split(np.asarray(clips), FOLDS)):
+    for label in sorted(set(source.labels)):
+        clips = np.flatnonzero(np.asarray(source.labels) == label)
+        for piece, chosen in enumerate(np.array_split(clips, FOLDS)):
             for clip in chosen.tolist():
                 pieces[clip] = f"piece {piece + 1} of {FOLDS}"
     return tuple(pieces)

@@ -13,11 +13,11 @@ import torch
 from torch import Tensor
 
 from calibration.clip_sets.clips import Clip, ClipSet
-from calibration.clip_sets.labels import counterparts, known_clips
+from calibration.clip_sets.labels import NOTHING, counterparts, known_clips
 from calibration.progress import Progress
 from calibration.sets import public_name
 from calibration.tensors import ClipTensors, StoredTensors, store_tensors
-from distill.students.augment import augment, reverse_time, window
+from distill.students.augment import augment, piece_of, reverse_time, window
 from distill.students.recipe import Recipe, SourceConfig
 from edge.errors import DataError
 
@@ -31,15 +31,25 @@ class Lesson(NamedTuple):
     features: Tensor
 
 
-NOBODY = -1  # the label of a clip without a person
+NOBODY = -1  # the label of a clip without a person, for a recipe that has no label `nothing`
+IGNORED = -2  # the label of a tick between two things, from which nothing is learnt
 Teach = Callable[[Clip], Lesson]
+
+
+class Stretch(NamedTuple):
+    """Ticks of a clip in which one thing goes on: from `first` until before `end`. label: as of `Source`."""
+
+    first: int
+    end: int
+    label: int
 
 
 @dataclass(frozen=True)
 class Source:
     """One set in memory. labels: index into the recipe's labels, NOBODY without a person. share: of a batch.
 
-    lessons: what a teacher says of every clip, None without a teacher.
+    stretches: of every clip, in order; of most one, from end to end, with the clip's label. lessons: what a teacher
+    says of every clip, None without a teacher.
     """
 
     names: tuple[str, ...]
@@ -48,6 +58,7 @@ class Source:
     actors: tuple[str | None, ...]
     share: float
     pretrain: bool
+    stretches: tuple[tuple[Stretch, ...], ...]
     lessons: tuple[Lesson, ...] | None = None
 
     def without(self, actors: Collection[str | None]) -> Source:
@@ -59,6 +70,7 @@ class Source:
             clips=self.clips.only(kept),
             labels=tuple(self.labels[i] for i in kept),
             actors=tuple(self.actors[i] for i in kept),
+            stretches=tuple(self.stretches[i] for i in kept),
             lessons=None if self.lessons is None else tuple(self.lessons[i] for i in kept),
         )
 
@@ -72,9 +84,20 @@ class Source:
         """Of its clips (calibration/learnt.py)."""
         return (self.clips.fingerprint(i) for i in range(len(self.clips)))
 
-    def by_class(self) -> list[list[int]]:
-        """Clips of every class that occurs, so that a batch can be balanced."""
-        return [[i for i, label in enumerate(self.labels) if label == wanted] for wanted in sorted(set(self.labels))]
+    def by_class(self) -> list[list[tuple[int, Stretch]]]:
+        """Clips and stretches of every label that occurs, so that a batch can be balanced."""
+        found: dict[int, list[tuple[int, Stretch]]] = {}
+        for clip, stretches in enumerate(self.stretches):
+            for stretch in stretches:
+                found.setdefault(stretch.label, []).append((clip, stretch))
+        return [found[label] for label in sorted(found)]
+
+    def tick_labels(self, clip: int, ticks: int) -> npt.NDArray[np.int64]:
+        """What goes on at every one of a clip's ticks, IGNORED between two things: int64 [ticks]."""
+        labels = np.full(ticks, IGNORED)
+        for first, end, label in self.stretches[clip]:
+            labels[first:end] = label
+        return labels
 
 
 def fingerprints(sources: Iterable[Source]) -> frozenset[str]:
@@ -104,13 +127,18 @@ def load_sources(
         if not usable:
             raise DataError(f"{config.set}: no clip is longer than {recipe.schedule.warm_up} ticks")
         meant = counterparts(clip_set.labels, recipe.labels, clip_set.aliases)
+        nobody = recipe.labels.index(NOTHING) if NOTHING in recipe.labels else NOBODY
+        labels = tuple(
+            nobody if config.nobody or (label := meant[clip_set.clips[i].label]) is None else label for i in usable
+        )
         sources.append(
             Source(
                 names=tuple(clip_set.clips[i].name for i in usable),
                 clips=tensors.only(usable),
-                labels=tuple(
-                    NOBODY if config.nobody or (label := meant[clip_set.clips[i].label]) is None else label
-                    for i in usable
+                labels=labels,
+                stretches=tuple(
+                    _stretches(clip_set.clips[i], tensors, i, meant, label)
+                    for i, label in zip(usable, labels, strict=True)
                 ),
                 actors=tuple(clip_set.clips[i].actor for i in usable),
                 share=config.share,
@@ -119,6 +147,22 @@ def load_sources(
             )
         )
     return sources
+
+
+def _stretches(
+    clip: Clip, tensors: StoredTensors, index: int, meant: Sequence[int | None], label: int
+) -> tuple[Stretch, ...]:
+    """A clip's spans in ticks; those whose label the recipe does not know are left out."""
+    if not clip.spans:
+        return (Stretch(0, tensors.ticks(index), label),)
+    times_s = tensors.times_s(index)
+    found = []
+    for span in clip.spans:
+        first, end = np.searchsorted(times_s, (span.start_s, span.end_s)).tolist()
+        known = meant[span.label]
+        if known is not None and first < end:
+            found.append(Stretch(first, end, known))
+    return tuple(found)
 
 
 def _opened(config: SourceConfig, labels: Sequence[str], data_root: Path | None) -> ClipSet:
@@ -139,9 +183,10 @@ def _check_files(config: SourceConfig, clip_set: ClipSet) -> None:
 
 @dataclass(frozen=True)
 class Batch:
-    """x: float32 [B,T,3,h,w] in levels; labels: int64 [B]; experts: int64 [B,T], the one of each tick.
+    """x: float32 [B,T,3,h,w] in levels; labels: int64 [B,T], of each tick, also NOBODY and IGNORED.
 
-    sources: int64 [B], the number of each clip's source. lessons: the teacher's, for the clips at `taught`: int64 [L].
+    experts: int64 [B,T], the one of each tick. sources: int64 [B], the number of each clip's source. lessons: the
+    teacher's, for the clips at `taught`: int64 [L].
     """
 
     x: Tensor
@@ -171,11 +216,14 @@ class Batch:
 
 
 class Piece(NamedTuple):
-    """A piece of a clip for a batch: first plane [T,h,w], velocity [T,2,h,w], experts [T], the lesson if it applies."""
+    """A piece of a clip for a batch, and the lesson if it applies.
+
+    plane: the first one, [T,h,w]; velocity: [T,2,h,w]; labels, experts: of every tick, [T].
+    """
 
     plane: Tensor
     velocity: Tensor
-    label: int
+    labels: Tensor
     experts: Tensor
     source: int
     lesson: Lesson | None
@@ -207,7 +255,7 @@ class Batches:
         planes, velocities = torch.stack([one.plane for one in drawn]), torch.stack([one.velocity for one in drawn])
         geometry = recipe.geometry
         x = augment(planes, velocities, recipe.augment, geometry.form, geometry.levels_per_pixel, self.rng)
-        labels, sources = torch.tensor([(one.label, one.source) for one in drawn]).unbind(1)
+        labels, sources = torch.stack([one.labels for one in drawn]), torch.tensor([one.source for one in drawn])
         experts = torch.stack([one.experts for one in drawn])
         taught = [i for i, one in enumerate(drawn) if one.lesson is not None]
         lessons = [one.lesson for one in drawn if one.lesson is not None]
@@ -218,17 +266,20 @@ class Batches:
         rng, recipe = self.rng, self._recipe
         number = int(rng.choice(len(self._sources), p=self._shares))
         source, by_class = self._sources[number]
-        clips = by_class[rng.integers(len(by_class))]
-        clip = clips[rng.integers(len(clips))]
+        stretches = by_class[rng.integers(len(by_class))]
+        clip, stretch = stretches[rng.integers(len(stretches))]
         experts = _experts(recipe, rng)
-        plane, velocity = window(source.clips[clip].x, experts, recipe.augment, recipe.geometry.levels_per_pixel, rng)
-        label, lesson = source.labels[clip], source.lessons[clip] if source.lessons else None
-        if label in self._reversed and rng.random() < recipe.augment.reverse:
+        x = source.clips[clip].x
+        index, steps = piece_of(x.shape[1], stretch.first, stretch.end, len(experts), recipe.augment, rng)
+        plane, velocity = window(x, experts, index, steps, recipe.geometry.levels_per_pixel)
+        labels = source.tick_labels(clip, x.shape[1])[np.minimum(index, x.shape[1] - 1)]
+        lesson = source.lessons[clip] if source.lessons else None
+        if set(labels.tolist()) <= self._reversed.keys() and rng.random() < recipe.augment.reverse:
             plane, velocity = reverse_time(plane, velocity)
             experts = experts[::-1].copy()
             # The teacher has not seen the clip backwards.
-            label, lesson = self._reversed[label], None
-        return Piece(plane, velocity, label, torch.from_numpy(experts), number, lesson)
+            labels, lesson = np.array([self._reversed[label] for label in labels[::-1].tolist()]), None
+        return Piece(plane, velocity, torch.from_numpy(labels), torch.from_numpy(experts), number, lesson)
 
 
 def _experts(recipe: Recipe, rng: Rng) -> npt.NDArray[np.int64]:

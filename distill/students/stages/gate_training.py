@@ -48,22 +48,25 @@ def train_gate(student: StudentNetwork, recipe: Recipe, sources: Sequence[Source
 
 
 class Question(NamedTuple):
-    """What the gate sees of a clip, float32 [T, 3], and what each of its answers costs, float32 [experts]."""
+    """What the gate sees of a stretch, float32 [T, 3], and what each of its answers costs, float32 [experts]."""
 
     statistics: F32
     costs: Tensor
 
 
 def _questions(student: StudentNetwork, source: Source, recipe: Recipe) -> list[Question]:
-    """Every clip with the cross entropy of the frozen student under every expert, each by its own row of logits."""
+    """Every stretch with the cross entropy of the frozen student under every expert, each by its own row of logits."""
     questions = []
     student.eval()
     with torch.no_grad():
-        for clip, label in zip(source.clips, source.labels, strict=True):
-            logits = student(torch.from_numpy(clip.x).movedim(-1, 2).float())[:, recipe.schedule.warm_up :]
-            own_row = logits.diagonal(dim1=0, dim2=2).mean(0).T  # [experts, classes]
-            wanted = torch.full((len(own_row),), label)
-            questions.append(Question(clip.statistics, functional.cross_entropy(own_row, wanted, reduction="none")))
+        for clip, stretches in zip(source.clips, source.stretches, strict=True):
+            logits = student(torch.from_numpy(clip.x).movedim(-1, 2).float())
+            own_rows = logits.diagonal(dim1=0, dim2=2)  # [ticks, classes, experts]
+            for first, end, label in stretches:
+                if (scored := max(first, recipe.schedule.warm_up)) < end:
+                    own_row = own_rows[scored:end].mean(0).T
+                    costs = functional.cross_entropy(own_row, torch.full((len(own_row),), label), reduction="none")
+                    questions.append(Question(clip.statistics[first:end], costs))
     return questions
 
 

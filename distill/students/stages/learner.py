@@ -9,7 +9,7 @@ from torch.nn import functional
 
 from distill.students.network.student import StudentNetwork
 from distill.students.recipe import Recipe, ScheduleConfig
-from distill.students.sources import NOBODY, Batch
+from distill.students.sources import IGNORED, NOBODY, Batch
 from distill.students.wiid import Consistency, RegionErasing, target_map
 from distill.training.loop import Losses
 from distill.training.losses import consistency_loss, distillation_loss, maximum_mean_discrepancy
@@ -35,7 +35,7 @@ class Learner(nn.Module):
             features = self.student.features(seen)
             logits = self.student.score(features)
         scored = batch.own(logits)[:, schedule.warm_up :].float()
-        losses = {"classification": classification_loss(scored, batch.labels, schedule)}
+        losses = {"classification": classification_loss(scored, batch.labels[:, schedule.warm_up :], schedule)}
         pooled = features[:, schedule.warm_up :].float().mean(1)
         losses |= self._taught(scored.mean(1), pooled, batch)
         if self.consistency is not None and wiid is not None:
@@ -78,12 +78,23 @@ class Encoder(nn.Module):
 
 
 def classification_loss(scored: Tensor, labels: Tensor, schedule: ScheduleConfig) -> Tensor:
-    """Cross entropy of the clip's mean logits, plus a share of that of every tick; scored [B,T,classes]."""
+    """Cross entropy of the mean logits of pieces in which one thing goes on, plus a share of that of every tick.
+
+    Of a piece in which several go on, every tick counts as much as a whole piece does: it has no mean. scored:
+    [B,T,classes]; labels: int64 [B,T].
+    """
     smoothing, classes = schedule.label_smoothing, scored.shape[2]
-    clip = functional.cross_entropy(scored.mean(1), wanted(labels, classes, smoothing))
-    each = labels.repeat_interleave(scored.shape[1])
-    tick = functional.cross_entropy(scored.flatten(0, 1), wanted(each, classes, 2 * smoothing))
-    return clip + schedule.tick_weight * tick
+    whole = (labels == labels[:, :1]).all(1) & (labels[:, 0] != IGNORED)
+    weights = torch.where(whole, schedule.tick_weight, 1 + schedule.tick_weight).unsqueeze(1)
+    weights = weights * (labels != IGNORED) / labels.shape[1]
+    each = functional.cross_entropy(
+        scored.flatten(0, 1), wanted(labels.flatten(), classes, 2 * smoothing), reduction="none"
+    )
+    loss = (weights.flatten() * each).sum()
+    if whole.any():
+        means = scored[whole].mean(1)
+        loss = loss + functional.cross_entropy(means, wanted(labels[whole, 0], classes, smoothing), reduction="sum")
+    return loss / len(labels)
 
 
 def wanted(labels: Tensor, classes: int, smoothing: float) -> Tensor:

@@ -70,17 +70,22 @@ def settled(student: StudentNetwork, recipe: Recipe, sources: Sequence[Source]) 
 
 
 def accuracy(student: StudentNetwork, source: Source, warm_up: int, device: torch.device) -> float:
-    """Top-1 of a source's clips, the experts' answers averaged, each in its own row; changes nothing of the student."""
-    training, right = student.training, 0
+    """Top-1 of what goes on in a source's clips, the experts' answers averaged, each in its own row.
+
+    Changes nothing of the student.
+    """
+    training, right = student.training, []
     student.eval()
     chosen = np.unique(np.linspace(0, len(source.labels) - 1, HELD_OUT_CLIPS).round().astype(int)).tolist()
     with torch.inference_mode():
         for clip in chosen:
-            logits = student(torch.from_numpy(source.clips[clip].x).movedim(-1, 2).float().to(device))[:, warm_up:]
+            logits = student(torch.from_numpy(source.clips[clip].x).movedim(-1, 2).float().to(device))
             own_row = logits.diagonal(dim1=0, dim2=2)  # [ticks, classes, experts]
-            right += int(own_row.mean((0, 2)).argmax()) == source.labels[clip]
+            for first, end, label in source.stretches[clip]:
+                if (scored := max(first, warm_up)) < end:
+                    right.append(int(own_row[scored:end].mean((0, 2)).argmax()) == label)
     student.train(training)
-    return right / len(chosen)
+    return float(np.mean(right)) if right else 0.0
 
 
 def _train(

@@ -39,6 +39,11 @@ def test_what_has_no_counterpart_is_other_where_the_bundle_has_it() -> None:
     assert counterparts(["Drink", "Walk"], ("walk", "other")) == (1, 0)
 
 
+def test_nothing_is_no_other_action() -> None:
+    assert counterparts(["nothing", "bow"], ("walk", "other")) == (None, 1)
+    assert counterparts(["nothing", "bow"], ("walk", "other", "nothing")) == (2, 1)
+
+
 def test_the_nearest_to_the_letter_wins() -> None:
     assert counterparts(["Walk", "walk", "walking"], ("walking", "walk")) == (1, 1, 0)
 

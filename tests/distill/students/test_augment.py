@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from distill.students.augment import AugmentConfig, augment, reverse_time, window
+from distill.students.augment import AugmentConfig, augment, piece_of, reverse_time, window
 from edge.recognition.inputs.base import ZERO
 
 NOTHING = AugmentConfig(
@@ -27,7 +27,7 @@ def moving_right(ticks: int = 10, pixels_per_tick: float = 2.0) -> np.ndarray:
 def piece(
     clip: np.ndarray, config: AugmentConfig, rng: np.random.Generator, ticks: int = 10
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    return window(clip[None], np.zeros(ticks, np.int64), config, LEVELS, rng)
+    return window(clip[None], np.zeros(ticks, np.int64), *piece_of(len(clip), 0, len(clip), ticks, config, rng), LEVELS)
 
 
 def test_a_window_is_the_clip_in_pixels_per_tick() -> None:
@@ -88,8 +88,19 @@ def test_a_late_tick_spans_two_and_moves_twice_as_far() -> None:
 def test_every_tick_is_seen_by_its_own_expert() -> None:
     x = np.stack([moving_right(10, speed) for speed in (1.0, 3.0)])
     experts = np.array([0] * 4 + [1] * 6)
-    _, velocity = window(x, experts, NOTHING, LEVELS, np.random.default_rng(0))
+    _, velocity = window(x, experts, np.arange(10), np.ones(10), LEVELS)
     assert velocity[:, 0, 0, 0].tolist() == [1.0] * 4 + [3.0] * 6
+
+
+@pytest.mark.parametrize(("first", "end"), [(0, 12), (40, 60), (90, 100), (0, 100), (50, 52)])
+def test_a_piece_holds_half_of_its_stretch_and_lies_in_the_clip(first: int, end: int) -> None:
+    rng, starts = np.random.default_rng(0), set()
+    for _ in range(300):
+        index, _ = piece_of(100, first, end, 20, NOTHING, rng)
+        assert index[0] >= 0 and index[-1] < 100
+        assert (np.isin(index, np.arange(first, end))).sum() >= min(end - first, 20) // 2
+        starts.add(int(index[0]))
+    assert len(starts) > 5  # what goes on before and after is seen, too
 
 
 def test_no_change_stays_no_change_where_a_person_becomes_smaller() -> None:

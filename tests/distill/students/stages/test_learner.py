@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.nn import functional
 
 from distill.students.recipe import DistillationConfig, Recipe, load_recipe
-from distill.students.sources import NOBODY, Batch, Lesson
+from distill.students.sources import IGNORED, NOBODY, Batch, Lesson
 from distill.students.stages.learner import Learner, classification_loss, wanted
 from distill.students.stages.training import new_student
 from distill.students.wiid import WiidConfig
@@ -34,7 +35,8 @@ def batch() -> Batch:
     lessons = Lesson(torch.randn(2, CLASSES), torch.randn(2, WIDTH))
     sources = torch.tensor([0, 1, 0, 1])
     experts = torch.tensor([0, 1, 2, 2])[:, None].expand(-1, x.shape[1])
-    return Batch(x, torch.tensor([0, 1, 2, 3]), experts, sources, torch.tensor([1, 3]), lessons)
+    labels = torch.tensor([0, 1, 2, 3])[:, None].expand(-1, x.shape[1])
+    return Batch(x, labels, experts, sources, torch.tensor([1, 3]), lessons)
 
 
 def learner(recipe: Recipe, wiid: WiidConfig | None = None, distillation: DistillationConfig | None = None) -> Learner:
@@ -88,7 +90,7 @@ def test_the_slow_encoder_follows(recipe: Recipe) -> None:
 def test_a_share_of_the_batch_keeps_its_lessons() -> None:
     whole = batch()
     part = whole.part(slice(1, 4, 2), torch.device("cpu"))
-    assert part.labels.tolist() == [1, 3]
+    assert part.labels[:, 0].tolist() == [1, 3]
     assert part.taught.tolist() == [0, 1]
     assert part.lessons is not None and whole.lessons is not None
     assert torch.equal(part.lessons.logits, whole.lessons.logits)
@@ -105,7 +107,27 @@ def test_of_nobody_every_action_is_wanted_alike() -> None:
 def test_where_there_is_nobody_being_sure_costs(recipe: Recipe) -> None:
     sure, undecided = torch.zeros(1, 6, 6), torch.zeros(1, 6, 6)
     sure[..., 1] = 8.0
-    labels = torch.tensor([NOBODY])
+    labels = torch.full((1, 6), NOBODY)
     assert classification_loss(sure, labels, recipe.schedule) > 2 * classification_loss(
         undecided, labels, recipe.schedule
     )
+
+
+def test_ticks_between_two_things_teach_nothing(recipe: Recipe) -> None:
+    torch.manual_seed(0)
+    scored = torch.randn(2, 6, 4, requires_grad=True)
+    labels = torch.tensor([[0, 0, IGNORED, IGNORED, 2, 2], [IGNORED] * 6])
+    classification_loss(scored, labels, recipe.schedule).backward()
+    assert scored.grad is not None
+    taught = scored.grad.abs().amax(2) > 0
+    assert taught.tolist() == [[True, True, False, False, True, True], [False] * 6]
+
+
+def test_a_piece_of_one_thing_weighs_what_it_did_before_there_were_stretches(recipe: Recipe) -> None:
+    torch.manual_seed(0)
+    scored, label = torch.randn(3, 6, 4), torch.tensor([0, 3, 1])
+    smoothing, weight = recipe.schedule.label_smoothing, recipe.schedule.tick_weight
+    clip = functional.cross_entropy(scored.mean(1), wanted(label, 4, smoothing))
+    tick = functional.cross_entropy(scored.flatten(0, 1), wanted(label.repeat_interleave(6), 4, 2 * smoothing))
+    found = classification_loss(scored, label[:, None].expand(-1, 6), recipe.schedule)
+    torch.testing.assert_close(found, clip + weight * tick)
