@@ -10,7 +10,8 @@ from edge.outputs.summary import Summary
 from edge.printable import one_line
 from edge.recognition.smoothing import WARMING_UP
 
-SILENT_EVENTS = ("gamma_changed",)  # it would flood; every line that is written names its expert
+# They would flood: every line that is written names its expert, and its time and label.
+SILENT_EVENTS = ("gamma_changed", "action_started", "action_ended")
 
 
 class HumanLines(Output):

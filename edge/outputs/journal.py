@@ -29,6 +29,8 @@ PRIORITIES = {
     "cadence_degraded": WARNING,
     "gamma_changed": DEBUG,
     "resting": INFO,
+    "action_started": INFO,
+    "action_ended": INFO,
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from edge.recognition.chain import Chain
 from edge.recognition.health import DAMAGED, PictureWatch
 from edge.recognition.recogniser import TickResult
 from edge.recognition.smoothing import Decision
+from edge.run.actions import INTERRUPTIONS, Actions
 from edge.run.renewal import Renewal, rolled_back
 from edge.run.stopping import WithinTime
 from edge.timing import StageTimer
@@ -51,6 +52,7 @@ class Pipeline:
         self._counts = CadenceCounts()
         self._governor = None if watch is None else Governor(watch, bundle.manifest)
         self._record = RunRecord()
+        self._actions = Actions()
         self._seen_by: tuple[float, str] | None = None
         self._first_s = 0.0
         make_here = partial(make, timer=self._timer, counts=self._counts, report=self.report)
@@ -83,6 +85,7 @@ class Pipeline:
                     self._take(frame, camera)
                 if max_frames is not None and self._counts.frames >= max_frames:
                     break
+            self._tell(self._actions.end())
         summary = self._record.summary(self._counts, self._timer.percentiles(), camera.drops)
         for output in self._outputs:
             output.stopped(summary)
@@ -95,8 +98,12 @@ class Pipeline:
 
     def report(self, event: Event) -> None:
         """Tell every output."""
-        for output in self._outputs:
-            output.event(event)
+        self._tell((*self._actions.end(), event) if event.name in INTERRUPTIONS else (event,))
+
+    def _tell(self, events: Iterable[Event]) -> None:
+        for event in events:
+            for output in self._outputs:
+                output.event(event)
 
     def _serve(self, chain: Chain) -> None:
         """From now on with this chain and its bundle; nothing of another one's state is left."""
@@ -159,6 +166,7 @@ class Pipeline:
         self._record.add(prediction)
         for output in self._outputs:
             output.prediction(prediction)
+        self._tell(self._actions.step(prediction))
 
     def _compare_experts(self, prediction: Prediction) -> None:
         before, self._seen_by = self._seen_by, (prediction.gamma, prediction.seen_by)

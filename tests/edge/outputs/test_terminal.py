@@ -91,7 +91,8 @@ def test_quiet_in_a_terminal_is_labels_alone(clip: Path, tiny_bundle: Path) -> N
 def test_json_in_a_terminal_is_whole_lines_and_nothing_between_them(clip: Path, tiny_bundle: Path) -> None:
     seen = Seen(edge_run_command(clip, "--json", "--bundle", tiny_bundle), columns=4000)
     lines = [json.loads(line) for line in seen.raw.splitlines()]
-    assert (lines[0]["event"], lines[-1]["event"], len(lines)) == ("started", "stopped", 31)
+    assert (lines[0]["event"], lines[-1]["event"]) == ("started", "stopped")
+    assert len([line for line in lines if line["type"] == "prediction"]) == 29
 
 
 def test_ctrl_c_ends_with_the_summary(write_clip: WriteClip, tiny_bundle: Path) -> None:

@@ -16,6 +16,7 @@ from edge.messages import Event, Prediction
 from edge.outputs import Output, OutputClosedError
 from edge.outputs.summary import Summary
 from edge.picture.frame import Frame
+from edge.run.actions import ENDED, STARTED
 from edge.run.pipeline import Pipeline
 from tests.edge.conftest import square
 
@@ -47,7 +48,7 @@ class Recorder(Output):
         self.summaries.append(summary)
 
     def names(self) -> list[str]:
-        return [event.name for event in self.events if event.name != "gamma_changed"]
+        return [event.name for event in self.events if event.name not in ("gamma_changed", STARTED, ENDED)]
 
 
 class ScriptedCamera(Camera):
