@@ -18,8 +18,8 @@ from pathlib import Path
 import onnx
 
 from calibration.clip_sets.labels import known_clips
+from calibration.jobs.shards import ShardTeam
 from calibration.sets import open_set
-from calibration.shards import ShardTeam
 from calibration.tensors import Geometry
 from edge.bundles.bundle import Bundle
 from quantize.judging.fidelity import HeldOutClips

@@ -27,7 +27,7 @@ import numpy.typing as npt
 from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.evaluation.report import comparison_line
 from calibration.evaluation.scores import ClipResult, Estimate, Evaluation, compare
-from calibration.progress import show_progress
+from calibration.jobs.progress import show_progress
 from calibration.sets import open_set
 from calibration.tensors import ClipTensors, store_tensors
 from distill.students.recipe import Recipe, recipe_of

@@ -6,7 +6,8 @@ synthetic/             clips that need no data: a rendered body, rooms, a simula
 learnt                 which clips a bundle has learnt from, so that they are no test of it
 tensors                clips as the network sees them, kept on disk
 evaluation/            how good a bundle is, in clips and in streams
+deciding/              how a bundle decides: probabilities that hold, operating points
 measurement/           a camera's noise, and rendered clips beside real ones
-parallel, shards       work over processes and machines
-progress, svg          how far a long job is; small plots
+jobs/                  work over processes and machines, and how far it is
+svg                    small plots
 """

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from calibration.clip_sets.check import check
 from calibration.clip_sets.roots import data_root
+from calibration.jobs.progress import show_progress
 from calibration.measurement import camera as measure_camera
 from calibration.measurement import clip_statistics
-from calibration.progress import show_progress
 from calibration.sets import named_sets
 from calibration.synthetic import demo
 from calibration.synthetic.recordings import utd_mhad

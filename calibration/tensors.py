@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 
 from calibration.clip_sets.clips import Clip
+from calibration.jobs.parallel import WorkerError, in_order
 from calibration.learnt import Fingerprint
-from calibration.parallel import WorkerError, in_order
 from edge.bundles.manifest import CadenceSpec, ExpertSpec, FrontEndSpec, GateSpec, InputSpec, Manifest
 from edge.errors import DataError, EdgeError
 from edge.files import file_in_one_step

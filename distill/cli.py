@@ -121,7 +121,7 @@ def _train(job: Job, folder: Path, processes: TrainingTeam, resume: bool) -> Non
 
 def _evaluate(options: argparse.Namespace, processes: TrainingTeam) -> None:
     from calibration.evaluation.evaluate import evaluate
-    from calibration.progress import show_progress
+    from calibration.jobs.progress import show_progress
     from calibration.sets import open_set
     from distill.scores import record, tell
     from distill.training.job import read_job

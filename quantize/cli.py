@@ -17,9 +17,9 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from calibration.progress import show_progress
+from calibration.jobs.progress import show_progress
+from calibration.jobs.shards import ShardTeam, shard_team
 from calibration.sets import open_set
-from calibration.shards import ShardTeam, shard_team
 from edge.bundles.bundle import Bundle, check_target, write_bundle
 from edge.bundles.manifest import TARGETS
 from edge.command import run_command

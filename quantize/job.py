@@ -14,10 +14,10 @@ from calibration.evaluation.evaluate import contend
 from calibration.evaluation.report import comparison_line, learnt_notes, summary_line
 from calibration.evaluation.scores import Evaluation, compare
 from calibration.evaluation.variants import Variant, build_alone
+from calibration.jobs.progress import Progress
+from calibration.jobs.shards import ShardTeam
 from calibration.learnt import LEARNT_FILE, LearntClips
-from calibration.progress import Progress
 from calibration.sets import public_name
-from calibration.shards import ShardTeam
 from calibration.tensors import Geometry
 from edge.bundles.bundle import STUDENT_FILE, Accuracy, Bundle, write_bundle
 from edge.engines.onnxruntime import OnnxRuntimeSession

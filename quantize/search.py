@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from calibration.progress import Progress
+from calibration.jobs.progress import Progress
 from edge.bundles.bundle import STUDENT_FILE, Bundle, StateSpec
 from quantize.graph import weighted_layers
 from quantize.judging.fidelity import HeldOutClips

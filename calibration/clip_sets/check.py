@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from calibration.clip_sets.listing import Problem
 from calibration.clip_sets.survey import Survey, SurveyClip, survey
-from calibration.parallel import WorkerError, in_order
-from calibration.progress import Progress
+from calibration.jobs.parallel import WorkerError, in_order
+from calibration.jobs.progress import Progress
 from edge.cameras.recordings.decoding import VideoDecoder
 from edge.errors import CameraError
 from edge.paths import shown

@@ -21,9 +21,9 @@ from calibration.evaluation.options import attributes
 from calibration.evaluation.protocols import PROTOCOLS, check_protocol
 from calibration.evaluation.report import EvaluationReport, as_dict, text
 from calibration.evaluation.variants import Variant, ablations, baselines, build_alone
-from calibration.progress import show_progress
+from calibration.jobs.progress import show_progress
+from calibration.jobs.shards import ShardTeam, shard_team
 from calibration.sets import open_set
-from calibration.shards import ShardTeam, shard_team
 from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.command import run_command
 from edge.engines import NAMES

@@ -14,10 +14,10 @@ from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.clip_sets.labels import NO_LABEL, known_clips, labelled_clips
 from calibration.evaluation.scores import ClipResult, Evaluation, LiveTicks, agreeing
 from calibration.evaluation.variants import Variant
+from calibration.jobs.parallel import WorkerError, in_order
+from calibration.jobs.progress import Progress
+from calibration.jobs.shards import ShardTeam
 from calibration.learnt import Fingerprint, LearntClips
-from calibration.parallel import WorkerError, in_order
-from calibration.progress import Progress
-from calibration.shards import ShardTeam
 from edge.bundles.bundle import Bundle
 from edge.errors import DataError, PictureError, UsageError
 from edge.picture.frame import Frame
@@ -64,7 +64,7 @@ def contend(
     """Every bundle in its variant over every clip, decoded once for all; one evaluation each, in their order.
 
     whole_clip: the gate sees the clip's statistics first and chooses one gamma for all of it; otherwise it chooses tick
-    by tick, as on the device. processes: who shares the clips (calibration/shards.py); all get all results.
+    by tick, as on the device. processes: who shares the clips (calibration/jobs/shards.py); all get all results.
     skip_damaged: a clip that cannot be decoded is left out and named, if there is another. workers: processes of this
     machine that share this process's clips; results do not depend on it. stand_in: where no clip has a label that the
     bundles know, the first bundle's decisions stand in for labels: every evaluation is then of agreement with it.

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from calibration import svg
 from calibration.clip_sets.clips import Clip, ClipSet
-from calibration.progress import show_progress
+from calibration.jobs.progress import show_progress
 from calibration.sets import open_set
 from edge.errors import UsageError
 from edge.files import check_can_write, write_whole

@@ -11,8 +11,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from calibration.jobs.progress import show_progress
 from calibration.learnt import LearntClips
-from calibration.progress import show_progress
 from calibration.sets import public_name
 from distill.gate_network import GateNetwork
 from distill.students.bundles import write_float_bundle

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.clip_sets.labels import NOTHING, counterparts, known_clips
-from calibration.progress import Progress
+from calibration.jobs.progress import Progress
 from calibration.sets import public_name
 from calibration.tensors import ClipTensors, StoredTensors, store_tensors
 from distill.students.augment import augment, piece_of, reverse_time, window

@@ -11,7 +11,7 @@ from torch import Tensor
 from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.clip_sets.labels import known_clips
 from calibration.evaluation.scores import ClipResult, Evaluation
-from calibration.progress import show_progress
+from calibration.jobs.progress import show_progress
 from distill.teachers.clips import frames_of, views_of
 from distill.teachers.training import TrainedTeacher, in_half, load_teacher
 from distill.training.job import Job

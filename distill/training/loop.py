@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from calibration.progress import Progress, ProgressLine, show_progress
+from calibration.jobs.progress import Progress, ProgressLine, show_progress
 from distill.training import checkpoint
 from distill.training.checkpoint import Checkpoint, Trainee
 from distill.training.metrics import Metrics, Values, draw_curves

@@ -14,8 +14,8 @@ from typing import Any
 from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.clip_sets.labels import NO_LABEL, OTHER, labelled_clips
 from calibration.evaluation.scores import UNKNOWN
+from calibration.jobs.shards import ShardTeam
 from calibration.sets import public_name
-from calibration.shards import ShardTeam
 from calibration.tensors import ClipTensors, Geometry, StoredTensors, store_tensors
 from edge.bundles.bundle import Bundle
 from edge.errors import DataError, EdgeError

@@ -95,7 +95,7 @@ DEVICE = "needs a device or an engine of another machine"
 SYSTEMD = "talks to a running systemd; done in tests/firmware_configs/test_container.py and tests/vm"
 RENDERED = "renders and judges a whole set; the same with fewer clips is run"
 QUANTIZED = "the same as another line that is run; tests/quantize/test_default_bundle.py has the package's bundle"
-MACHINES = "processes of torchrun; the same in tests/calibration/test_shards.py"
+MACHINES = "processes of torchrun; the same in tests/calibration/jobs/test_shards.py"
 OTHER_ROOMS = "reads an old commit, which a shallow clone lacks"
 
 WHY_NOT: dict[str, tuple[str, ...]] = {

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from onnx import TensorProto
 
 from calibration.clip_sets.clips import Clip
-from calibration.shards import ShardTeam
+from calibration.jobs.shards import ShardTeam
 from calibration.tensors import ClipTensors
 from edge.bundles.bundle import Bundle, StateSpec
 from quantize.observing.parts import ClipShare

@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
-from calibration.shards import ShardTeam
+from calibration.jobs.shards import ShardTeam
 from calibration.tensors import ClipTensors
 from edge.bundles.bundle import Bundle
 from edge.engines.onnxruntime import OnnxRuntimeSession

@@ -17,7 +17,17 @@ ORDER: dict[str, tuple[str, ...]] = {
     "edge.native": ("scalar", "arm", "x86", "motion"),  # C, which does not include each other
     "edge.cameras": ("base", "holding", "v4l2", "csi", "gstreamer", "network", "recordings", "source", "finding"),
     "edge.recognition": ("inputs", "recogniser"),
-    "calibration": ("clip_sets", "synthetic", "sets", "tensors", "evaluation", "measurement", "cli"),
+    "calibration": (
+        "jobs",
+        "clip_sets",
+        "synthetic",
+        "sets",
+        "tensors",
+        "evaluation",
+        "deciding",
+        "measurement",
+        "cli",
+    ),
     "quantize": ("normal_form", "graph", "observing", "judging", "rewriting", "search", "telling", "cli"),
     "distill": ("enhance", "training", "teachers", "students", "cli"),
     "distill.students": ("network", "recipe", "sources", "stages", "starts", "job"),

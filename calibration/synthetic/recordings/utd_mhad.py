@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from calibration.progress import show_progress
+from calibration.jobs.progress import show_progress
 from calibration.synthetic.recordings.matlab import Array, read_arrays
 from edge.errors import EXIT_STOPPED, DataError, UsageError
 from edge.paths import user_path

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calibration.shards import ShardError, ShardTeam, shard_team
+from calibration.jobs.shards import ShardError, ShardTeam, shard_team
 from edge.errors import UsageError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def torchrun(processes: int, *command: str) -> subprocess.CompletedProcess[str]:
@@ -51,7 +51,7 @@ def test_one_process_needs_no_files(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("count", [1, 7])
 def test_two_processes_under_torchrun_answer_as_one(tmp_path: Path, count: int) -> None:
-    run = torchrun(2, "tests/calibration/shard_job.py", str(tmp_path), str(count))
+    run = torchrun(2, "tests/calibration/jobs/shard_job.py", str(tmp_path), str(count))
     assert run.returncode == 0, run.stderr
     documents = [json.loads((tmp_path / f"rank{rank}.json").read_text()) for rank in range(2)]
     for rank, document in enumerate(documents):

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from calibration.progress import ProgressLine, duration
+from calibration.jobs.progress import ProgressLine, duration
 
 
 class Terminal(io.StringIO):

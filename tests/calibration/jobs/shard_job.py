@@ -4,7 +4,7 @@ import json
 import sys
 from pathlib import Path
 
-from calibration.shards import shard_team
+from calibration.jobs.shards import shard_team
 
 if __name__ == "__main__":
     target, count = Path(sys.argv[1]), int(sys.argv[2])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from calibration.parallel import AHEAD, WorkerError, in_order
+from calibration.jobs.parallel import AHEAD, WorkerError, in_order
 
 
 def count_up(folder: Path, item: int) -> int:
