@@ -101,6 +101,7 @@ setup(
     entry_points={
         "console_scripts": [
             "edge-run = edge.run.cli:main",
+            "edge-tail = edge.outputs.tail:main",
             "edge-doctor = edge.doctor.cli:main",
             "edge-service = edge.deploy.cli:main",
             "quantize = quantize.cli:main",

@@ -3,6 +3,7 @@
 human, terminal          lines for people; the same in a terminal, above a line that says how it goes
 choice                   which of them a run has
 jsonl                    JSON Lines for programs, the contract of docs/output.md
+events_socket, tail      the same on a Unix socket, for many readers; `edge-tail`, one of them
 journal, service_status  systemd's journal; its READY, WATCHDOG and STATUS
 summary                  what the whole run was like
 """

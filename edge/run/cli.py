@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--realtime", action="store_true", default=None, help="play a recording at its own pace, dropping late frames")
     add("--fps", metavar="F", type=float, help="pictures per second of a recording (default: as it tells, or 30)")
     add("--json", action="store_true", default=None, help="JSON Lines on stdout in a terminal, too")
+    add("--socket", metavar="PATH", help="say the same JSON Lines on a Unix socket, to any number of readers")
     add("--quiet", action="store_true", default=None, help="nothing but errors on stderr; in a terminal, labels alone")
     add("--max-frames", metavar="N", type=int, help="stop after N frames of the camera")
     add("--duration", metavar="S", type=float, help="stop after S seconds of running")
@@ -162,7 +163,7 @@ def _run(config: Config) -> int:
     _calm_libraries()
     from edge.outputs.choice import outputs_for
 
-    outputs = outputs_for(sys.stdout, sys.stderr, json=config.json, quiet=config.quiet)
+    outputs = outputs_for(sys.stdout, sys.stderr, json=config.json, quiet=config.quiet, socket=config.socket)
     try:
         return _recognise(config, outputs)
     finally:

@@ -28,7 +28,7 @@ class Config:
     auto; threads: of it; None leaves them to the board. gamma: None leaves it to the gate. average: every expert
     answers, and the mean counts. sensitivity: one of the bundle's operating points, where it has them. realtime: play a
     recording at its own pace. fps: of a recording; None takes the times that it tells (of a folder, in the names), or
-    30. json: JSON Lines on stdout, also where that is a terminal.
+    30. json: JSON Lines on stdout, also where that is a terminal. socket: a path at which readers find the same.
     max_frames: camera frames; duration: seconds of running; None is endless.
     """
 
@@ -45,6 +45,7 @@ class Config:
     fps: Annotated[float, Between(0.01, 1000.0)] | None = None
     quiet: bool = False
     json: bool = False
+    socket: Annotated[str, NOT_EMPTY] | None = None
     max_frames: Annotated[int, Between(1, 2**53)] | None = None
     duration: Annotated[float, Between(0.001, 1e9)] | None = None
 

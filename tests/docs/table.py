@@ -42,6 +42,7 @@ RUN: dict[str, Run] = {
     "edge-run demo --sensitivity high": Run("one operating point alone", "--max-frames 20"),
     "edge-run demo --average": Run('"stopped"', "--max-frames 40"),
     "edge-run --print-config": Run("# default"),
+    "edge-run demo --realtime --socket events.sock": Run('"stopped"', "--max-frames 20"),
     "edge-run demo | head -3": Run('"started"'),
     "edge-doctor": Run("findings; errors: ", codes=FOUND),
     "edge-doctor --json > findings.json": Run(codes=FOUND, makes=("findings.json",)),
@@ -98,7 +99,10 @@ QUANTIZED = "the same as another line that is run; tests/quantize/test_default_b
 MACHINES = "processes of torchrun; the same in tests/calibration/jobs/test_shards.py"
 OTHER_ROOMS = "reads an old commit, which a shallow clone lacks"
 
+LISTENS = "listens to a program that runs; tests/edge/outputs/test_events_socket.py"
+
 WHY_NOT: dict[str, tuple[str, ...]] = {
+    LISTENS: ("edge-tail --socket events.sock", "edge-tail --labels"),
     CAMERA: (
         "edge-run",
         "edge-run --camera arducam",
