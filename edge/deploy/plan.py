@@ -23,6 +23,7 @@ from edge.yaml_files import parse_yaml
 
 # Memory by variant: measured peak is 97 MB with onnxruntime on the processor; CUDA alone maps more than a gigabyte.
 MEMORY_MAX = {"generic": "300M", "pi": "300M", "jetson": "2G", "ros2": "400M"}
+GROUP = "ellar-edge"  # of who may read the service's socket; systemd makes it for the run where it is not there
 DEFAULT_PROGRAM = "/opt/ellar-edge/bin/edge-run"
 
 COMMANDS = ("systemctl daemon-reload", "udevadm control --reload", f"systemctl --no-block restart {UNIT}")
@@ -61,7 +62,7 @@ def plan(options: Options, layout: Layout, against: Against = None) -> list[Entr
         "BOARD": options.board.name,
         "NICE": str(options.board.nice),
         "AFFINITY": " ".join(map(str, options.board.affinity)),
-        "ACCOUNT": "DynamicUser=yes" if options.user is None else f"User={options.user}",
+        "ACCOUNT": f"DynamicUser=yes\nGroup={GROUP}" if options.user is None else f"User={options.user}",
         "MEMORY_MAX": MEMORY_MAX[variant],
     }
     entries = [
@@ -85,7 +86,7 @@ def described(
     """
     entries = plan(options, layout, against)
     if options.user is None:
-        yield f"user {UNIT.removesuffix('.service')} and its group: made by systemd for each run (DynamicUser=)\n"
+        yield f"user {UNIT.removesuffix('.service')}, group {GROUP}: made by systemd for each run (DynamicUser=)\n"
     else:
         yield f"user {options.user} and its group: yours; it has to be there\n"
     yield "group video: the camera's; the unit joins it (SupplementaryGroups=)\n"

@@ -144,7 +144,8 @@ def _make_environment(folder: Path) -> None:
     (folder / "bin/python").symlink_to(f"/opt/python/bin/{version}")
     (folder / "pyvenv.cfg").write_text("home = /opt/python/bin\ninclude-system-site-packages = false\n")
     (site / "test.pth").write_text("/opt/source\n/opt/site\n")
-    for name, module in (("edge-run", "edge.run.cli"), ("edge-service", "edge.deploy.cli")):
+    programs = (("edge-run", "edge.run.cli"), ("edge-service", "edge.deploy.cli"), ("edge-tail", "edge.outputs.tail"))
+    for name, module in programs:
         script = folder / "bin" / name
         script.write_text(SCRIPT.format(module=module))
         script.chmod(0o755)

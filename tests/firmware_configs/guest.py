@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 SERVICE = "/opt/ellar-edge/bin/edge-service"
+TAIL = "/opt/ellar-edge/bin/edge-tail"
+SOCKET = "/run/ellar-edge/events.sock"
 UNIT = "edge-run.service"
 REPORT = Path("/srv/out/report.json")
 CONFIG = Path("/etc/ellar-edge/edge.yaml")
@@ -121,7 +123,7 @@ def story(report: dict[str, Any]) -> None:
     thermal_zone()
     report["before"] = files()
     CONFIG.parent.mkdir()
-    CONFIG.write_text("camera: file:/srv/clip\nrealtime: true\nstore: /var/lib/ellar-edge/bundles\n# mine\n")
+    CONFIG.write_text(f"camera: file:/srv/clip\nrealtime: true\nstore: /var/lib/ellar-edge/bundles\nsocket: {SOCKET}\n# mine\n")
     quick = Path(f"/etc/systemd/system/{UNIT}.d/quick.conf")
     quick.parent.mkdir(parents=True)
     quick.write_text(QUICK)
@@ -129,6 +131,8 @@ def story(report: dict[str, Any]) -> None:
     report["install"] = service("install")
     report["running"] = found = wait_until(predicts)
     report["identity"] = identity(found["MainPID"])
+    report["socket"] = run("stat", "--format", "%a %U:%G", SOCKET).stdout.strip()
+    report["tail"] = run("sh", "-c", f"{TAIL} --socket {SOCKET} | head -n 3").stdout.splitlines()
     report["again"] = service("install")
     report["bad_model"] = service("install", "--model", "/srv/bad")
     report["after_bad_model"] = show()
@@ -170,7 +174,7 @@ def story(report: dict[str, Any]) -> None:
     report["restart_limit"] = wait_until(lambda found: found["ActiveState"] == "failed")
 
     run("systemctl", "reset-failed", UNIT)
-    CONFIG.write_text("camera: file:/srv/clip\nrealtime: true\n")
+    CONFIG.write_text(f"camera: file:/srv/clip\nrealtime: true\n")
     report["own_user"] = service("install", "--user", "robot")
     report["as_own_user"] = identity(wait_until(predicts)["MainPID"])
     report["variants"] = {name: variant(name) for name in VARIANTS}

@@ -55,6 +55,12 @@ def test_nothing_of_it_runs_as_root(report: Report) -> None:
     assert (int(identity["capabilities"], 16), identity["no_new_privileges"]) == (0, "1")
 
 
+def test_its_socket_is_for_its_group_and_tells_what_it_sees(report: Report) -> None:
+    assert report["socket"] == "660 edge-run:ellar-edge"
+    first, *others = map(json.loads, report["tail"])
+    assert first["event"] == "started" and {line["type"] for line in others} == {"prediction"}
+
+
 def test_a_second_installation_changes_nothing_and_keeps_the_users_configuration(report: Report) -> None:
     assert report["again"]["code"] == 0 and "nothing changed" in report["again"]["out"]
     assert report["config"].endswith("# mine\n")
