@@ -13,7 +13,7 @@ from calibration.clip_sets.published import LIGHTS, PUBLISHED, PublishedSet, ope
 from calibration.clip_sets.roots import data_root as find_data_root
 from calibration.synthetic.bodies.motions import SIX, TWELVE
 from calibration.synthetic.relight import open_relit
-from calibration.synthetic.splits import NOBODY_SPLITS, open_nobody, open_synthetic
+from calibration.synthetic.splits import DISTURBED_SPLITS, NOBODY_SPLITS, open_disturbed, open_nobody, open_synthetic
 from calibration.synthetic.splits import SPLITS as SYNTHETIC_SPLITS
 from edge.errors import UsageError
 from edge.paths import user_path
@@ -47,6 +47,10 @@ def _nobody(split: str) -> Callable[[str, Path | None], ClipSet]:
     return lambda name, _: open_nobody(name, split)
 
 
+def _disturbed(split: str) -> Callable[[str, Path | None], ClipSet]:
+    return lambda name, _: open_disturbed(name, split)
+
+
 def _published(published: PublishedSet, split: str, light: str | None = None) -> NamedSet:
     name = "_".join(part for part in (published.name, light and light.lower(), split) if part)
     lists = f"{published.folder}/{published.lists[split]}, {published.folder}/{published.videos}"
@@ -72,6 +76,14 @@ def named_sets() -> tuple[NamedSet, ...]:
         *(
             NamedSet(f"synthetic_nobody_{split}", f"nothing: {count} rendered clips without a person", _nobody(split))
             for split, count in NOBODY_SPLITS.items()
+        ),
+        *(
+            NamedSet(
+                f"synthetic_disturbed_{split}",
+                f"nothing: {count} rendered clips in which curtains, fans, pets, lights move",
+                _disturbed(split),
+            )
+            for split, count in DISTURBED_SPLITS.items()
         ),
         NamedSet("relit:DIR", "DIR/labels.csv (file,class,actor) and depth recordings of people, .npz", _relit(False)),
         NamedSet("relit_moving:DIR", "the same, before the camera of a robot that turns and shakes", _relit(True)),

@@ -22,7 +22,8 @@ class Clip:
     name: unique within its set. label: index into the set's labels. source: opens the recording from its start; a
     module-level function or a `functools.partial` of one, so that clips travel between processes.
     made_by: all that its frames hang on besides the content of `file`. file: the recording, None where it is rendered.
-    actor, camera, light, location: None where not known.
+    actor, camera, light, location: None where not known. disturbance: what moves or changes where nobody is, kinds
+    joined by `+`.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Clip:
     light: str | None = None
     location: str | None = None
     file: Path | None = None
+    disturbance: str | None = None
 
     @property
     def identity(self) -> str:

@@ -94,18 +94,26 @@ def painted(rng: np.random.Generator, proportions: Proportions, timing: Timing, 
 
 
 def record(
-    rng: Rng, lights: Iterator[F32], fps: float, camera: str, light: str, *, live: bool = False
+    rng: Rng,
+    lights: Iterator[F32],
+    fps: float,
+    camera: str,
+    light: str,
+    *,
+    live: bool = False,
+    codec: Recorder | None = None,
 ) -> Iterator[Frame]:
     """Shoot linear light, frame after frame, and pass it through the camera's stream or a recorder's codec.
 
     lights: float32 [240,320,3] BGR each; the exposure is set on the first, for a mean from the camera's range. live: as
-    a robot gets it from its own camera, never through a recorder's inter-frame codec.
+    a robot gets it from its own camera, never through a recorder's inter-frame codec. codec: that one and no other.
     """
     sensor = SENSORS[camera]
     low, high = sensor.mean_luma[light]
     target = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     coded = rng.random() < INTER_CODED_SHARE[light] and not live
-    recorder: Recorder = InterCoder(rng.uniform(*INTER_CODED_STEP[light])) if coded else jpeg(sensor.jpeg_quality)
+    drawn: Recorder = InterCoder(rng.uniform(*INTER_CODED_STEP[light])) if coded else jpeg(sensor.jpeg_quality)
+    recorder = codec or drawn
     first = next(lights)
     dark = DarkCamera(sensor, exposure_for(first[::4, ::4], sensor, target), rng)
     for i, linear in enumerate(chain([first], lights)):

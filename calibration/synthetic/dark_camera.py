@@ -175,11 +175,14 @@ class InterCoder:
     """What an inter-frame codec (H.264) does to dark video: noise below the quantiser's step is never coded.
 
     A closed loop: 8x8 DCT of the difference to the last decoded picture, quantised with a dead zone, added back. No
-    motion compensation, no entropy coding. step: of the quantiser, in levels; chroma takes 1.4 times that.
+    motion compensation, no entropy coding. step: of the quantiser, in levels; chroma takes 1.4 times that. key_every:
+    frames from one key frame to the next, 0 for none but the first; first_key: pictures before the second one. A key
+    frame is coded without the last picture and shows anew all that was held back: the still picture pulses.
     """
 
-    def __init__(self, step: float, dead_zone: float = 1 / 6) -> None:
+    def __init__(self, step: float, dead_zone: float = 1 / 6, key_every: int = 0, first_key: int = 0) -> None:
         self._step, self._rounding = step, dead_zone
+        self._key_every, self._until_key = key_every, first_key or key_every
         self._planes: list[F32] = []
 
     def __call__(self, image: Image) -> Image:
@@ -188,7 +191,7 @@ class InterCoder:
         size = luma.shape[1], luma.shape[0]
         halved = [cv2.resize(c, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA) for c in chroma]
         planes = [np.asarray(plane, np.float32) for plane in (luma, *halved)]
-        if not self._planes:
+        if self._is_key():
             self._planes = [np.full_like(plane, 128) for plane in planes]
         for i, plane in enumerate(planes):
             step = self._step * (1.0 if i == 0 else 1.4)
@@ -196,6 +199,15 @@ class InterCoder:
         decoded = [np.clip(np.rint(plane), 0, 255).astype(np.uint8) for plane in self._planes]
         full = [decoded[0], *(cv2.resize(c, size, interpolation=cv2.INTER_LINEAR) for c in decoded[1:])]
         return np.asarray(cv2.cvtColor(cv2.merge(full), cv2.COLOR_YCrCb2BGR), np.uint8)
+
+    def _is_key(self) -> bool:
+        if not self._planes:
+            return True
+        self._until_key -= 1
+        if self._key_every and self._until_key <= 0:
+            self._until_key = self._key_every
+            return True
+        return False
 
     def _coded(self, residual: F32, step: float) -> F32:
         height, width = residual.shape

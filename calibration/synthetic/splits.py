@@ -10,6 +10,8 @@ from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.synthetic import nobody
 from calibration.synthetic.clip import ELL_SHARE, render
 from calibration.synthetic.dark_camera import CAMERAS, LIGHTS, identity_of
+from calibration.synthetic.nobody import MOTIONS
+from calibration.synthetic.scenery.disturbances import KINDS
 
 # Raise it when the renderer's pictures change: caches of clips are keyed by it.
 REVISION = 6
@@ -18,6 +20,9 @@ PEOPLE = {"train": 80, "val": 16, "test": 16}
 NOBODY = "nobody"
 NOBODY_REVISION = 1
 NOBODY_SPLITS = {"train": 400, "val": 120, "test": 120}
+DISTURBED_REVISION = 1
+DISTURBED_SPLITS = {kind: len(KINDS) * len(MOTIONS) * turns for kind, turns in (("train", 20), ("val", 4), ("test", 4))}
+TWO_KINDS_SHARE = 0.35
 
 
 def open_synthetic(name: str, split: str, labels: tuple[str, ...]) -> ClipSet:
@@ -60,6 +65,35 @@ def _empty_clip(name: str, split: str, index: int, duration_s: float | None) -> 
         made_by=f"nobody {NOBODY_REVISION} {seed} {identity_of(camera)} {light}{_lasting(duration_s)}",
         camera=camera,
         light=light,
+    )
+
+
+def open_disturbed(name: str, split: str, duration_s: float | None = None) -> ClipSet:
+    """Rooms without a person in which something else moves or the light changes, under the one label `nobody`.
+
+    As many clips of every kind of disturbance before every motion of the camera; `Clip.disturbance` tells the kinds.
+    """
+    clips = [_disturbed_clip(name, split, i, duration_s) for i in range(DISTURBED_SPLITS[split])]
+    return ClipSet(name, (NOBODY,), clips)
+
+
+def _disturbed_clip(name: str, split: str, index: int, duration_s: float | None) -> Clip:
+    seed = (6, tuple(DISTURBED_SPLITS).index(split), index)
+    rng = np.random.default_rng(seed)
+    camera, light = str(rng.choice(CAMERAS)), str(rng.choice(LIGHTS))
+    first, motion = KINDS[index % len(KINDS)], MOTIONS[index // len(KINDS) % len(MOTIONS)]
+    others = [kind for kind in KINDS if kind != first]
+    kinds = (first, str(rng.choice(others))) if rng.random() < TWO_KINDS_SHARE else (first,)
+    called = "+".join(kinds)
+    return Clip(
+        name=f"{name}/{index:05d}_{called}_{motion}",
+        label=0,
+        source=partial(nobody.render_disturbed, seed, camera, light, kinds, motion, duration_s),
+        made_by=f"disturbed {DISTURBED_REVISION} {seed} {called} {motion} {identity_of(camera)} {light}"
+        + _lasting(duration_s),
+        camera=camera,
+        light=light,
+        disturbance=called,
     )
 
 
