@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from calibration.clip_sets.check import check
 from calibration.clip_sets.roots import data_root
 from calibration.measurement import camera as measure_camera
-from calibration.measurement import clip_statistics, compare_inputs
+from calibration.measurement import clip_statistics, compare_inputs, key_frames
 from calibration.progress import show_progress
 from calibration.sets import named_sets
 from calibration.synthetic import demo
@@ -47,6 +47,7 @@ def _parser() -> argparse.ArgumentParser:
     measure_camera.add_parser(commands)
     clip_statistics.add_parser(commands)
     compare_inputs.add_parser(commands)
+    key_frames.add_parser(commands)
     utd_mhad.add_parser(commands)
     examine = commands.add_parser("check", help="count a data set's clips and list everything that is wrong with it")
     examine.add_argument("name", help="ellar, ellar_val, arid, arid15, ug2, dark48, folder:DIR")

@@ -22,10 +22,10 @@ from edge.picture.frame import Frame
 
 Rng = np.random.Generator
 MOTIONS = ("still", "shaking", "turning")  # of the camera
-# Key frames as `python -m benchmarks.renderer key-frames` measures them in real dark clips (ARID, 152 clips of H.264 at
-# 30 fps, 239 key frames): one in 30 frames; from it to the frame before, still blocks of 8x8 differ by 1.23 times what
-# they differ by around it (quartiles 1.10 and 1.38), 0.70 levels more (0.50 and 0.79). With these steps our coder gives
-# 1.18 to 1.30 times and 0.66 to 0.75 levels.
+# Key frames as `calibration key-frames --set folder:arid_dark` measures them in real dark clips (ARID, H.264 at 30 fps,
+# 239 key frames in 152 clips): one in 30 frames; from the frame before to it, still blocks of 8x8 differ by 1.23 times
+# what they differ by around it (quartiles 1.10 and 1.38), 0.70 levels more (0.50 and 0.79). With these steps our coder
+# gives 1.18 to 1.30 times and 0.66 to 0.75 levels; with more it would freeze what is still, which real clips never do.
 KEY_EVERY = 30
 PULSED_STEP = (2.0, 4.0)
 
