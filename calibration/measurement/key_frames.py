@@ -60,11 +60,11 @@ def still_change(frames: Sequence[F32]) -> F32:
 
 
 def pulses(frames: Sequence[F32], keys: Sequence[int]) -> list[Pulse]:
-    """Those of a clip whose key frames lie at these indices, the first of them at 0."""
+    """Those of a clip whose key frames lie at these indices, as far as there are others than key frames around them."""
     change, found = still_change(frames), []
     for last, key in pairwise(keys):
         at = key - 1
-        if at >= AROUND and at + AROUND < len(change):
+        if key - last > AROUND and at + AROUND < len(change) and not set(keys) & set(range(key + 1, key + 1 + AROUND)):
             around = np.median([*change[at - AROUND : at], *change[at + 1 : at + 1 + AROUND]])
             found.append(Pulse(key - last, float(change[at]), float(around)))
     return found
@@ -118,6 +118,6 @@ def run(arguments: argparse.Namespace) -> int:
         raise DataError(f"{arguments.set}: rendered clips have no key frames; expected recordings, folder:DIR")
     found = [pulse for file in files for pulse in pulses(*read(file))]
     if not found:
-        raise DataError(f"{arguments.set}: no key frame in {len(files)} files but those at their beginnings and ends")
+        raise DataError(f"{arguments.set}: none of {len(files)} files has a key frame with others around it")
     print(f"{len(found)} key frames in {len(files)} recordings\n{described(found)}")
     return 0

@@ -44,8 +44,8 @@ class Model:
     @staticmethod
     def learnt(x: F64, is_real: Bools) -> Model:
         """From x [N,F], NaN where a feature is missing, and what each one is."""
-        middle = np.nan_to_num(np.nanmedian(x, axis=0))
-        low, high = np.nan_to_num(np.nanpercentile(x, (25, 75), axis=0))
+        known = np.where(np.isnan(x).all(axis=0), 0.0, x)
+        low, middle, high = np.nanpercentile(known, (25, 50, 75), axis=0)
         model = Model(middle, np.maximum(high - low, 1e-3), np.zeros(2 * x.shape[1] + 1))
         z = model._terms(x)
         # Both kinds weigh the same, however many there are of each.
