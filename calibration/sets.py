@@ -13,7 +13,14 @@ from calibration.clip_sets.published import LIGHTS, PUBLISHED, PublishedSet, ope
 from calibration.clip_sets.roots import data_root as find_data_root
 from calibration.synthetic.bodies.motions import SIX, TWELVE
 from calibration.synthetic.relight import open_relit
-from calibration.synthetic.splits import DISTURBED_SPLITS, NOBODY_SPLITS, open_disturbed, open_nobody, open_synthetic
+from calibration.synthetic.splits import (
+    DISTURBED_SPLITS,
+    NOBODY_SPLITS,
+    open_disturbed,
+    open_nobody,
+    open_recorded,
+    open_synthetic,
+)
 from calibration.synthetic.splits import SPLITS as SYNTHETIC_SPLITS
 from edge.errors import UsageError
 from edge.paths import user_path
@@ -41,6 +48,10 @@ def _relit(moving: bool) -> Callable[[str, Path | None], ClipSet]:
 
 def _synthetic(split: str, labels: tuple[str, ...]) -> Callable[[str, Path | None], ClipSet]:
     return lambda name, _: open_synthetic(name, split, labels)
+
+
+def _recorded(split: str) -> Callable[[str, Path | None], ClipSet]:
+    return lambda name, _: open_recorded(name, split, SIX)
 
 
 def _nobody(split: str) -> Callable[[str, Path | None], ClipSet]:
@@ -71,6 +82,14 @@ def named_sets() -> tuple[NamedSet, ...]:
         ),
         *(
             NamedSet(f"synthetic12_{split}", f"nothing: {count} rendered clips, 12 actions", _synthetic(split, TWELVE))
+            for split, count in SYNTHETIC_SPLITS.items()
+        ),
+        *(
+            NamedSet(
+                f"synthetic_recorded_{split}",
+                f"nothing: {count} clips of the six, as recorders take them",
+                _recorded(split),
+            )
             for split, count in SYNTHETIC_SPLITS.items()
         ),
         *(

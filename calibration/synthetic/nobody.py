@@ -13,7 +13,7 @@ import numpy as np
 from calibration.synthetic.bodies.body import F64, I64
 from calibration.synthetic.bodies.motions import wander
 from calibration.synthetic.clip import Timing, camera_motion, record, robot_motion
-from calibration.synthetic.dark_camera import InterCoder, Recorder, open_shutter
+from calibration.synthetic.dark_camera import SENSORS, jpeg, open_shutter, recorded
 from calibration.synthetic.scenery.disturbances import KEY_FRAMES, Disturbance, draw
 from calibration.synthetic.scenery.layers import composed
 from calibration.synthetic.scenery.lights import lit
@@ -22,12 +22,7 @@ from edge.picture.frame import Frame
 
 Rng = np.random.Generator
 MOTIONS = ("still", "shaking", "turning")  # of the camera
-# Key frames as `calibration key-frames --set folder:arid_dark` measures them in real dark clips (ARID, H.264 at 30 fps,
-# 239 key frames in 152 clips): one in 30 frames; from the frame before to it, still blocks of 8x8 differ by 1.23 times
-# what they differ by around it (quartiles 1.10 and 1.38), 0.70 levels more (0.50 and 0.79). With these steps our coder
-# gives 1.18 to 1.30 times and 0.66 to 0.75 levels; with more it would freeze what is still, which real clips never do.
-KEY_EVERY = 30
-PULSED_STEP = (2.0, 4.0)
+LIVE_SHARE = 0.5  # of the disturbed clips: as a robot gets them from its own camera
 
 
 def render(seed: Sequence[int], camera: str, light: str, duration_s: float | None = None) -> Iterator[Frame]:
@@ -64,18 +59,17 @@ def render_disturbed(
 ) -> Iterator[Frame]:
     """Frames of a clip as `render` gives them, with disturbances of these kinds (scenery/disturbances.py).
 
-    motion: of the camera, one of MOTIONS. With `key_frames` the clip went through a recorder that pulses.
+    motion: of the camera, one of MOTIONS. With `key_frames` the clip went through a recorder, which pulses.
     """
     rng = np.random.default_rng(list(seed))
     drawn_s = rng.uniform(1.8, 3.2)
     timing = Timing.draw(rng, duration_s or drawn_s)
     disturbances = [draw(kind, rng, timing.frames / timing.fps) for kind in kinds]
     instants = _disturbed(rng, timing.sub_frame_times_s, disturbances, motion)
-    codec: Recorder | None = None
-    if KEY_FRAMES in kinds:
-        codec = InterCoder(rng.uniform(*PULSED_STEP), key_every=KEY_EVERY, first_key=int(rng.integers(5, KEY_EVERY)))
+    live = KEY_FRAMES not in kinds and rng.random() < LIVE_SHARE
+    codec = jpeg(SENSORS[camera].jpeg_quality) if live else recorded(rng)
     lights = open_shutter(instants, timing.per_frame)
-    yield from record(rng, lights, timing.fps, camera, light, live=bool(rng.random() < 0.5), codec=codec)
+    yield from record(rng, lights, timing.fps, camera, light, codec=codec)
 
 
 def _disturbed(rng: Rng, times: F64, disturbances: Sequence[Disturbance], motion: str) -> Iterator[F32]:

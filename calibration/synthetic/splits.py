@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
 
 from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.synthetic import nobody
-from calibration.synthetic.clip import ELL_SHARE, render
+from calibration.synthetic.clip import ELL_SHARE, render, render_recorded
 from calibration.synthetic.dark_camera import CAMERAS, LIGHTS, identity_of
 from calibration.synthetic.nobody import MOTIONS
 from calibration.synthetic.scenery.disturbances import KINDS
@@ -17,6 +18,7 @@ from calibration.synthetic.scenery.disturbances import KINDS
 REVISION = 6
 SPLITS = {"train": 2400, "val": 240, "test": 240}
 PEOPLE = {"train": 80, "val": 16, "test": 16}
+RECORDED_REVISION = 1
 NOBODY = "nobody"
 NOBODY_REVISION = 1
 NOBODY_SPLITS = {"train": 400, "val": 120, "test": 120}
@@ -46,6 +48,23 @@ def _clip(name: str, split: str, labels: tuple[str, ...], index: int) -> Clip:
         actor=f"{split}_{person:02d}",
         camera=camera,
         light=light,
+    )
+
+
+def open_recorded(name: str, split: str, labels: tuple[str, ...]) -> ClipSet:
+    """A split whose clips look as recordings of people in the dark do; the people of `open_synthetic`, other scenes."""
+    return ClipSet(name, labels, [_recorded_clip(name, split, labels, i) for i in range(SPLITS[split])])
+
+
+def _recorded_clip(name: str, split: str, labels: tuple[str, ...], index: int) -> Clip:
+    plain = _clip(name, split, labels, index)
+    action, number = labels[index % len(labels)], tuple(SPLITS).index(split)
+    seed, person = (7, number, len(labels), index), int(str(plain.actor).rpartition("_")[2])
+    assert plain.camera and plain.light
+    return replace(
+        plain,
+        source=partial(render_recorded, seed, (2, number, person), action, plain.camera, plain.light),
+        made_by=f"recorded {RECORDED_REVISION} {seed} {person} {action} {identity_of(plain.camera)} {plain.light}",
     )
 
 
