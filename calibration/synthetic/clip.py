@@ -42,7 +42,7 @@ ELL_SHARE = 0.2
 # By light: how many recordings went through an inter-frame codec, and the range of its quantiser's step.
 INTER_CODED_SHARE = {"LL": 0.7, "ELL": 0.3}
 INTER_CODED_STEP = {"LL": (4.0, 12.0), "ELL": (1.5, 4.0)}
-# Of `render_recorded`: how many times as fast, and how often the camera follows, so that speeds are those of real clips.
+# Of `render_recorded`: how many times as fast, how often the camera follows; so that speeds are those of real clips.
 RECORDED_TEMPO = (1.0, 2.4)
 RECORDED_FOLLOWS = 0.25
 

@@ -232,11 +232,11 @@ class InterCoder:
         return np.asarray((basis.T @ levels @ basis).transpose(0, 2, 1, 3).reshape(height, width))
 
 
-# Real dark clips have a key frame in 30. From the frame before to it, still blocks of 8x8 differ by 1.23 times what they
-# differ by around it (quartiles 1.10 and 1.38), 0.70 levels more (0.50 and 0.79): `calibration key-frames --set
+# Real dark clips have a key frame in 30. From the frame before to it, still blocks of 8x8 differ 1.23 times as much as
+# elsewhere (quartiles 1.10 and 1.38), 0.70 levels more (0.50 and 0.79): `calibration key-frames --set
 # folder:arid_dark`, 239 key frames in 152 clips of H.264 at 30 fps; in the calmer half of them 1.38 times. A rendered
-# still room has 1.43 times and 0.71 levels. The rate leaves as much noise, as coarse and as seldom frozen, as there is in
-# real clips (`calibration compare-inputs`, docs/data.md).
+# still room has 1.43 times and 0.71 levels. The rate leaves as much noise, as coarse and as seldom frozen, as there is
+# in real clips (`calibration compare-inputs`, docs/data.md).
 RECORDED_KEPT = (0.015, 0.045)
 RECORDED_KEY_EVERY = 30
 
