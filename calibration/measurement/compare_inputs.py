@@ -26,6 +26,7 @@ from edge.paths import user_path
 
 # Clips are set beside others of their light: noise and what is left of a body depend on it most of all.
 LUMA_EDGES = (4.0, 8.0, 12.0, 16.0, 24.0, 40.0)
+TABLES = ((4.0, 16.0), (16.0, 40.0))  # each with bands of its own
 FEWEST = 20  # samples of either kind that a comparison needs
 SEED = 11
 
@@ -69,7 +70,7 @@ def verdict(rendered: Sequence[Sample], real: Sequence[Sample], by: str) -> Verd
 
 
 def compared(rendered: Sequence[Sample], real: Sequence[Sample]) -> str:
-    """The table and both verdicts of a rendered set beside real ones. Raises DataError where too little matches."""
+    """The tables and both verdicts of a rendered set beside real ones. Raises DataError where too little matches."""
     source = rendered[0].source if rendered else "the rendered set"
     rendered, real = matched(rendered, real)
     if len(rendered) < FEWEST:
@@ -77,7 +78,10 @@ def compared(rendered: Sequence[Sample], real: Sequence[Sample]) -> str:
             f"{source}: {len(rendered)} clips have a real one of their light beside them; {FEWEST} are needed. "
             f"Only mean luma {LUMA_EDGES[0]:.0f} to {LUMA_EDGES[-1]:.0f} is compared; raise --limit or choose others"
         )
-    lines = [table({source: rendered, "real": real}), ""]
+    lines = []
+    for low, high in TABLES:
+        inside = [[one for one in kind if low <= one.mean_luma < high] for kind in (rendered, real)]
+        lines += [f"mean luma {low:.0f} to {high:.0f}:\n", table({source: inside[0], "real": inside[1]}), ""]
     for by in ("clip", "person"):
         found = verdict(rendered, real, by)
         low, high = found.accuracy.interval
@@ -91,7 +95,7 @@ def compared(rendered: Sequence[Sample], real: Sequence[Sample]) -> str:
 
 
 def taken(name: str, arguments: argparse.Namespace, bundle: Bundle) -> list[Sample]:
-    """Every clip of a set by its name; one that does not decode is left out and told."""
+    """What every clip of a set gives. Raises EdgeError for a set or a clip that cannot be read."""
     clips = open_set(name, arguments.data_root, arguments.limit).clips
     show, found = show_progress(public_name(name)), []
     work = partial(_of_clip, public_name(name), bundle)
