@@ -11,7 +11,7 @@ from calibration.clip_sets.check import check
 from calibration.clip_sets.roots import data_root
 from calibration.jobs.progress import show_progress
 from calibration.measurement import camera as measure_camera
-from calibration.measurement import clip_statistics
+from calibration.measurement import clip_statistics, compare_inputs, key_frames
 from calibration.sets import named_sets
 from calibration.synthetic import demo
 from calibration.synthetic.recordings import utd_mhad
@@ -46,6 +46,8 @@ def _parser() -> argparse.ArgumentParser:
     render.add_argument("--out", metavar="MP4", type=user_path, required=True, help="the file; a .json goes beside it")
     measure_camera.add_parser(commands)
     clip_statistics.add_parser(commands)
+    compare_inputs.add_parser(commands)
+    key_frames.add_parser(commands)
     utd_mhad.add_parser(commands)
     examine = commands.add_parser("check", help="count a data set's clips and list everything that is wrong with it")
     examine.add_argument("name", help="ellar, ellar_val, arid, arid15, ug2, dark48, folder:DIR")

@@ -13,7 +13,14 @@ from calibration.clip_sets.published import LIGHTS, PUBLISHED, PublishedSet, ope
 from calibration.clip_sets.roots import data_root as find_data_root
 from calibration.synthetic.bodies.motions import SIX, TWELVE
 from calibration.synthetic.relight import open_relit
-from calibration.synthetic.splits import NOBODY_SPLITS, open_nobody, open_synthetic
+from calibration.synthetic.splits import (
+    DISTURBED_SPLITS,
+    NOBODY_SPLITS,
+    open_disturbed,
+    open_nobody,
+    open_recorded,
+    open_synthetic,
+)
 from calibration.synthetic.splits import SPLITS as SYNTHETIC_SPLITS
 from edge.errors import UsageError
 from edge.paths import user_path
@@ -43,8 +50,16 @@ def _synthetic(split: str, labels: tuple[str, ...]) -> Callable[[str, Path | Non
     return lambda name, _: open_synthetic(name, split, labels)
 
 
+def _recorded(split: str) -> Callable[[str, Path | None], ClipSet]:
+    return lambda name, _: open_recorded(name, split, SIX)
+
+
 def _nobody(split: str) -> Callable[[str, Path | None], ClipSet]:
     return lambda name, _: open_nobody(name, split)
+
+
+def _disturbed(split: str) -> Callable[[str, Path | None], ClipSet]:
+    return lambda name, _: open_disturbed(name, split)
 
 
 def _published(published: PublishedSet, split: str, light: str | None = None) -> NamedSet:
@@ -70,8 +85,24 @@ def named_sets() -> tuple[NamedSet, ...]:
             for split, count in SYNTHETIC_SPLITS.items()
         ),
         *(
+            NamedSet(
+                f"synthetic_recorded_{split}",
+                f"nothing: {count} clips of the six, as recorders take them",
+                _recorded(split),
+            )
+            for split, count in SYNTHETIC_SPLITS.items()
+        ),
+        *(
             NamedSet(f"synthetic_nobody_{split}", f"nothing: {count} rendered clips without a person", _nobody(split))
             for split, count in NOBODY_SPLITS.items()
+        ),
+        *(
+            NamedSet(
+                f"synthetic_disturbed_{split}",
+                f"nothing: {count} rendered clips in which curtains, fans, pets, lights move",
+                _disturbed(split),
+            )
+            for split, count in DISTURBED_SPLITS.items()
         ),
         NamedSet("relit:DIR", "DIR/labels.csv (file,class,actor) and depth recordings of people, .npz", _relit(False)),
         NamedSet("relit_moving:DIR", "the same, before the camera of a robot that turns and shakes", _relit(True)),

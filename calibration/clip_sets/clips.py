@@ -32,7 +32,8 @@ class Clip:
     module-level function or a `functools.partial` of one, so that clips travel between processes.
     made_by: all that its frames hang on besides the content of `file`. file: the recording, None where it is rendered.
     actor, camera, light, location: None where not known. spans: what goes on when, in order and without overlap; what
-    they leave out is not judged and not learnt from. None: `label`, from its first frame to its last.
+    they leave out is not judged and not learnt from. None: `label`, from its first frame to its last. disturbance: what
+    moves or changes where nobody is, kinds joined by `+`.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Clip:
     location: str | None = None
     file: Path | None = None
     spans: tuple[Span, ...] = ()
+    disturbance: str | None = None
 
     @property
     def identity(self) -> str:

@@ -22,7 +22,7 @@ from calibration.synthetic.bodies.body import (
     skeleton,
 )
 from calibration.synthetic.bodies.motions import MOTIONS, wander
-from calibration.synthetic.dark_camera import SENSORS, DarkCamera, InterCoder, Recorder, exposure_for, jpeg
+from calibration.synthetic.dark_camera import SENSORS, DarkCamera, InterCoder, Recorder, exposure_for, jpeg, recorded
 from calibration.synthetic.scenery.scene import (
     F32,
     HEIGHT,
@@ -42,6 +42,9 @@ ELL_SHARE = 0.2
 # By light: how many recordings went through an inter-frame codec, and the range of its quantiser's step.
 INTER_CODED_SHARE = {"LL": 0.7, "ELL": 0.3}
 INTER_CODED_STEP = {"LL": (4.0, 12.0), "ELL": (1.5, 4.0)}
+# Of `render_recorded`: how many times as fast, how often the camera follows; so that speeds are those of real clips.
+RECORDED_TEMPO = (1.0, 2.4)
+RECORDED_FOLLOWS = 0.25
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,34 @@ def render(seed: Sequence[int], person: Sequence[int], action: str, camera: str,
     return record(rng, painting.frames(timing.per_frame), timing.fps, camera, light)
 
 
-def painted(rng: np.random.Generator, proportions: Proportions, timing: Timing, action: str) -> Painting:
-    """A person who acts, in a place and a light of its own; not yet taken by a camera."""
+def render_recorded(
+    seed: Sequence[int], person: Sequence[int], action: str, camera: str, light: str
+) -> Iterator[Frame]:
+    """The same as recordings of people in the dark are (`calibration compare-inputs` measures it).
+
+    Brisker, 30 pictures a second, from a hand that follows more often, through an encoder that keeps its rate.
+    """
+    rng = np.random.default_rng(list(seed))
+    proportions = Proportions.draw(np.random.default_rng(list(person)))
+    drawn = Timing.draw(rng, rng.uniform(1.8, 3.2))
+    timing = Timing(30.0, round(drawn.frames / drawn.fps * 30), drawn.per_frame, drawn.shutter_s)
+    tempo = float(np.exp(rng.uniform(*np.log(RECORDED_TEMPO).tolist())))
+    painting = painted(rng, proportions, timing, action, tempo, follows=bool(rng.random() < RECORDED_FOLLOWS))
+    return record(rng, painting.frames(timing.per_frame), timing.fps, camera, light, codec=recorded(rng))
+
+
+def painted(
+    rng: Rng, proportions: Proportions, timing: Timing, action: str, tempo: float = 1.0, *, follows: bool = False
+) -> Painting:
+    """A person who acts, in a place and a light of its own; not yet taken by a camera.
+
+    tempo: how many times as fast as people do it when nothing drives them. follows: the camera does, whatever happens.
+    """
     times = timing.sub_frame_times_s
-    pose = MOTIONS[action](rng, proportions, times)
+    pose = MOTIONS[action](rng, proportions, times * tempo)
     figure = skeleton(pose, proportions)
     skin = mesh(figure, proportions)
-    view, offset = place(rng, figure, times)
+    view, offset = place(rng, figure, times, follows=follows)
     solids = furniture(rng, pose, proportions, offset, action)
     lighting = Lighting.draw(rng)
     moved = Mesh(skin.vertices + offset, skin.quads, skin.part, skin.along, skin.around)
@@ -94,28 +118,37 @@ def painted(rng: np.random.Generator, proportions: Proportions, timing: Timing, 
 
 
 def record(
-    rng: Rng, lights: Iterator[F32], fps: float, camera: str, light: str, *, live: bool = False
+    rng: Rng,
+    lights: Iterator[F32],
+    fps: float,
+    camera: str,
+    light: str,
+    *,
+    live: bool = False,
+    codec: Recorder | None = None,
 ) -> Iterator[Frame]:
     """Shoot linear light, frame after frame, and pass it through the camera's stream or a recorder's codec.
 
     lights: float32 [240,320,3] BGR each; the exposure is set on the first, for a mean from the camera's range. live: as
-    a robot gets it from its own camera, never through a recorder's inter-frame codec.
+    a robot gets it from its own camera, never through a recorder's inter-frame codec. codec: that one and no other.
     """
     sensor = SENSORS[camera]
     low, high = sensor.mean_luma[light]
     target = float(np.exp(rng.uniform(np.log(low), np.log(high))))
     coded = rng.random() < INTER_CODED_SHARE[light] and not live
-    recorder: Recorder = InterCoder(rng.uniform(*INTER_CODED_STEP[light])) if coded else jpeg(sensor.jpeg_quality)
+    drawn: Recorder = InterCoder(rng.uniform(*INTER_CODED_STEP[light])) if coded else jpeg(sensor.jpeg_quality)
+    recorder = codec or drawn
     first = next(lights)
     dark = DarkCamera(sensor, exposure_for(first[::4, ::4], sensor, target), rng)
     for i, linear in enumerate(chain([first], lights)):
         yield Frame(recorder(dark.shoot(linear)), i, i / fps)
 
 
-def place(rng: Rng, figure: Skeleton, times: F64) -> tuple[View, F64]:
+def place(rng: Rng, figure: Skeleton, times: F64, *, follows: bool = False) -> tuple[View, F64]:
     """Choose a viewpoint and where the body stands: a View and the offset [3] that moves the body before it.
 
-    The body's height in the picture, its column and its head's row are drawn first; distance and tilt follow.
+    The body's height in the picture, its column and its head's row are drawn first; distance and tilt follow. follows:
+    so does the camera, even where the body would stay in the picture.
     """
     head, pelvis = figure.joints["crown"], figure.joints["pelvis"]
     middle = len(times) // 2
@@ -134,7 +167,9 @@ def place(rng: Rng, figure: Skeleton, times: F64) -> tuple[View, F64]:
     still = View(height, float(tilt), focal, np.zeros((len(times), 2), np.int64))
     target = still.project((0.6 * head + 0.4 * pelvis + offset)[:, None])[0][:, 0]
     seen = np.mean(np.abs(target[:, 0] / (OVERSAMPLING * WIDTH) - 0.5) < 0.5)
-    return View(height, float(tilt), focal, camera_motion(rng, times, target, follow=bool(seen < 0.7))), offset
+    return View(
+        height, float(tilt), focal, camera_motion(rng, times, target, follow=follows or bool(seen < 0.7))
+    ), offset
 
 
 def _share(rng: Rng, depth_m: float) -> float:

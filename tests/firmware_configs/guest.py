@@ -123,7 +123,9 @@ def story(report: dict[str, Any]) -> None:
     thermal_zone()
     report["before"] = files()
     CONFIG.parent.mkdir()
-    CONFIG.write_text(f"camera: file:/srv/clip\nrealtime: true\nstore: /var/lib/ellar-edge/bundles\nsocket: {SOCKET}\n# mine\n")
+    CONFIG.write_text(
+        f"camera: file:/srv/clip\nrealtime: true\nstore: /var/lib/ellar-edge/bundles\nsocket: {SOCKET}\n# mine\n"
+    )
     quick = Path(f"/etc/systemd/system/{UNIT}.d/quick.conf")
     quick.parent.mkdir(parents=True)
     quick.write_text(QUICK)
@@ -174,7 +176,7 @@ def story(report: dict[str, Any]) -> None:
     report["restart_limit"] = wait_until(lambda found: found["ActiveState"] == "failed")
 
     run("systemctl", "reset-failed", UNIT)
-    CONFIG.write_text(f"camera: file:/srv/clip\nrealtime: true\n")
+    CONFIG.write_text("camera: file:/srv/clip\nrealtime: true\n")
     report["own_user"] = service("install", "--user", "robot")
     report["as_own_user"] = identity(wait_until(predicts)["MainPID"])
     report["variants"] = {name: variant(name) for name in VARIANTS}

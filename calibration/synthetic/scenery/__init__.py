@@ -2,4 +2,6 @@
 
 scene        viewpoint, background, clothes, furniture and light, and the painter that draws a body among them
 layers       what moves before a wall, and a picture made of both
+courses      how something moves or changes over time, drawn once and known at any moment
+movers, lights, disturbances    what moves where nobody is, light that changes, and every kind of both by name
 """

@@ -1,10 +1,14 @@
 """A rendered clip: lazy, dark, of the right size and rate, with a visible moving body."""
 
+from itertools import islice
+
 import numpy as np
 import pytest
 
+from calibration.sets import open_set
+from calibration.synthetic.bodies.body import Proportions
 from calibration.synthetic.bodies.motions import TWELVE
-from calibration.synthetic.clip import render
+from calibration.synthetic.clip import Timing, painted, render, render_recorded
 from calibration.synthetic.scenery.scene import BRIGHTEST, HEIGHT, WIDTH, decode, encode
 
 
@@ -36,3 +40,29 @@ def test_the_square_root_code_keeps_dark_cloth_and_lamps_apart() -> None:
     light = np.array([0.01, 0.05, 0.5, 1.0, 5.0])
     assert np.allclose(decode(encode(light)).ravel(), light, rtol=0.12)
     assert decode(encode(np.array([99.0]))).item() == pytest.approx(BRIGHTEST)
+
+
+def test_a_recorded_clip_has_30_pictures_a_second_and_is_the_same_twice() -> None:
+    once, again = (list(islice(render_recorded((1, 2), (3, 4), "walk", "c920", "LL"), 6)) for _ in range(2))
+    assert all(np.array_equal(a.image, b.image) for a, b in zip(once, again, strict=True))
+    assert np.allclose(np.diff([frame.capture_time_s for frame in once]), 1 / 30)
+    assert 3 < once[0].image.mean() < 60
+
+
+def test_the_recorded_splits_share_no_clip_with_each_other_or_with_the_plain_ones() -> None:
+    recorded, plain = (
+        [clip for split in ("train", "val", "test") for clip in open_set(f"synthetic{kind}_{split}").clips]
+        for kind in ("_recorded", "")
+    )
+    assert len({clip.identity for clip in (*recorded, *plain)}) == len(recorded) + len(plain)
+    assert [clip.actor for clip in recorded] == [clip.actor for clip in plain], "the same people, by split"
+
+
+def test_twice_the_tempo_goes_twice_as_far() -> None:
+    timing, body = Timing(30.0, 30, 1, 0.02), Proportions.draw(np.random.default_rng(1))
+    centres = []
+    for tempo in (1.0, 2.0):
+        painting = painted(np.random.default_rng(5), body, timing, "walk", tempo)
+        corners = (painting.corners.mean(axis=(1, 2)) / 8 - painting.view.shift)[:, 0]
+        centres.append(np.ptp(corners) * np.median(painting.depth[np.isfinite(painting.depth)]))
+    assert centres[1] > 1.4 * centres[0]
