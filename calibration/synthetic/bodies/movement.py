@@ -21,7 +21,7 @@ WAYS = (
     *(f"{side}_{part}" for side in ("left", "right") for part in ("upper", "fore", "hand", "knee", "toes")),
 )
 POINTS = ("pelvis", "left_ankle", "right_ankle")
-RATE_HZ = 60.0
+RATE_HZ = 30.0
 # Lengths of bones by stature, as `body.skeleton` has them.
 WAIST, TRUNK, NECK, HEAD = 0.09, 0.215, 0.042, 0.125
 SHOULDER, SHOULDER_DROP = 0.105, 0.02

@@ -15,7 +15,8 @@ from calibration.synthetic.scenery.scene import F32, HEIGHT, NEAR_M, WIDTH, Ligh
 BEHIND_ALL_M = 1000.0  # a shadow lies on what every body stands before
 DARKEST = 0.45  # less than half, so that a shadow is never taken for what covers the picture
 HALF = 2  # shadows are soft: drawn at half the picture's size
-LIMIT_PX = 4000
+LIMIT_PX = 1500
+WIDEST_PX = 255  # of a line
 
 
 @dataclass(frozen=True)
@@ -41,24 +42,53 @@ class Ground:
         return np.asarray(points - light * reach[..., None])
 
 
-def shadow_layer(body: Skeleton, person: Proportions, eye: Eye, ground: Ground, shift: Shift) -> Layer | None:
-    """The shadow of a body's first instant: no light, and the share of the light behind it that it takes."""
-    ends = np.array([[body.joints[tube.start][0], body.joints[tube.end][0]] for tube in TUBES])
-    pixels, depth = eye.project(ground.cast(ends))
-    pixels = (pixels + np.asarray(shift, np.float64)) / HALF
-    width = np.array([max(max(ring[1:]) for ring in tube.rings) for tube in TUBES]) * person.stature_m
-    canvas = np.zeros((HEIGHT // HALF, WIDTH // HALF), np.float32)
-    for (start, end), far, half_width_m in zip(pixels, depth.min(axis=1), width, strict=True):
-        if far < NEAR_M or max(np.abs(start).max(), np.abs(end).max()) > LIMIT_PX:
-            continue
-        thick = max(1, round(2 * half_width_m * eye.focal_px / far / HALF))
-        ends_px = [tuple(np.rint(16 * at).astype(int).tolist()) for at in (start, end)]
-        cv2.line(canvas, ends_px[0], ends_px[1], 1.0, min(thick, 255), cv2.LINE_8, 4)
-    if not canvas.any():
-        return None
-    soft = cv2.GaussianBlur(canvas, (0, 0), ground.softness_px / HALF)
-    mask: F32 = np.asarray(cv2.resize(soft, (WIDTH, HEIGHT)), np.float32) * np.float32(ground.darkness)
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    mask = mask[top : rows[-1] + 1, left : columns[-1] + 1]
-    return Layer(np.zeros((*mask.shape, 3), np.float32), mask, (left, top), BEHIND_ALL_M)
+@dataclass(frozen=True)
+class Shade:
+    """The shadow of a body over S samples: a line for each of its limbs, in pixels of the half-size picture.
+
+    ends [S,limbs,2,2]; width [S,limbs], 0 where a line is not to be drawn.
+    """
+
+    ends: F32
+    width: F32
+    ground: Ground
+
+    @staticmethod
+    def cast(body: Skeleton, person: Proportions, eye: Eye, ground: Ground) -> Shade:
+        """The shadow of a skeleton over time."""
+        ends = np.stack([np.stack([body.joints[tube.start], body.joints[tube.end]], axis=1) for tube in TUBES], axis=1)
+        pixels, depth = eye.project(ground.cast(ends))
+        half_m = np.array([max(max(ring[1:]) for ring in tube.rings) for tube in TUBES]) * person.stature_m
+        near = depth.min(axis=-1)
+        width = 2 * half_m * eye.focal_px / np.maximum(near, NEAR_M) / HALF
+        drawn = (near > NEAR_M) & (np.abs(pixels).max(axis=(-1, -2)) < LIMIT_PX)
+        return Shade(
+            (pixels / HALF).astype(np.float32),
+            np.where(drawn, np.clip(width, 1, WIDEST_PX), 0).astype(np.float32),
+            ground,
+        )
+
+    def layer(self, sample: float, shift: Shift) -> Layer | None:
+        """At a sample: no light, and the share of the light behind it that it takes; None where none is in sight."""
+        before = min(int(sample), len(self.ends) - 1)
+        after, share = min(before + 1, len(self.ends) - 1), np.float32(sample - before)
+        ends = self.ends[before] * (1 - share) + self.ends[after] * share + np.asarray(shift, np.float32) / HALF
+        canvas = np.zeros((HEIGHT // HALF, WIDTH // HALF), np.float32)
+        fixed = np.rint(16 * ends).astype(np.int32).tolist()
+        for (start, end), width in zip(fixed, self.width[before].tolist(), strict=True):
+            if width:
+                cv2.line(canvas, start, end, 1.0, round(width), cv2.LINE_8, 4)
+        margin = int(3 * self.ground.softness_px / HALF) + 2
+        x, y, w, h = cv2.boundingRect(canvas.astype(np.uint8))
+        if not w:
+            return None
+        x0, y0, x1, y1 = (
+            max(x - margin, 0),
+            max(y - margin, 0),
+            min(x + w + margin, WIDTH // HALF),
+            min(y + h + margin, HEIGHT // HALF),
+        )
+        soft = cv2.GaussianBlur(canvas[y0:y1, x0:x1], (0, 0), self.ground.softness_px / HALF)
+        mask = cv2.resize(soft, ((x1 - x0) * HALF, (y1 - y0) * HALF), interpolation=cv2.INTER_LINEAR)
+        mask = np.asarray(mask * np.float32(self.ground.darkness), np.float32)
+        return Layer(np.zeros((*mask.shape, 3), np.float32), mask, (x0 * HALF, y0 * HALF), BEHIND_ALL_M)
