@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from calibration.synthetic.bodies.body import F64, SIDES, TOES, UP, Axes, Proportions, Skeleton, skeleton, turned
-from calibration.synthetic.bodies.motions import MOTIONS, ease
+from calibration.synthetic.bodies.motions import MOTIONS, ease, idle
 from calibration.synthetic.bodies.sequence import Segment
 
 # Unit vectors that make a pose, in the order of `Movement.ways`; `knee` is where a knee bends to.
@@ -50,7 +50,11 @@ class Movement:
     @property
     def heading(self) -> float:
         """Where the pelvis faces at the start, radians; 0 towards the camera."""
-        left = self.ways[0, WAYS.index("pelvis_left")]
+        return self.heading_at(0)
+
+    def heading_at(self, sample: int) -> float:
+        """Where the pelvis faces at a sample, radians."""
+        left = self.ways[sample, WAYS.index("pelvis_left")]
         return float(np.arctan2(left[2], left[0]))
 
     def placed(self, turn: float, start: F64) -> Movement:
@@ -88,6 +92,13 @@ def acted(action: str, rng: np.random.Generator, proportions: Proportions, durat
     return Movement(ways, points, RATE_HZ, proportions, (Segment(0.0, duration_s, action),))
 
 
+def standing(rng: np.random.Generator, proportions: Proportions, duration_s: float) -> Movement:
+    """Standing with the small movements of a living body: no action."""
+    times = np.arange(round(duration_s * RATE_HZ) + 1) / RATE_HZ
+    ways, points = measured(skeleton(idle(rng, proportions, times), proportions))
+    return Movement(ways, points, RATE_HZ, proportions)
+
+
 def joined(movements: Sequence[Movement], pause_s: float = 0.5) -> Movement:
     """One after the other without a cut: each begins where the one before ended, facing as it did, `pause_s` later.
 
@@ -113,8 +124,7 @@ def resampled(movement: Movement, rate_hz: float) -> Movement:
 
 
 def _joined(first: Movement, then: Movement, pause_s: float) -> Movement:
-    left = first.ways[-1, WAYS.index("pelvis_left")]
-    then = then.placed(float(np.arctan2(left[2], left[0])) - then.heading, first.points[-1, 0])
+    then = then.placed(first.heading_at(-1) - then.heading, first.points[-1, 0])
     ticks = max(1, round(pause_s * first.rate_hz))
     share = ease((np.arange(ticks) + 1) / (ticks + 1))[:, None, None]
     ways = unit(first.ways[-1] * (1 - share) + then.ways[0] * share)

@@ -142,10 +142,22 @@ def _pattern(rng: Rng, mesh: Mesh | Skin, shirt: F64, tubes: Sequence[Tube]) -> 
 
 def background(rng: Rng, view: View) -> tuple[U8, I64]:
     """An encoded picture that covers every shift of the view, and the shift's origin in it [2] (x, y)."""
+    picture, origin = wall(rng, view)
+    h, w = picture.shape[:2]
+    width, height = (np.array([WIDTH, HEIGHT]) * OVERSAMPLING + np.ptp(view.shift, axis=0)).tolist()
+    large = cv2.resize(picture, (2 * w, 2 * h), interpolation=cv2.INTER_LINEAR)
+    return encode(large)[:height, :width].copy(), origin
+
+
+def wall(rng: Rng, view: View) -> tuple[F32, I64]:
+    """Linear light of a room at the picture's own size, wide enough for every shift of the view; its origin [2].
+
+    The origin, as the shift, counts oversampled pixels.
+    """
     low, high = view.shift.min(axis=0), view.shift.max(axis=0)
     origin = high
     width, height = (np.array([WIDTH, HEIGHT]) * OVERSAMPLING + high - low).tolist()
-    # Drawn at the final size, then doubled: nothing finer would survive.
+    # Drawn at the final size: nothing finer would survive.
     w, h = width // 2 + 1, height // 2 + 1
     horizon = (view.horizon_px + origin[1]) / 2
     floor = int(np.clip(horizon + rng.uniform(0.05, 0.45) * HEIGHT, 0.3 * h, 1.1 * h))
@@ -157,9 +169,7 @@ def background(rng: Rng, view: View) -> tuple[U8, I64]:
     _grain(rng, picture)
     picture *= _illumination(rng, h, w)[..., None]
     _lamps(rng, picture, floor)
-    blurred = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 1.2))
-    large = cv2.resize(blurred, (2 * w, 2 * h), interpolation=cv2.INTER_LINEAR)
-    return encode(large)[:height, :width].copy(), origin
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 1.2)), np.float32), origin
 
 
 def _stripes(rng: Rng, wall: F32) -> None:

@@ -89,6 +89,6 @@ class Shade:
             min(y + h + margin, HEIGHT // HALF),
         )
         soft = cv2.GaussianBlur(canvas[y0:y1, x0:x1], (0, 0), self.ground.softness_px / HALF)
-        mask = cv2.resize(soft, ((x1 - x0) * HALF, (y1 - y0) * HALF), interpolation=cv2.INTER_LINEAR)
-        mask = np.asarray(mask * np.float32(self.ground.darkness), np.float32)
+        soft = cv2.resize(soft, ((x1 - x0) * HALF, (y1 - y0) * HALF), interpolation=cv2.INTER_LINEAR)
+        mask: F32 = np.asarray(soft, np.float32) * np.float32(self.ground.darkness)
         return Layer(np.zeros((*mask.shape, 3), np.float32), mask, (x0 * HALF, y0 * HALF), BEHIND_ALL_M)
