@@ -94,12 +94,13 @@ def painted(rng: np.random.Generator, proportions: Proportions, timing: Timing, 
 
 
 def record(
-    rng: Rng, lights: Iterator[F32], fps: float, camera: str, light: str, *, live: bool = False
+    rng: Rng, lights: Iterator[F32], fps: float, camera: str, light: str, *, live: bool = False, metered: int = 4
 ) -> Iterator[Frame]:
     """Shoot linear light, frame after frame, and pass it through the camera's stream or a recorder's codec.
 
     lights: float32 [240,320,3] BGR each; the exposure is set on the first, for a mean from the camera's range. live: as
-    a robot gets it from its own camera, never through a recorder's inter-frame codec.
+    a robot gets it from its own camera, never through a recorder's inter-frame codec. metered: the exposure is set on
+    every such row and column.
     """
     sensor = SENSORS[camera]
     low, high = sensor.mean_luma[light]
@@ -107,7 +108,7 @@ def record(
     coded = rng.random() < INTER_CODED_SHARE[light] and not live
     recorder: Recorder = InterCoder(rng.uniform(*INTER_CODED_STEP[light])) if coded else jpeg(sensor.jpeg_quality)
     first = next(lights)
-    dark = DarkCamera(sensor, exposure_for(first[::4, ::4], sensor, target), rng)
+    dark = DarkCamera(sensor, exposure_for(first[::metered, ::metered], sensor, target), rng)
     for i, linear in enumerate(chain([first], lights)):
         yield Frame(recorder(dark.shoot(linear)), i, i / fps)
 

@@ -88,7 +88,7 @@ def render(path: Path, label: str, seed: Sequence[int], camera: str, light: str,
     """
     rng = np.random.default_rng(list(seed))
     fps = 15.0 if rng.random() < 0.7 else 30.0
-    yield from record(rng, lights(rng, load(path), label, fps, moving), fps, camera, light, live=True)
+    yield from record(rng, lights(rng, load(path), label, fps, moving), fps, camera, light, live=True, metered=8)
 
 
 def lights(rng: Rng, recording: Joints, label: str, fps: float, moving: bool) -> Iterator[F32]:

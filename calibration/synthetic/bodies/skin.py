@@ -71,7 +71,7 @@ def coarse(tubes: Sequence[Tube] = TUBES, sectors: float = 0.7) -> tuple[Tube, .
     return tuple(
         replace(
             tube,
-            sectors=max(5, round(sectors * tube.sectors)),
+            sectors=max(4, round(sectors * tube.sectors)),
             rings=tube.rings if len(tube.rings) < 5 else (*tube.rings[:-2:2], *tube.rings[-2:]),
         )
         for tube in tubes

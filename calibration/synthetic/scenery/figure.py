@@ -33,7 +33,9 @@ SUBPIXEL_BITS = 4
 FARTHEST_PX = 4000  # what lies farther outside of the picture is drawn at its edge
 BLOCK = 32  # samples of a movement that are computed in one go
 # What moves this far while the shutter is open is drawn twice, and three times.
-BLURRED_PX = (1.2, 4.0)
+BLURRED_PX = (1.6, 4.5)
+# From a body's height in the picture, by the picture's: the share of the corners of a mesh that it needs.
+DETAIL = ((1.2, 1.0), (0.7, 0.75), (0.35, 0.6), (0.0, 0.45))
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,8 @@ class Figure:
         self._start_s, self._shutter_s = start_s, shutter_s
         self._gain = float(rng.uniform(0.5, 1.6))
         share = _largest_share(movement, eye)
-        self._skin = person.wear.skin(person.proportions, 1.0 if share > 0.8 else 0.75 if share > 0.4 else 0.6)
+        detail = next(detail for least, detail in DETAIL if share >= least)
+        self._skin = person.wear.skin(person.proportions, detail)
         self._albedo = (person.wear.albedo(self._skin) * self._gain).astype(np.float32)
         self._block: _Block | None = None
 
