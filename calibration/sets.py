@@ -13,6 +13,7 @@ from calibration.clip_sets.published import LIGHTS, PUBLISHED, PublishedSet, ope
 from calibration.clip_sets.roots import data_root as find_data_root
 from calibration.synthetic.bodies.motions import SIX, TWELVE
 from calibration.synthetic.relight import open_relit
+from calibration.synthetic.skeletons import open_skeletons
 from calibration.synthetic.splits import (
     DISTURBED_SPLITS,
     NOBODY_SPLITS,
@@ -44,6 +45,10 @@ def _folder(name: str, _: Path | None) -> ClipSet:
 
 def _relit(moving: bool) -> Callable[[str, Path | None], ClipSet]:
     return lambda name, _: open_relit(name, user_path(name.partition(":")[2]), moving)
+
+
+def _skeletons(moving: bool) -> Callable[[str, Path | None], ClipSet]:
+    return lambda name, _: open_skeletons(name, user_path(name.partition(":")[2]), moving)
 
 
 def _synthetic(split: str, labels: tuple[str, ...]) -> Callable[[str, Path | None], ClipSet]:
@@ -106,6 +111,12 @@ def named_sets() -> tuple[NamedSet, ...]:
         ),
         NamedSet("relit:DIR", "DIR/labels.csv (file,class,actor) and depth recordings of people, .npz", _relit(False)),
         NamedSet("relit_moving:DIR", "the same, before the camera of a robot that turns and shakes", _relit(True)),
+        NamedSet(
+            "skeletons:DIR", "DIR/labels.csv (file,class,actor) and recordings of joints, .npz", _skeletons(False)
+        ),
+        NamedSet(
+            "skeletons_moving:DIR", "the same, before the camera of a robot that turns and shakes", _skeletons(True)
+        ),
         NamedSet(
             "folder:DIR", "DIR/labels.csv (file,class[,actor,camera,light,location]) or DIR/<class>/*.mp4", _folder
         ),

@@ -126,11 +126,13 @@ def record(
     *,
     live: bool = False,
     codec: Recorder | None = None,
+    metered: int = 4,
 ) -> Iterator[Frame]:
     """Shoot linear light, frame after frame, and pass it through the camera's stream or a recorder's codec.
 
     lights: float32 [240,320,3] BGR each; the exposure is set on the first, for a mean from the camera's range. live: as
     a robot gets it from its own camera, never through a recorder's inter-frame codec. codec: that one and no other.
+    metered: the exposure is set on every such row and column.
     """
     sensor = SENSORS[camera]
     low, high = sensor.mean_luma[light]
@@ -139,7 +141,7 @@ def record(
     drawn: Recorder = InterCoder(rng.uniform(*INTER_CODED_STEP[light])) if coded else jpeg(sensor.jpeg_quality)
     recorder = codec or drawn
     first = next(lights)
-    dark = DarkCamera(sensor, exposure_for(first[::4, ::4], sensor, target), rng)
+    dark = DarkCamera(sensor, exposure_for(first[::metered, ::metered], sensor, target), rng)
     for i, linear in enumerate(chain([first], lights)):
         yield Frame(recorder(dark.shoot(linear)), i, i / fps)
 

@@ -89,11 +89,12 @@ class DarkCamera:
         self._table = level_table(sensor.slope)
         self._leaks: F32 | None = None
         self._previous: F32 | None = None
+        self._buffers: dict[str, F32] = {}
 
     def shoot(self, light: F32) -> Image:
         """Linear light, float32 [H,W,3] BGR, any scale -> uint8 [H,W,3]."""
         sensor = self._sensor
-        signal = self._exposed(light * self._to_electrons)
+        signal = self._exposed(self._by_channel(light, self._to_electrons, "electrons"))
         rows = self._rng.standard_normal((len(signal), 1, 1), dtype=np.float32)
         signal += rows * np.float32(sensor.row_electrons) + np.float32(sensor.black_electrons)
         signal = np.asarray(cv2.GaussianBlur(signal, (3, 3), sensor.blur_px), np.float32)
@@ -101,8 +102,9 @@ class DarkCamera:
             keep = sensor.memory
             signal = np.asarray(cv2.addWeighted(signal, 1 - keep, self._previous, keep, 0), np.float32)
         self._previous = signal
-        codes = np.clip(signal * self._to_codes, 0, CODES - 1).astype(np.uint16)
-        return np.asarray(self._table[codes])
+        codes = self._by_channel(signal, self._to_codes, "codes")
+        np.clip(codes, 0, CODES - 1, out=codes)
+        return np.asarray(self._table.take(codes.astype(np.uint16), mode="clip"))
 
     def _exposed(self, electrons: F32) -> F32:
         """Expected electrons to noisy ones: shot noise, read noise, what hot pixels leak."""
@@ -112,10 +114,24 @@ class DarkCamera:
         if self._poisson:
             read = self._rng.standard_normal(electrons.shape, dtype=np.float32) * np.sqrt(variance)
             return np.asarray(self._rng.poisson(electrons) + read, np.float32)
-        noise = np.sqrt(electrons + variance)
+        noise = np.add(electrons, variance, out=self._buffer("noise", electrons.shape))
+        np.sqrt(noise, out=noise)
         noise *= self._bank(electrons.size).reshape(electrons.shape)
         electrons += noise
         return electrons
+
+    def _by_channel(self, picture: F32, factors: F32, name: str) -> F32:
+        """A picture [H,W,3] times a factor for each channel, to the bit as numpy does it, but row by row: faster."""
+        rows = np.ascontiguousarray(picture, np.float32).reshape(len(picture), -1)
+        out = self._buffer(name, rows.shape)
+        np.multiply(rows, np.tile(factors, picture.shape[1]), out=out)
+        return out.reshape(picture.shape)
+
+    def _buffer(self, name: str, shape: tuple[int, ...]) -> F32:
+        """Memory that every frame uses again: asking for a new megabyte each time costs as much as filling it."""
+        if name not in self._buffers or self._buffers[name].shape != shape:
+            self._buffers[name] = np.empty(shape, np.float32)
+        return self._buffers[name]
 
     def _leaking(self, shape: tuple[int, ...]) -> F32:
         """Electrons by pixel, the same in every frame; a generator of its own leaves the noise as it is without."""

@@ -18,6 +18,12 @@ SOCKET = "/run/ellar-edge/events.sock"
 UNIT = "edge-run.service"
 REPORT = Path("/srv/out/report.json")
 CONFIG = Path("/etc/ellar-edge/edge.yaml")
+CONFIGURATION = f"""camera: file:/srv/clip
+realtime: true
+store: /var/lib/ellar-edge/bundles
+socket: {SOCKET}
+# mine
+"""
 PATIENCE_S = 90.0
 # The real unit but for these: its restart limit is minutes away, every prediction shall be seen, and a test machine may
 # be too busy to stop a service as quickly as a robot.

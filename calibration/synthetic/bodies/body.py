@@ -276,7 +276,7 @@ TUBES = (
 
 @dataclass(frozen=True)
 class Mesh:
-    """vertices [T,V,3] in metres; quads [Q,4] indices; part [Q] index into TUBES; along, around [Q] in 0..1."""
+    """vertices [T,V,3] in metres; quads [Q,4] indices; part [Q] index into its tubes; along, around [Q] in 0..1."""
 
     vertices: F64
     quads: I64

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
+import cv2
 import numpy as np
 
 from calibration.synthetic.scenery.scene import F32
@@ -64,6 +65,7 @@ def composed(wall: F32, layers: Iterable[Layer]) -> F32:
             continue
         seen = (slice(y0 - y, y1 - y), slice(x0 - x, x1 - x))
         part = picture[y0:y1, x0:x1]
-        part *= 1 - layer.mask[seen][..., np.newaxis]
-        part += layer.light[seen]
+        rest = 1 - layer.mask[seen]
+        cv2.multiply(part, cv2.merge([rest, rest, rest]), dst=part)
+        cv2.add(part, layer.light[seen], dst=part)
     return picture

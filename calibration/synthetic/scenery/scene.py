@@ -6,14 +6,15 @@ cloth and lamps; quads are painted back to front.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import numpy.typing as npt
 
-from calibration.synthetic.bodies.body import F64, I64, TUBES, Mesh
+from calibration.synthetic.bodies.body import F64, I64, TUBES, Mesh, Tube
+from calibration.synthetic.bodies.skin import Skin
 from calibration.synthetic.dark_camera import open_shutter
 
 F32 = npt.NDArray[np.float32]
@@ -97,7 +98,7 @@ def colour(rng: Rng, low: float, high: float, saturation: float) -> F64:
     return np.asarray(rng.uniform(low, high) * tint / tint.mean())
 
 
-def clothes(rng: Rng, mesh: Mesh) -> F64:
+def clothes(rng: Rng, mesh: Mesh | Skin, tubes: Sequence[Tube] = TUBES) -> F64:
     """Albedo of every quad, [Q,3] BGR: skin, hair, cloth with stripes, blotches or a print, short or long sleeves."""
     dark, light = (0.03, 0.14), (0.2, 0.8)
     skin = rng.uniform(0.12, 0.5) * np.array([0.65, 0.85, 1.2])
@@ -113,18 +114,18 @@ def clothes(rng: Rng, mesh: Mesh) -> F64:
         "shin": skin if shorts else trousers,
         "shoe": colour(rng, *(light if rng.random() < 0.4 else dark), 0.1),
     }
-    albedo = np.array([colours[TUBES[part].cloth] for part in mesh.part])
-    head = np.array([tube.cloth == "hair" for tube in TUBES])[mesh.part]
+    albedo = np.array([colours[tubes[part].cloth] for part in mesh.part])
+    head = np.array([tube.cloth == "hair" for tube in tubes])[mesh.part]
     face = head & (np.abs(mesh.around - 0.25) < rng.uniform(0.14, 0.2)) & (mesh.along < 0.7)
     albedo[face] = skin
-    return np.clip(albedo * _pattern(rng, mesh, shirt)[:, None], 0.01, 1.0)
+    return np.clip(albedo * _pattern(rng, mesh, shirt, tubes)[:, None], 0.01, 1.0)
 
 
-def _pattern(rng: Rng, mesh: Mesh, shirt: F64) -> F64:
+def _pattern(rng: Rng, mesh: Mesh | Skin, shirt: F64, tubes: Sequence[Tube]) -> F64:
     """Factors around 1 per quad: cloth is never even, and what is on it moves with the body."""
     factor = np.exp(rng.normal(0, rng.uniform(0.03, 0.2), len(mesh.part)))
-    cloth = np.array([tube.cloth in ("shirt", "sleeve") for tube in TUBES])[mesh.part]
-    torso = cloth & np.array([tube.start == "waist" for tube in TUBES])[mesh.part]
+    cloth = np.array([tube.cloth in ("shirt", "sleeve") for tube in tubes])[mesh.part]
+    torso = cloth & np.array([tube.start == "waist" for tube in tubes])[mesh.part]
     kind = rng.random()
     if kind < 0.25:
         factor[cloth] *= 1 + 0.5 * np.sign(np.sin(2 * np.pi * rng.uniform(2, 4) * mesh.along[cloth]))
@@ -141,10 +142,22 @@ def _pattern(rng: Rng, mesh: Mesh, shirt: F64) -> F64:
 
 def background(rng: Rng, view: View) -> tuple[U8, I64]:
     """An encoded picture that covers every shift of the view, and the shift's origin in it [2] (x, y)."""
+    picture, origin = wall(rng, view)
+    h, w = picture.shape[:2]
+    width, height = (np.array([WIDTH, HEIGHT]) * OVERSAMPLING + np.ptp(view.shift, axis=0)).tolist()
+    large = cv2.resize(picture, (2 * w, 2 * h), interpolation=cv2.INTER_LINEAR)
+    return encode(large)[:height, :width].copy(), origin
+
+
+def wall(rng: Rng, view: View) -> tuple[F32, I64]:
+    """Linear light of a room at the picture's own size, wide enough for every shift of the view; its origin [2].
+
+    The origin, as the shift, counts oversampled pixels.
+    """
     low, high = view.shift.min(axis=0), view.shift.max(axis=0)
     origin = high
     width, height = (np.array([WIDTH, HEIGHT]) * OVERSAMPLING + high - low).tolist()
-    # Drawn at the final size, then doubled: nothing finer would survive.
+    # Drawn at the final size: nothing finer would survive.
     w, h = width // 2 + 1, height // 2 + 1
     horizon = (view.horizon_px + origin[1]) / 2
     floor = int(np.clip(horizon + rng.uniform(0.05, 0.45) * HEIGHT, 0.3 * h, 1.1 * h))
@@ -156,9 +169,7 @@ def background(rng: Rng, view: View) -> tuple[U8, I64]:
     _grain(rng, picture)
     picture *= _illumination(rng, h, w)[..., None]
     _lamps(rng, picture, floor)
-    blurred = cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 1.2))
-    large = cv2.resize(blurred, (2 * w, 2 * h), interpolation=cv2.INTER_LINEAR)
-    return encode(large)[:height, :width].copy(), origin
+    return np.asarray(cv2.GaussianBlur(picture, (0, 0), rng.uniform(0.5, 1.2)), np.float32), origin
 
 
 def _stripes(rng: Rng, wall: F32) -> None:
