@@ -111,7 +111,7 @@ class _Course:
         self._shaded: dict[int, F32] = {}
         self._flows: tuple[int, F32, F32] | None = None
         # cv2 keeps its state in the object, and makes it anew for another size.
-        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+        self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
 
     def at(self, position: float) -> F32:
         """[h,w,4] at a position in frames, 0 to the last one."""
