@@ -40,7 +40,8 @@ bench: $(DEV)/.installed ## the README's ratios and times, on this machine
 	$(BIN)/python -m benchmarks.calibration
 	$(BIN)/python -m benchmarks.training
 
-bench-aarch64: $(DEV)/.installed ## instructions of a step in every engine on a Cortex-A76 model (qemu-user, mmdebstrap)
+bench-aarch64: $(DEV)/.installed ## instructions of a tick, and of a step in every engine, on ARM models (qemu-user)
+	$(BIN)/python -m benchmarks.aarch64.tick
 	$(BIN)/python -m benchmarks.aarch64.engines
 
 test-aarch64-labels: $(DEV)/.installed ## the default bundle decides on aarch64 (qemu) as it does here

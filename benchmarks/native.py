@@ -70,7 +70,11 @@ TO_BGR = {"yuyv": cv2.COLOR_YUV2BGR_YUYV, "nv12": cv2.COLOR_YUV2BGR_NV12}
 
 def opencv(picture: U8, format: str) -> U16:
     """The same with OpenCV: cvtColor, resize to 8 bits, resize of the luma to 12 bits, calcHist, meanStdDev."""
-    bgr = cv2.cvtColor(picture, TO_BGR[format]) if format in TO_BGR else picture
+    bgr = picture
+    if format == "jpeg":
+        bgr = np.asarray(cv2.imdecode(picture, cv2.IMREAD_COLOR), np.uint8)
+    elif format in TO_BGR:
+        bgr = np.asarray(cv2.cvtColor(picture, TO_BGR[format]), np.uint8)
     small = cv2.resize(bgr, SMALL[::-1], interpolation=cv2.INTER_AREA)
     grey = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY).astype(np.float32)
     luma = cv2.resize(grey, SMALL[::-1], interpolation=cv2.INTER_AREA)

@@ -89,14 +89,16 @@ def first_prediction() -> None:
     print(f"exec to first prediction: {statistics.median(times_s):.2f} s; peak memory of edge-run: {peak_mb:.0f} MB")
 
 
-def dark_frames(count: int) -> list[Frame]:
-    """A dark noisy scene, 640x480, in which something moves."""
+def dark_frames(count: int, height: int = 480, width: int = 640, moving: bool = True) -> list[Frame]:
+    """A dark noisy scene in which something moves, an eighth of the picture high and wide, or nothing does."""
     rng = np.random.default_rng(0)
-    scene = cv2.GaussianBlur(rng.uniform(0, 40, (480, 640, 3)).astype(np.float32), (0, 0), 6)
+    scene = cv2.GaussianBlur(rng.uniform(0, 40, (height, width, 3)).astype(np.float32), (0, 0), 6)
     frames = []
     for number in range(count):
         picture = scene.copy()
-        cv2.circle(picture, (40 + 8 * number, 240), 60, (30, 26, 22), -1)
+        if moving:
+            across = round((40 + 8 * number) * width / 640)
+            cv2.circle(picture, (across, height // 2), height // 8, (30, 26, 22), -1)
         noisy = np.clip(picture + rng.normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
         frames.append(Frame(noisy, number, number / 15))
     return frames

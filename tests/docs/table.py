@@ -163,6 +163,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "python -m benchmarks.calibration",
         "python -m benchmarks.engines",
         "python -m benchmarks.flow",
+        "python -m benchmarks.aarch64.tick",
         "python -m benchmarks.training",
         "calibration demo --out edge/data/demo.mp4",
     ),

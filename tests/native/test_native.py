@@ -94,3 +94,19 @@ def test_the_motion_stage_is_scalars_at_every_level_and_stays_in_its_memory(tmp_
     found = subprocess.run([program], capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
     assert "scalar: done" in found.stdout
+
+
+@needs_compiler
+@pytest.mark.skipif(sys.platform != "linux", reason="needs glibc, before whose malloc the counter is preloaded")
+def test_once_it_runs_a_tick_from_the_cameras_buffer_to_the_input_allocates_nothing(tmp_path: Path) -> None:
+    counter = tmp_path / "allocations.so"
+    here = ROOT / "tests" / "native"
+    subprocess.run(["cc", "-O2", "-shared", "-fPIC", here / "allocations.c", "-o", counter], check=True)
+    command = [sys.executable, "-m", "tests.native.allocating", str(counter)]
+    environment = {**os.environ, "LD_PRELOAD": str(counter)}
+    found = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stderr
+    counts = {name: int(number) for name, number in (line.split() for line in found.stdout.splitlines())}
+    assert counts.pop("copy") > 0  # the counter counts
+    assert len(counts) == 12
+    assert not any(counts.values()), counts
