@@ -21,6 +21,7 @@ NOISE_ABOVE, NOISE_TIMES = 24, 5  # where the upper quartile of all such sums is
 CLAIM = 6  # left, right, top, bottom of the box that claims in 1/16 cells, velocity x, y in 1/16 levels
 SUMS = 12  # mass, mass * x, mass * y, mass * vx, mass * vy, mass * speed, moving mass, cells, left, right, top, bottom
 REGION = 8  # mass, cells, left, right, top, bottom, mass * vx, mass * vy
+FARTHEST = 16384  # that a claim may reach, or move
 TAIL = 64  # of a claim's mass, 1/TAIL on each side lies outside its extents
 ONE_CELL = 256  # units of a place in a window
 ONE = 4096  # the weight of all cells of a window's pixel along one axis
@@ -48,11 +49,12 @@ def regions_find(
 ) -> int:
     """Share the significant cells of x, uint8 [h,w,3], among claims; the others become regions. Returns their count.
 
-    claims: int32 [8, 6], the first `count` of them: a box in 1/16 cells (left, right, top, bottom) and its velocity in 1/16 levels (x, y). A
-    cell belongs to the claim in whose box it lies nearest to the middle, by the box's own size, and most like in
-    velocity. reach_x, reach_y: cells this far apart are one region. owner: uint8 [h,w]: 0 nothing significant, 1.. the
-    claims in order, 255 a region's. sums: int32 [8, 12] (SUMS); left to bottom are the first and last column and
-    row, without the outer 1/64 of the mass on each side. regions: int32 [16, 8] (REGION): the first of the mass wanted. work: unused here.
+    claims: int32 [8, 6], the first `count` of them: a box in 1/16 cells (left, right, top, bottom) and its velocity in
+    1/16 levels (x, y). A cell belongs to the claim in whose box it lies nearest to the middle, by the box's own size,
+    and most like in velocity. reach_x, reach_y: cells this far apart are one region. owner: uint8 [h,w]: 0 nothing
+    significant, 1.. the claims in order, 255 a region's. sums: int32 [8, 12] (SUMS); left to bottom are the first and
+    last column and row, without the outer 1/64 of the mass on each side. regions: int32 [16, 8] (REGION): the first of
+    the mass wanted. work: unused here.
     """
     change = x[..., 0].astype(np.int64) - ZERO
     change[change < 0] = 0
@@ -63,7 +65,7 @@ def regions_find(
     threshold = min(max(NOISE_ABOVE + NOISE_TIMES * quartile, LEAST_SIGNIFICANT), MOST_SIGNIFICANT)
     significant = (around >= threshold) & (change > 0)
     del work
-    owner[...] = _claimed(x, significant, claims[:count])
+    owner[...] = _claimed(x, significant, np.clip(claims[:count], -FARTHEST, FARTHEST))
     for k in range(count):
         sums[k] = _sums(x, change, owner == k + 1)
     return _regions(x, change, owner == FREE, (reach_x, reach_y), least_mass, regions)

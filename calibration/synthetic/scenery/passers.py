@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from calibration.synthetic.bodies.body import F64, Mesh, Proportions, mesh, skeleton
 from calibration.synthetic.bodies.motions import Gait, Path, idle, stepped, swing_arms
@@ -59,7 +61,7 @@ class Walker:
 
 def _clock(way: Sequence[Place], times: F64) -> F64:
     """The body's own time, which rests while it stands."""
-    going = np.array([(a.x_m, a.z_m) != (b.x_m, b.z_m) for a, b in zip(way, way[1:], strict=False)])
+    going = np.array([(a.x_m, a.z_m) != (b.x_m, b.z_m) for a, b in pairwise(way)])
     ends = np.array([place.time_s for place in way])
     own = np.concatenate([[0.0], np.cumsum(np.diff(ends) * going)])
     return np.asarray(np.interp(times, ends, own))
@@ -72,7 +74,7 @@ def _painted(rng: Rng, times: F64, clock: F64, way: Sequence[Place]) -> Painting
     speed = float(np.median(path.speed(clock)))
     gait = Gait((0.52 + 0.32 * speed) * rng.uniform(0.9, 1.12), 0.62, 0.07, 0.09, 0.06, rng.random())
     phases = stepped(pose, proportions, path, gait, clock)
-    swing_arms(pose, phases, rng.uniform(0.2, 0.6), 0.0, rng.uniform(-0.3, 0.3))
+    swing_arms(pose, phases, np.full(len(clock), rng.uniform(0.2, 0.6)), 0.0, rng.uniform(-0.3, 0.3))
     skin = mesh(skeleton(pose, proportions), proportions)
     view = View(CAMERA_M, 0.05, FOCAL_PX, np.zeros((len(times), 2), np.int64))
     return paint(rng, view, Mesh(skin.vertices, skin.quads, skin.part, skin.along, skin.around), Lighting.draw(rng), [])
@@ -109,23 +111,25 @@ def _drawn(painting: Painting, index: int, shift: Shift) -> Layer | None:
     one = 1 << SUBPIXEL_BITS
     move = np.rint(np.array(shift) * OVERSAMPLING * one).astype(np.int32)
     corners = painting.corners[index][order] + move
-    low, high = corners.reshape(-1, 2).min(axis=0) // one, corners.reshape(-1, 2).max(axis=0) // one + 1
-    low = np.maximum(low // OVERSAMPLING, 0)
-    high = np.minimum(high // OVERSAMPLING + 1, [WIDTH, HEIGHT])
+    around = corners.reshape(-1, 2) // (one * OVERSAMPLING)
+    low, high = np.maximum(around.min(axis=0), 0), np.minimum(around.max(axis=0) + 1, [WIDTH, HEIGHT])
     if (high <= low).any():
         return None
-    wide, tall = (high - low).tolist()
-    canvas = np.zeros((tall * OVERSAMPLING, wide * OVERSAMPLING, 3), np.uint8)
-    covered = np.zeros(canvas.shape[:2], np.uint8)
     corners = corners - (low * OVERSAMPLING * one).astype(np.int32)
-    for quad, code in zip(corners, painting.codes[index][order].tolist(), strict=True):
+    light, mask = _filled(corners, painting.codes[index][order], (high - low).tolist())
+    return Layer(light, mask, (int(low[0]), int(low[1])), float(np.median(depth[order])))
+
+
+def _filled(corners: npt.NDArray[np.int32], codes: npt.NDArray[np.uint8], size: list[int]) -> tuple[F32, F32]:
+    """Quads, the farthest first, in their own light on nothing: linear light and the share that is covered."""
+    canvas = np.zeros((size[1] * OVERSAMPLING, size[0] * OVERSAMPLING, 3), np.uint8)
+    covered = np.zeros(canvas.shape[:2], np.uint8)
+    for quad, code in zip(corners, codes.tolist(), strict=True):
         cv2.fillConvexPoly(canvas, quad, code, cv2.LINE_8, SUBPIXEL_BITS)
-        cv2.fillConvexPoly(covered, quad, 255, cv2.LINE_8, SUBPIXEL_BITS)
-    light = cv2.resize(decode(canvas), (wide, tall), interpolation=cv2.INTER_AREA)
-    mask = cv2.resize(covered, (wide, tall), interpolation=cv2.INTER_AREA)
-    nearest = float(np.median(depth[order]))
-    share = np.asarray(mask, np.float32) / 255
-    return Layer(np.asarray(light, np.float32), share, (int(low[0]), int(low[1])), nearest)
+        cv2.fillConvexPoly(covered, quad, 255.0, cv2.LINE_8, SUBPIXEL_BITS)
+    light = cv2.resize(decode(canvas), size, interpolation=cv2.INTER_AREA)
+    mask = cv2.resize(covered, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(light, np.float32), np.asarray(np.asarray(mask, np.float32) / np.float32(255), np.float32)
 
 
 class Curtain:

@@ -7,6 +7,7 @@ enum {
     ZERO = 128,
     LEAST_SIGNIFICANT = 36, MOST_SIGNIFICANT = 110, NOISE_ABOVE = 24, NOISE_TIMES = 5, /* see regions.py */
     TAIL = 64,
+    FARTHEST = 16384, /* that a claim may reach, or move */
     VELOCITY_SHARE = 3, VELOCITY_MOST = 32768,
     SIDE = EDGE_REGIONS_MOST_SIDE,
     MOST_SUM = 9 * 127,
@@ -142,8 +143,16 @@ static void extents(const int32_t *masses, int size, int32_t total, int32_t *fir
     first[1] = at;
 }
 
-static void share(const EdgeRegions *wanted, const uint8_t *x, const int32_t *claims, uint8_t *owner, int32_t *sums)
+static int32_t limited(int32_t value)
 {
+    return value < -FARTHEST ? -FARTHEST : value > FARTHEST ? FARTHEST : value;
+}
+
+static void share(const EdgeRegions *wanted, const uint8_t *x, const int32_t *given, uint8_t *owner, int32_t *sums)
+{
+    int32_t claims[EDGE_REGIONS_CLAIMS * EDGE_REGIONS_CLAIM];
+    for (int i = 0; i < wanted->claims * EDGE_REGIONS_CLAIM; i++)
+        claims[i] = limited(given[i]);
     Profile profiles[EDGE_REGIONS_CLAIMS];
     int32_t inverse[2 * EDGE_REGIONS_CLAIMS];
     memset(profiles, 0, sizeof *profiles * (size_t)wanted->claims);

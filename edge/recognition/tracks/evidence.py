@@ -13,23 +13,24 @@ MEMORY_TICKS, DRIFT_TICKS = 20, 45  # of the running means
 SLOW = 0.003  # body heights a tick, below which a velocity has no direction
 TICKS_A_SECOND = 15.0
 MOST_ACROSS, MOST_TURNS = 1.0, 5.0  # from there on, more says nothing more
-FIRST_TICKS = 3  # what a newborn box does is no travel
+FIRST_TICKS, SMOOTHED = 5, 0.15  # what a newborn box does is no travel; a tick's share of the way to the box's place
 
 GAP_TICKS = 5  # a longer rest is somebody who stands, not a flicker
 
 NAMES = ("across", "turns", "straight", "drift", "fill", "seen")
-WEIGHTS = (1.76, -0.07, 1.07, 1.51, -5.15, 6.59)
-BIAS = -5.43
+WEIGHTS = (1.67, -0.23, 2.10, 1.36, -4.28, 9.40)
+BIAS = -8.04
 
 
 @dataclass(frozen=True)
 class Look:
-    """What one tick shows of a track, in its own body heights: its middle, its velocity across [a tick]; fill: the share
-    of its box that changes.
+    """What one tick shows of a track, in its own body heights.
+
+    moved: across the picture, of its middle since the last look; vx: its velocity across [a tick], by the flow; fill:
+    the share of its box that changes.
     """
 
-    x: float
-    y: float
+    moved: float
     vx: float
     fill: float
 
@@ -41,8 +42,8 @@ class Evidence:
         self._looks = self._gaps = self._reversals = 0
         self._direction = 0
         self._fill = self._drift = self._motion = 0.0
-        self._home = self._last = (0.0, 0.0)
-        self._across = self._along = self._path = 0.0
+        self._place = self._smooth = self._home = 0.0
+        self._across = self._path = 0.0
 
     def add(self, look: Look) -> None:
         """Take one tick in which the track was seen."""
@@ -52,9 +53,7 @@ class Evidence:
         share = 1.0 / min(self._looks, DRIFT_TICKS)
         self._drift += share * (look.vx - self._drift)
         self._motion += share * (abs(look.vx) - self._motion)
-        if self._looks <= FIRST_TICKS:
-            self._home = self._last = (look.x, look.y)
-        self._travel(look)
+        self._travel(look.moved)
         direction = 0 if abs(look.vx) < SLOW else 1 if look.vx > 0 else -1
         if direction:
             self._reversals += direction == -self._direction
@@ -64,11 +63,16 @@ class Evidence:
         """Take one in which it was not, for this many in a row."""
         self._gaps += unseen <= GAP_TICKS
 
-    def _travel(self, look: Look) -> None:
-        self._across = max(self._across, abs(look.x - self._home[0]))
-        self._along = max(self._along, abs(look.y - self._home[1]))
-        self._path += math.hypot(look.x - self._last[0], look.y - self._last[1])
-        self._last = (look.x, look.y)
+    def _travel(self, moved: float) -> None:
+        """Of the smoothed place: edges tremble, and that is no way that anybody went."""
+        self._place += moved
+        step = SMOOTHED * (self._place - self._smooth)
+        self._smooth += step
+        if self._looks <= FIRST_TICKS:
+            self._smooth = self._home = self._place
+            return
+        self._across = max(self._across, abs(self._smooth - self._home))
+        self._path += abs(step)
 
     def features(self) -> tuple[float, ...]:
         """By NAMES: travel across in body heights; changes of direction a second; travel by path; velocity
@@ -77,7 +81,7 @@ class Evidence:
         return (
             min(self._across, MOST_ACROSS),
             min(self._reversals / max(self._looks, 1) * TICKS_A_SECOND, MOST_TURNS),
-            min(math.hypot(self._across, self._along) / max(self._path, 0.05), 1.0),
+            min(self._across / max(self._path, 0.05), 1.0),
             abs(self._drift) / max(self._motion, SLOW),
             self._fill,
             self._looks / max(self._looks + self._gaps, 1),

@@ -29,6 +29,7 @@ SETTLED_TICKS = 10  # after which a track is somebody by itself, and one body wi
 CROSSING = 0.1  # the same while two share cells
 BESIDE, SMALL = 0.4, 0.5  # a region this near to a track, in its heights, and this much smaller is a part of it
 INSIDE, ALIKE, ALIKE_SHARE = 0.6, 0.5, 0.25  # of a track in another one that moves alike: one body
+SLIM = 0.65  # width by height of two that overlap, up to which they are one body
 STACKED, STACKED_GAP, JOINED_GAP = 0.5, 0.25, 0.35  # overlap across, and gap along, of pieces that stand on each other
 TILES_ALONG, TILES_ACROSS, TILE_SHARE = 6, 8, 40  # a tile changes from a 40th of its cells on
 UNSTEADY_TILES, UNSTEADY_COLUMNS, COLUMN_CELLS, UNSTEADY_TICKS = 18, 7, 4, 2  # for how long it is distrusted
@@ -69,6 +70,11 @@ class Locator:
         self._regions = np.zeros((MOST_REGIONS, REGION), np.int32)
         self._work = np.zeros(kernels.regions_work(height, width), np.uint8)
         self.reset()
+
+    @property
+    def followed(self) -> tuple[Track, ...]:
+        """Every track, also those that nobody is told of."""
+        return tuple(self._tracks)
 
     def reset(self) -> None:
         """Forget the stream; numbers begin anew."""
@@ -179,7 +185,8 @@ class Locator:
 
     def _somebody(self, steady: bool) -> list[Located]:
         """The whole picture, where much changes for long and no region becomes a track: it is too dark for outlines."""
-        share = np.count_nonzero(self.owner) / self.owner.size if steady else 0.0
+        fails = steady and all(track.age < SETTLED_TICKS for track in self._tracks)
+        share = np.count_nonzero(self.owner) / self.owner.size if fails else 0.0
         self._stirred += (share - self._stirred) / STIRRED_MEMORY
         self._stirred_ticks = self._stirred_ticks + 1 if self._stirred >= STIRRED else 0
         if self._stirred_ticks < STIRRED_TICKS:
@@ -194,7 +201,7 @@ class Locator:
 
 def _near(track: Track, other: Track) -> bool:
     """Two that have been there for a while, side by side or one before the other."""
-    if min(track.age, other.age) < SETTLED_TICKS:
+    if min(track.age, other.age) < SETTLED_TICKS or track.together or other.together:
         return False
     across = min(track.right, other.right) - max(track.left, other.left)
     along = min(track.bottom, other.bottom) - max(track.top, other.top)
@@ -219,6 +226,8 @@ def _is_same_body(track: Track, other: Track) -> bool:
         return True
     tall = max(track.bottom, other.bottom) - min(track.top, other.top)
     wide = max(track.right, other.right) - min(track.left, other.left)
+    if wide < SLIM * tall and along > INSIDE * min(track.height, other.height):
+        return True
     overlaps = across >= STACKED * min(track.width, other.width)
     stands = -STACKED_GAP * max(track.height, other.height) < along <= 0.3 * min(track.height, other.height)
     return not track.identity and overlaps and stands and tall > wide

@@ -24,7 +24,8 @@ STANDS_TICKS, STANDS_BY_SEEN, STANDS_LEAST = 150, 2, 4  # who was seen for a sec
 class Track:
     """left, right, top, bottom: edges in cells; vx, vy: cells a tick; age, seen, unseen: ticks.
 
-    together: ticks in a row in which it looked like a part of another track. identity: 0 until it is believed. shared: another track is so near that cells may be either's.
+    together: ticks in a row in which it looked like a part of another track. identity: 0 until it is believed.
+    shared: another track is so near that cells may be either's.
     """
 
     def __init__(self, left: float, right: float, top: float, bottom: float, vx: float, vy: float) -> None:
@@ -33,6 +34,7 @@ class Track:
         self.identity = self.age = self.unseen = 0
         self.seen, self.together = 1, 0
         self.shared = False
+        self._seen_x = self.x
         self.confidence = 0.0
         self.evidence = Evidence()
 
@@ -87,7 +89,8 @@ class Track:
             self._follow((left, right, top, bottom), vx, vy)
         fill = cells / ((right - left) * (bottom - top))
         height = self.height
-        self.evidence.add(Look(self.x / height, self.y / height, vx / height, fill))
+        self.evidence.add(Look((self.x - self._seen_x) / height, vx / height, fill))
+        self._seen_x = self.x
         self.confidence = self.evidence.confidence
 
     def embrace(self, other: Track) -> None:
