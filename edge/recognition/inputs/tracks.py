@@ -7,15 +7,14 @@ every track. Nothing is allocated a look but what a track's beginning takes.
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from edge.bundles.manifest import FrontEndSpec, GateSpec, InputSpec
 from edge.picture.frame import Frame, Image
 from edge.picture.front_end import FrameStatistics
-from edge.recognition.inputs.base import NetworkInput
+from edge.recognition.inputs.base import NetworkInput, Window
 from edge.recognition.inputs.motion import Motion
 from edge.recognition.tracks.locate import MOST_TRACKS, Located, Locator
 from edge.recognition.tracks.window import Box, WindowPlace
@@ -25,21 +24,12 @@ CELL_PIXELS = 4
 WHOLE: Box = (0.0, 0.0, 1.0, 1.0)
 
 
-@dataclass(frozen=True)
-class Window:
-    """A track and its window, uint8 [1,height,width,3], valid until the next look."""
-
-    track: Located
-    x: Image
-
-
 class Tracks(NetworkInput):
     """Change above the noise, vx, vy around a person, as uint8 [1,height,width,3], all zero at 128.
 
     Change as in the `motion` form. Velocities relative to the camera, `levels_per_pixel` levels for every hundredth of
     the body's height a tick. A window is 1.25 times as high as the track's box, its aspect that of the input; what lies
-    outside of the picture, and what belongs to another track, is unchanged. `see` gives the most prominent track's, or
-    the whole picture where there is none; `windows` gives all.
+    outside of the picture, and what belongs to another track, is unchanged.
     """
 
     def __init__(self, front_end: FrontEndSpec, form: InputSpec, gate: GateSpec) -> None:
@@ -57,32 +47,35 @@ class Tracks(NetworkInput):
         return self._motion.take(frame)
 
     def see(self, expert: int) -> Image | None:
-        """See `NetworkInput.see`."""
-        windows = self.windows(expert)
-        return windows[0].x if windows else None
+        """See `NetworkInput.see`: of the most prominent one; where nobody is found, of the whole picture."""
+        look = self._motion.see(expert)
+        if look is None:
+            return None
+        eyes = self._looked(expert, look)
+        if not eyes.located:
+            eyes.whole.cut(look[0], eyes.locator.owner, 0, self._levels, self._wanted, self._x[0, 0])
+            return self._x[0]
+        return self._cut(eyes, look, 1)[0].x
+
+    @property
+    def follows(self) -> bool:
+        """See `NetworkInput.follows`."""
+        return True
 
     def windows(self, expert: int) -> list[Window] | None:
-        """Of every track, as the expert of this index sees it, the most prominent first; at most four, at least one.
+        """See `NetworkInput.windows`. Empty where nobody is found.
 
-        Where nobody is found, the one is the whole picture, its track's identity 0. None where there is no previous
-        frame yet. Every expert has eyes of its own; one that did not see the last tick goes on from one that did.
+        Every expert has eyes of its own; one that did not see the last tick goes on from one that did.
         """
         look = self._motion.see(expert)
         if look is None:
             return None
-        eyes = self._eyes_of(expert)
-        if eyes.tick != self._tick:
-            eyes.look(look[0], self._tick, self._aspect, self._box)
-        for k, track in enumerate(eyes.located):
-            eyes.places[track.identity].cut(
-                look[0], eyes.locator.owner, track.owner, self._levels, self._wanted, self._x[k, 0]
-            )
-        return [Window(track, self._x[k]) for k, track in enumerate(eyes.located)]
+        return self._cut(self._looked(expert, look), look, MOST_TRACKS)
 
     def watch(self, box: Box | None) -> None:
-        """From the next look on, the one window is around this box (left, top, width, height as shares of the picture)
+        """From the next look on, the one window is around this box and not around what is found: truth, for training.
 
-        and not around what is found: truth, for training. None: around what is found again.
+        box: left, top, width, height as shares of the picture; None: around what is found again.
         """
         self._box = box
 
@@ -112,32 +105,44 @@ class Tracks(NetworkInput):
         """Of a look, for a velocity of a cell a tick."""
         return CELL_PIXELS * LEVELS_PER_PIXEL
 
-    def _eyes_of(self, expert: int) -> _Eyes:
+    def _looked(self, expert: int, look: Image) -> _Eyes:
+        """This expert's eyes, after this tick's look."""
         eyes = self._eyes.get(expert)
         if eyes is None or eyes.tick < self._tick - 1:
             latest = max(self._eyes.values(), key=lambda other: other.tick, default=None)
-            eyes = _Eyes(Locator(*self._shape, self._levels)) if latest is None else copy.deepcopy(latest)
+            eyes = _Eyes(self._shape, self._levels, self._aspect) if latest is None else copy.deepcopy(latest)
             self._eyes[expert] = eyes
+        if eyes.tick != self._tick:
+            eyes.look(look[0], self._tick, self._box)
         return eyes
+
+    def _cut(self, eyes: _Eyes, look: Image, most: int) -> list[Window]:
+        windows = []
+        for track, x in zip(eyes.located[:most], self._x, strict=False):
+            place = eyes.places[track.identity]
+            place.cut(look[0], eyes.locator.owner, track.owner, self._levels, self._wanted, x[0])
+            windows.append(Window(track, x))
+        return windows
 
 
 class _Eyes:
     """What one expert has seen so far: tracks, and where their windows are."""
 
-    def __init__(self, locator: Locator) -> None:
-        self.locator = locator
-        self.located: Sequence[Located] = ()
+    def __init__(self, shape: tuple[int, int], levels: float, aspect: float) -> None:
+        self.locator = Locator(*shape, levels)
+        self.located: list[Located] = []
         self.places: dict[int, WindowPlace] = {}
+        self.whole = WindowPlace()
+        self.whole.follow(WHOLE, shape, aspect)
         self.tick = -1
+        self._aspect = aspect
 
-    def look(self, look: Image, tick: int, aspect: float, box: Box | None) -> None:
+    def look(self, look: Image, tick: int, box: Box | None) -> None:
         """One tick later; box: see `Tracks.watch`."""
-        found = self.locator.step(look)
+        self.located = self.locator.step(look)
         if box is not None:
-            found = [Located(0, box, tick, 0, 1.0, 0)]
-        self.located = found or [Located(0, WHOLE, 0, 0, 0.0, 0, whole=True)]
+            self.located = [Located(0, box, tick, 0, 1.0, 0)]
         self.tick = tick
-        known = {track.identity: self.places.get(track.identity, WindowPlace()) for track in self.located}
+        self.places = {track.identity: self.places.get(track.identity, WindowPlace()) for track in self.located}
         for track in self.located:
-            known[track.identity].follow(track.box, look.shape[:2], aspect)
-        self.places = known
+            self.places[track.identity].follow(track.box, (look.shape[0], look.shape[1]), self._aspect)
