@@ -7,6 +7,8 @@ tracks/            who is where, and a body-sized window for each
 inputs/            the network's input, a file for each form
 recogniser         from a picture to logits
 health             pictures that must not lead to a label
+streams            one session of the student, a state for each track
+deciding           what a bundle decides with, for the picture or for everybody in it
 smoothing          probabilities over time, a label or an abstention
 decoder            the same for bundles that have a decision: what goes on now, when it begins and ends
 """

@@ -44,8 +44,9 @@ class TickResult:
     """What one tick gives.
 
     expert: the index of the one that saw. gamma: its own. all_logits: float32 [heads, classes], a row for every expert.
-    logits: float32 [classes], the row that answers. tracks: of forms that know who is where, everybody's own logits, the
-    most prominent first; theirs are then `logits`, zeros where nobody is. None: the form sees the whole picture.
+    logits: float32 [classes], the row that answers. tracks: of forms that know who is where, everybody's own logits,
+    the most prominent first; that one's are then `logits`, zeros where nobody is. None: the form sees the whole
+    picture.
     """
 
     statistics: FrameStatistics

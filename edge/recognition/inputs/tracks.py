@@ -54,7 +54,8 @@ class Tracks(NetworkInput):
         eyes = self._looked(expert, look)
         if not eyes.located:
             eyes.whole.cut(look[0], eyes.locator.owner, 0, self._levels, self._wanted, self._x[0, 0])
-            return self._x[0]
+            whole: Image = self._x[0]
+            return whole
         return self._cut(eyes, look, 1)[0].x
 
     @property
