@@ -36,9 +36,9 @@ bench: $(DEV)/.installed ## the README's ratios and times, on this machine
 	$(BIN)/python benchmarks/native.py
 	$(BIN)/python -m benchmarks.cameras
 	$(BIN)/python -m benchmarks.engines
-	$(BIN)/python -m benchmarks.quantize
-	$(BIN)/python -m benchmarks.calibration
-	$(BIN)/python -m benchmarks.training
+	$(BIN)/python -m benchmarks.makers.quantize
+	$(BIN)/python -m benchmarks.makers.calibration
+	$(BIN)/python -m benchmarks.makers.training
 
 bench-aarch64: $(DEV)/.installed ## instructions of a tick, and of a step in every engine, on ARM models (qemu-user)
 	$(BIN)/python -m benchmarks.aarch64.tick

@@ -12,6 +12,7 @@ import numpy.typing as npt
 _U8 = npt.NDArray[np.uint8]
 _U16 = npt.NDArray[np.uint16]
 _I16 = npt.NDArray[np.int16]
+_I32 = npt.NDArray[np.int32]
 _U32 = npt.NDArray[np.uint32]
 _F64 = npt.NDArray[np.float64]
 
@@ -36,5 +37,22 @@ def motion_look(
     x: _U8,
     report: _F64,
     /,
+) -> None: ...
+def regions_work(height: int, width: int, /) -> int: ...
+def regions_find(
+    x: _U8,
+    claims: _I32,
+    count: int,
+    reach_x: int,
+    reach_y: int,
+    least_mass: int,
+    owner: _U8,
+    sums: _I32,
+    regions: _I32,
+    work: _U8,
+    /,
+) -> int: ...
+def regions_window(
+    x: _U8, owner: _U8, which: int, middle_x: int, middle_y: int, tall: int, scale: int, out: _U8, /
 ) -> None: ...
 def kernels() -> dict[str, str]: ...

@@ -9,13 +9,30 @@ ROLLED_BACK = "bundle_rolled_back"  # an event that an update waits for
 
 
 @dataclass(frozen=True)
+class TrackPrediction:
+    """One tick's answer about one person. id: rises, never used again in a stream; it begins anew after a gap.
+
+    box: x, y, width, height in pixels of the source picture; person: confidence that it is one at all. label, reason,
+    confidence: as of `Prediction`.
+    """
+
+    id: int
+    box: tuple[int, int, int, int]
+    person: float
+    label: str | None
+    reason: str | None
+    confidence: float
+
+
+@dataclass(frozen=True)
 class Prediction:
     """One tick's answer.
 
     sequence, capture_time_s: the frame's. stream_time_s: since the first frame. label: None is an abstention, and then
     `reason` says why. confidence: the highest of `probabilities`, which are averaged over time. gamma: the one of this
     tick. mean: brightness, 0..255. latency_ms: from the frame's arrival in the pipeline to this answer. expert: the
-    name of the one that looked, for people; in JSON the gamma stands for it.
+    name of the one that looked, for people; in JSON the gamma stands for it. tracks: everybody in the picture, the most
+    prominent first, whose answer is the picture's; None: the bundle's form does not follow people.
     """
 
     sequence: int
@@ -29,6 +46,7 @@ class Prediction:
     mean: float
     latency_ms: float
     expert: str = ""
+    tracks: tuple[TrackPrediction, ...] | None = None
 
     @property
     def seen_by(self) -> str:

@@ -17,8 +17,8 @@ NATIVE_PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 native-test: $(NATIVE_BUILD)/checkasm ## every kernel of every CPU level against scalar C, with guard pages
 	$<
 
-native-asan: $(NATIVE_BUILD)/checkasm-asan ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
-	$<
+native-asan: $(NATIVE_BUILD)/checkasm-asan $(NATIVE_BUILD)/motion-asan $(NATIVE_BUILD)/regions-asan ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
+	for program in $^; do $$program || exit 1; done
 
 native-test-arm: $(NATIVE_BUILD)/checkasm-arm ## the same for aarch64, cross-compiled and run under qemu
 	$(ARM_RUN) $<
@@ -41,6 +41,10 @@ $(NATIVE_BUILD)/checkasm: $(CHECKASM_DEPENDS)
 $(NATIVE_BUILD)/checkasm-asan: $(CHECKASM_DEPENDS)
 	@mkdir -p $(@D)
 	$(CC) $(NATIVE_FLAGS) $(SANITIZE) $(CHECKASM_C) $(NATIVE_C) -lm -o $@
+
+$(NATIVE_BUILD)/%-asan: tests/native/%.c $(NATIVE_DEPENDS)
+	@mkdir -p $(@D)
+	$(CC) $(NATIVE_FLAGS) $(SANITIZE) $< $(NATIVE_C) -lm -o $@
 
 $(NATIVE_BUILD)/checkasm-arm: $(CHECKASM_DEPENDS) | $(NATIVE_BUILD)/arm-tools
 	@mkdir -p $(@D)

@@ -25,6 +25,7 @@ from edge.bundles.bundle import (
     StateSpec,
     gate_bytes,
 )
+from edge.bundles.manifest import NOISE_AWARE
 
 F32 = npt.NDArray[np.float32]
 Tensor = tuple[str, int, tuple[int, ...]]  # name, element type, shape
@@ -102,7 +103,7 @@ def tiny_student(seed: int = 0) -> TinyStudent:
 
 def tiny_manifest(student: TinyStudent, form: str = "luma_flow") -> Manifest:
     """A float manifest around a tiny student; `files` is filled by write_bundle."""
-    scale = 1 if form == "rgb" else 2
+    scale = {"rgb": 1, "tracks": 8}.get(form, 2)
     return Manifest(
         name="tiny",
         precision="float32",
@@ -111,7 +112,7 @@ def tiny_manifest(student: TinyStudent, form: str = "luma_flow") -> Manifest:
         front_end=FrontEndSpec(HEIGHT * scale, WIDTH * scale, "pixel"),
         input=InputSpec(form, HEIGHT, WIDTH, 8.0),
         cadence=CadenceSpec(66.7, 33.0, 500.0),
-        gate=GateSpec(GAMMAS, 4, 2, EXPERTS if form == "change_flow" else ()),
+        gate=GateSpec(GAMMAS, 4, 2, EXPERTS if form in NOISE_AWARE else ()),
         smoothing=SmoothingSpec(1000.0, 0.4, 200.0),
         states=student.states(),
         accuracy=(),

@@ -20,7 +20,8 @@ GATE_FILE = "gate.npz"
 GATE_WEIGHTS = ("w1", "b1", "w2", "b2", "w3", "b3")  # its arrays: edge/recognition/gate.py says what they are
 TARGETS = ("x86", "arm", "jetson", "openvino")
 FILE_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"  # no separator, no leading dot: it cannot leave the bundle
-NOISE_AWARE = ("change_flow", "motion")  # forms whose experts average pixels and frames
+NOISE_AWARE = ("change_flow", "motion", "tracks")  # forms whose experts average pixels and frames
+MOST_WINDOW = 128  # pixels of a side of a track's window
 MODEL_SUFFIXES = {"onnxruntime": ("onnx",), "openvino": ("xml", "bin")}
 STARTS = {"float32": (-1e6, 1e6), "uint8": (0, 255), "int8": (-128, 127)}  # of a state, by its dtype
 MAX_STATE_ELEMENTS = 1 << 22  # of one state; ours have thousands
@@ -72,9 +73,11 @@ class FrontEndSpec:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """What `x` is (edge/inputs): its form, its size, levels of uint8 per pixel of velocity."""
+    """What `x` is (edge/recognition/inputs): its form, its size, levels of uint8 per pixel of velocity; in the form
+    `tracks` a pixel is a hundredth of the body's height.
+    """
 
-    form: Annotated[str, OneOf(("change_flow", "luma_flow", "motion", "rgb"))]
+    form: Annotated[str, OneOf(("change_flow", "luma_flow", "motion", "rgb", "tracks"))]
     height: Side
     width: Side
     levels_per_pixel: Annotated[float, Between(1e-3, 255.0)]
@@ -338,6 +341,11 @@ class Manifest:
         if network.form == "motion" and not all(32 <= side <= 640 and side == 4 * cells for side, cells in sides):
             expected = f"in motion form a quarter of the front end's sides ({small.height} x {small.width}), 32 to 640"
             yield Contradiction("input", expected, found)
+        if network.form == "tracks" and not all(32 <= side <= 640 and side % 4 == 0 for side, _ in sides):
+            expected = "in tracks form multiples of 4 from 32 to 640"
+            yield Contradiction("front_end", expected, f"{small.height} x {small.width}")
+        if network.form == "tracks" and max(network.height, network.width) > MOST_WINDOW:
+            yield Contradiction("input", f"in tracks form at most {MOST_WINDOW} x {MOST_WINDOW}", found)
         if network.form == "rgb" and (network.height, network.width) != (small.height, small.width):
             yield Contradiction("input", "in rgb form the front end's size", found)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,18 @@ class StudentSession(ABC):
         self._turn = 0
         for state, spec in zip(self._states[0], self._specs, strict=True):
             state.fill(spec.start)
+
+    def kept(self) -> list[npt.NDArray[np.generic]]:
+        """Copies of the states after the last step, with which `resume` goes on: a few thousand bytes each."""
+        return [state.copy() for state in self._states[self._turn]]
+
+    def resume(self, states: Sequence[npt.NDArray[np.generic]] | None) -> None:
+        """Go on with what `kept` gave; None: with a new stream."""
+        if states is None:
+            self.reset()
+            return
+        for state, kept in zip(self._states[self._turn], states, strict=True):
+            np.copyto(state, kept)
 
     def step(self, x: U8) -> F32:
         """One tick: x uint8 [1,H,W,3] -> logits float32 [heads, classes].

@@ -30,7 +30,7 @@ PyAPI_FUNC(void) PyBuffer_Release(Py_buffer *view);
 
 /* Arrays borrowed for one call. */
 typedef struct {
-    Py_buffer view[5];
+    Py_buffer view[6];
     int count;
 } Views;
 
@@ -39,7 +39,7 @@ enum { ANY = 0, MOST_DIMENSIONS = 4 };
 /* What an argument has to be. A size (or number of dimensions up to 3) of ANY is left open. */
 typedef struct {
     const char *name; /* as the caller knows it */
-    char type;        /* struct letter: B uint8, H uint16, h int16, I uint32, d float64 */
+    char type;        /* struct letter: B uint8, H uint16, h int16, I uint32, i int32, d float64 */
     int writable, ndim;
     Py_ssize_t shape[MOST_DIMENSIONS];
 } Wanted;
@@ -50,6 +50,7 @@ static const char *type_name(char type)
            : type == 'H' ? "uint16"
            : type == 'h' ? "int16"
            : type == 'I' ? "uint32"
+           : type == 'i' ? "int32"
                          : "float64";
 }
 

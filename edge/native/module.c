@@ -5,6 +5,7 @@
  */
 #include "arguments.h"
 #include "motion/motion.h"
+#include "motion/regions.h"
 
 #include <limits.h>
 #include <stddef.h>
@@ -332,6 +333,114 @@ static PyObject *motion_look(PyObject *self, PyObject *const *args, Py_ssize_t n
     return finish(&views, 1);
 }
 
+/* ---- Regions ---- */
+
+/* A map's size that regions are looked for in; -1 with an error set. */
+static int map_size(Py_ssize_t height, Py_ssize_t width)
+{
+    const Py_ssize_t sides[] = {height, width};
+    for (int i = 0; i < 2; i++)
+        if (sides[i] < EDGE_REGIONS_LEAST_SIDE || sides[i] > EDGE_REGIONS_MOST_SIDE) {
+            PyErr_Format(PyExc_ValueError, "height, width: expected %d to %d, found %zd x %zd",
+                         EDGE_REGIONS_LEAST_SIDE, EDGE_REGIONS_MOST_SIDE, height, width);
+            return -1;
+        }
+    return 0;
+}
+
+static PyObject *regions_work(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    int height, width;
+    if (expect_arguments("regions_work", n, 2, 2) < 0 || whole_number(args[0], "height", 0, INT_MAX, &height) < 0 ||
+        whole_number(args[1], "width", 0, INT_MAX, &width) < 0 || map_size(height, width) < 0)
+        return NULL;
+    return PyLong_FromSize_t(edge_regions_work(height, width));
+}
+
+static PyObject *regions_find(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    Views views = {.count = 0};
+    EdgeRegions wanted;
+    if (expect_arguments("regions_find", n, 10, 10) < 0)
+        return NULL;
+    const Py_buffer *x = hold(&views, args[0], (Wanted){"x", 'B', 0, 3, {0, 0, 3}});
+    if (!x || map_size(x->shape[0], x->shape[1]) < 0)
+        return finish(&views, 0);
+    wanted.height = (int)x->shape[0];
+    wanted.width = (int)x->shape[1];
+    const Wanted claims_wanted = {"claims", 'i', 0, 2, {EDGE_REGIONS_CLAIMS, EDGE_REGIONS_CLAIM}};
+    const Wanted owner_wanted = {"owner", 'B', 1, 2, {wanted.height, wanted.width}};
+    const Wanted sums_wanted = {"sums", 'i', 1, 2, {EDGE_REGIONS_CLAIMS, EDGE_REGIONS_SUMS}};
+    const Wanted regions_wanted = {"regions", 'i', 1, 2, {EDGE_REGIONS_MOST, EDGE_REGIONS_REGION}};
+    const Wanted work_wanted = {"work", 'B', 1, 1, {(Py_ssize_t)edge_regions_work(wanted.height, wanted.width)}};
+    const Py_buffer *claims = hold(&views, args[1], claims_wanted);
+    const Py_buffer *owner = claims ? hold(&views, args[6], owner_wanted) : NULL;
+    const Py_buffer *sums = owner ? hold(&views, args[7], sums_wanted) : NULL;
+    const Py_buffer *regions = sums ? hold(&views, args[8], regions_wanted) : NULL;
+    const Py_buffer *work = regions ? hold(&views, args[9], work_wanted) : NULL;
+    if (!work || whole_number(args[2], "count", 0, EDGE_REGIONS_CLAIMS, &wanted.claims) < 0 ||
+        whole_number(args[3], "reach_x", 1, EDGE_REGIONS_MOST_REACH, &wanted.reach_x) < 0 ||
+        whole_number(args[4], "reach_y", 1, EDGE_REGIONS_MOST_REACH, &wanted.reach_y) < 0 ||
+        whole_number(args[5], "least_mass", 1, INT_MAX, &wanted.least_mass) < 0)
+        return finish(&views, 0);
+    if ((uintptr_t)work->buf % sizeof(int32_t)) {
+        PyErr_SetString(PyExc_ValueError, "work: expected memory aligned to 4 bytes; pass a fresh array");
+        return finish(&views, 0);
+    }
+    int found;
+    Py_BEGIN_ALLOW_THREADS
+    found = edge_regions_find(&wanted, x->buf, claims->buf, owner->buf, sums->buf, regions->buf, work->buf);
+    Py_END_ALLOW_THREADS
+    drop(&views);
+    return PyLong_FromLong(found);
+}
+
+static int window_of(PyObject *const *args, EdgeWindow *window)
+{
+    const int far = 256 * 8 * EDGE_REGIONS_MOST_SIDE;
+    return whole_number(args[2], "which", 0, EDGE_REGIONS_CLAIMS, &window->which) < 0 ||
+                   whole_number(args[3], "middle_x", -far, far, &window->middle_x) < 0 ||
+                   whole_number(args[4], "middle_y", -far, far, &window->middle_y) < 0 ||
+                   whole_number(args[5], "tall", 1, 256 * EDGE_WINDOW_MOST_CELLS * window->out_height,
+                                &window->tall) < 0 ||
+                   whole_number(args[6], "scale", 0, 1 << 24, &window->scale) < 0
+               ? -1
+               : 0;
+}
+
+static PyObject *regions_window(PyObject *self, PyObject *const *args, Py_ssize_t n)
+{
+    (void)self;
+    Views views = {.count = 0};
+    EdgeWindow window;
+    if (expect_arguments("regions_window", n, 8, 8) < 0)
+        return NULL;
+    const Py_buffer *x = hold(&views, args[0], (Wanted){"x", 'B', 0, 3, {0, 0, 3}});
+    if (!x || map_size(x->shape[0], x->shape[1]) < 0)
+        return finish(&views, 0);
+    window.height = (int)x->shape[0];
+    window.width = (int)x->shape[1];
+    const Py_buffer *owner = hold(&views, args[1], (Wanted){"owner", 'B', 0, 2, {window.height, window.width}});
+    const Py_buffer *out = owner ? hold(&views, args[7], (Wanted){"out", 'B', 1, 3, {0, 0, 3}}) : NULL;
+    if (!out)
+        return finish(&views, 0);
+    if (out->shape[0] > EDGE_WINDOW_MOST_SIDE || out->shape[1] > EDGE_WINDOW_MOST_SIDE) {
+        PyErr_Format(PyExc_ValueError, "out: expected at most %d x %d, found %zd x %zd", EDGE_WINDOW_MOST_SIDE,
+                     EDGE_WINDOW_MOST_SIDE, out->shape[0], out->shape[1]);
+        return finish(&views, 0);
+    }
+    window.out_height = (int)out->shape[0];
+    window.out_width = (int)out->shape[1];
+    if (window_of(args, &window) < 0)
+        return finish(&views, 0);
+    Py_BEGIN_ALLOW_THREADS
+    edge_regions_window(&window, x->buf, owner->buf, out->buf);
+    Py_END_ALLOW_THREADS
+    return finish(&views, 1);
+}
+
 /* ---- Module ---- */
 
 #define METHOD(function, text) {#function, (PyCFunction)(void (*)(void))function, METH_FASTCALL, text}
@@ -418,6 +527,9 @@ static PyMethodDef functions[] = {
     METHOD(motion_sizes, "motion_sizes(height, width)\n\nElements of a ring's slot, bytes of work memory."),
     METHOD(motion_take, "motion_take(luma, slot)"),
     METHOD(motion_look, "motion_look(ring, newest, accumulation, stride, binning, levels, work, x, report)"),
+    METHOD(regions_work, "regions_work(height, width)\n\nBytes of work memory."),
+    METHOD(regions_find, "regions_find(x, claims, count, reach_x, reach_y, least_mass, owner, sums, regions, work)"),
+    METHOD(regions_window, "regions_window(x, owner, which, middle_x, middle_y, tall, scale, out)"),
     {"kernels", (PyCFunction)(void (*)(void))running_kernels, METH_FASTCALL,
      "kernels()\n\nWhich CPU level runs every kernel: {'histogram': 'avx2', ...}."},
     {NULL, NULL, 0, NULL},

@@ -21,9 +21,17 @@ def prediction_line(prediction: Prediction) -> str:
     """A prediction as JSON, without a newline."""
     fields = asdict(prediction)
     del fields["expert"]  # a name for people; programs have its gamma, and `started` has the names of all
+    if prediction.tracks is None:
+        del fields["tracks"]
+    else:
+        fields["tracks"] = [_rounded(track) for track in fields["tracks"]]
     fields["probabilities"] = {label: round(p, 4) for label, p in prediction.probabilities.items()}
     rounded = {"capture_time_s": 6, "stream_time_s": 3, "confidence": 4, "mean": 3, "latency_ms": 3}
     return _line("prediction", fields | {key: round(fields[key], digits) for key, digits in rounded.items()})
+
+
+def _rounded(track: dict[str, object]) -> dict[str, object]:
+    return {key: round(value, 4) if isinstance(value, float) else value for key, value in track.items()}
 
 
 def event_line(event: Event) -> str:

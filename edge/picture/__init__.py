@@ -6,5 +6,6 @@ bounds, headers     how large a picture may be; what files say of themselves bef
 unwritten           pictures that a decoder says it made and never did
 front_end           shrink, measure, correct
 motion              the motion stage's arithmetic in NumPy, which defines it
+regions             regions of change, and windows on them, in NumPy, which defines them
 kernels, reference  its arithmetic in C where that was built; in NumPy, which defines it
 """

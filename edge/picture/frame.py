@@ -29,6 +29,15 @@ class Frame:
     capture_time_s: float
     format: str = "bgr"
 
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels. Raises PictureError for a JPEG without a header."""
+        if self.format == "jpeg":
+            height, width = jpeg.size_of(self.image)
+            return width, height
+        rows = self.image.shape[0]
+        return self.image.shape[1], rows * 2 // 3 if self.format in ("nv12", "i420") else rows
+
     def bgr(self) -> Image:
         """The picture as uint8 [height, width, 3] BGR, for those who look at pixels; the front end takes any format.
 

@@ -36,4 +36,7 @@ gic_table = chosen.gic_table
 motion_look = chosen.motion_look
 motion_sizes = chosen.motion_sizes
 motion_take = chosen.motion_take
+regions_find = chosen.regions_find
+regions_window = chosen.regions_window
+regions_work = chosen.regions_work
 running = chosen.kernels

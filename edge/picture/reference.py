@@ -12,6 +12,9 @@ import numpy.typing as npt
 from edge.picture.motion import motion_look as motion_look
 from edge.picture.motion import motion_sizes as motion_sizes
 from edge.picture.motion import motion_take as motion_take
+from edge.picture.regions import regions_find as regions_find
+from edge.picture.regions import regions_window as regions_window
+from edge.picture.regions import regions_work as regions_work
 
 U8 = npt.NDArray[np.uint8]
 U16 = npt.NDArray[np.uint16]

@@ -9,16 +9,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge.bundles.bundle import Bundle
-from edge.bundles.manifest import NORMAL, Manifest
+from edge.bundles.manifest import NORMAL
 from edge.engines.catalogue import Say
 from edge.errors import PictureError
 from edge.messages import Event
 from edge.picture.frame import Frame
 from edge.recognition.cadence import Cadence, CadenceCounts, Step
-from edge.recognition.decoder import Decoder
+from edge.recognition.deciding import Deciders, TrackDecision
 from edge.recognition.health import DAMAGED, PictureHealth
 from edge.recognition.recogniser import Recogniser, TickResult
-from edge.recognition.smoothing import Decision, Smoother
+from edge.recognition.smoothing import Decision
 from edge.timing import StageTimer
 
 
@@ -28,20 +28,13 @@ class Tick:
 
     fault: what is wrong with its picture (edge/recognition/health.py), None for nothing. result, decision: None where
     there is none: the picture is damaged, or the first one of a stream, in which a form with motion sees nothing yet.
+    tracks: everybody's own, the most prominent first, whose decision is then the picture's; None: the form has none.
     """
 
     fault: str | None
     result: TickResult | None = None
     decision: Decision | None = None
-
-
-def _decider(manifest: Manifest, sensitivity: str, say: Say) -> Decoder | Smoother:
-    """What a bundle decides with: its decoder, or the mean over time of those without one."""
-    if manifest.decision is not None:
-        return Decoder(manifest.labels, manifest.decision, sensitivity)
-    if sensitivity != NORMAL:  # no error: a service that goes back to an older bundle shall run
-        say(f"sensitivity {sensitivity}: bundle {manifest.name} has one operating point alone, which is used")
-    return Smoother(len(manifest.labels), manifest.smoothing)
+    tracks: tuple[TrackDecision, ...] | None = None
 
 
 def _unheard(event: Event) -> None:
@@ -93,7 +86,7 @@ class Chain:
             head=head,
         )
         self._health = PictureHealth()
-        self._decider = _decider(manifest, sensitivity, say)
+        self._deciders = Deciders(manifest, sensitivity, say)
 
     @property
     def engine(self) -> str:
@@ -124,8 +117,9 @@ class Chain:
         if result is None:
             return Tick(fault)
         with self._timer.stage("smoothing"):
-            decision = self._decide(result, fault or self._recogniser.fault, frame.capture_time_s)
-        return Tick(fault, result, decision)
+            unfit = fault or self._recogniser.fault
+            decision, tracks = self._deciders.step(result, unfit, frame.capture_time_s)
+        return Tick(fault, result, decision, tracks)
 
     def skip(self, frame: Frame) -> None:
         """Count a frame that nobody looks at."""
@@ -151,10 +145,7 @@ class Chain:
 
     def _forget(self) -> None:
         self._recogniser.reset()
-        self._decider.reset()
-
-    def _decide(self, result: TickResult, fault: str | None, time_s: float) -> Decision:
-        return self._decider.skip(fault) if fault else self._decider.step(result.logits, time_s)
+        self._deciders.reset()
 
     def _report_cadence(self) -> None:
         measured_ms = round(self._cadence.measured_interval_ms, 1)

@@ -20,6 +20,8 @@ from edge.picture.front_end import FrameStatistics
 from edge.recognition.gate import Gate
 from edge.recognition.inputs import network_input
 from edge.recognition.smoothing import softmax
+from edge.recognition.streams import TrackStreams
+from edge.recognition.tracks.locate import Located
 from edge.timing import StageTimer
 
 F32 = npt.NDArray[np.float32]
@@ -30,11 +32,21 @@ EXTREMELY_DARK = 4.0  # levels on average
 
 
 @dataclass(frozen=True)
+class TrackLogits:
+    """What one tick gives of one track. logits: float32 [classes], the row that answers."""
+
+    track: Located
+    logits: F32
+
+
+@dataclass(frozen=True)
 class TickResult:
     """What one tick gives.
 
     expert: the index of the one that saw. gamma: its own. all_logits: float32 [heads, classes], a row for every expert.
-    logits: float32 [classes], the row that answers.
+    logits: float32 [classes], the row that answers. tracks: of forms that know who is where, everybody's own logits,
+    the most prominent first; that one's are then `logits`, zeros where nobody is. None: the form sees the whole
+    picture.
     """
 
     statistics: FrameStatistics
@@ -42,6 +54,7 @@ class TickResult:
     expert: int
     logits: F32
     all_logits: F32
+    tracks: tuple[TrackLogits, ...] | None = None
 
 
 class Recogniser:
@@ -71,6 +84,11 @@ class Recogniser:
         self._fixed_expert = None if gamma is None else _expert_with(gamma, manifest.gate)
         self._head = head
         self._input = network_input(manifest.front_end, manifest.input, manifest.gate)
+        if average and self._input.follows:
+            raise UsageError(
+                f"--average: bundle {manifest.name} follows people (input form {manifest.input.form}), and asks one "
+                "expert a tick; leave it out"
+            )
         self._camera_px = 0.0
         experts = manifest.gate.experts
         self._sharpest = min(range(len(experts)), key=lambda i: experts[i].accumulation, default=0)
@@ -79,6 +97,7 @@ class Recogniser:
             OnnxRuntimeSession(bundle, threads) if engine is None else open_student(bundle, engine, threads, say)
             for _ in range(len(self._gate.gammas) if average else 1)
         ]
+        self._streams = TrackStreams(self._students[0])
         self._timer = timer or StageTimer()
 
     def reset(self) -> None:
@@ -86,6 +105,7 @@ class Recogniser:
         self._gate.reset()
         self._input.reset()
         self._camera_px = 0.0
+        self._streams.reset()
         for student in self._students:
             student.reset()
 
@@ -117,6 +137,8 @@ class Recogniser:
         """What the student says of the frame just measured; None for the first one where the input needs another."""
         with self._timer.stage("gate"):
             expert = self._chosen(statistics) if self._fixed_expert is None else self._fixed_expert
+        if self._input.follows:
+            return self._answer_tracks(statistics, expert)
         together = len(self._students) > 1
         all_logits = self._every_answer() if together else self._answer_of(expert, self._students[0])
         if all_logits is None:
@@ -142,6 +164,21 @@ class Recogniser:
             return None
         with self._timer.stage("student"):
             return student.step(x)
+
+    def _answer_tracks(self, statistics: FrameStatistics, expert: int) -> TickResult | None:
+        """What the student says of everybody, a step each; with nobody there is none, and nothing to pay for."""
+        with self._timer.stage("input"):
+            windows = self._input.windows(expert)
+        if windows is None:
+            return None
+        self._streams.keep(window.track.identity for window in windows)
+        row = expert if self._head is None else self._head
+        with self._timer.stage("student"):
+            answers = [(window.track, self._streams.step(window.track.identity, window.x)) for window in windows]
+        tracks = tuple(TrackLogits(track, answer[row]) for track, answer in answers)
+        student = self._students[0]
+        first = answers[0][1] if answers else np.zeros((student.heads, student.classes), np.float32)
+        return TickResult(statistics, self._gate.gammas[expert], expert, first[row], first, tracks)
 
     def _every_answer(self) -> F32 | None:
         """Every expert's own row of what its student says: float32 [experts, classes]."""

@@ -15,12 +15,13 @@ from edge.board.state import BoardWatch
 from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.cameras.base import CameraSource
 from edge.cameras.holding.held import HeldCamera
-from edge.messages import Event, Prediction
+from edge.messages import Event, Prediction, TrackPrediction
 from edge.outputs import Output, OutputClosedError
 from edge.outputs.summary import RunRecord, Summary
 from edge.picture.frame import Frame
 from edge.recognition.cadence import CadenceCounts
-from edge.recognition.chain import Chain
+from edge.recognition.chain import Chain, Tick
+from edge.recognition.deciding import TrackDecision
 from edge.recognition.health import DAMAGED, PictureWatch
 from edge.recognition.recogniser import TickResult
 from edge.recognition.smoothing import Decision
@@ -138,7 +139,7 @@ class Pipeline:
         if tick.result is None or tick.decision is None:
             return
         with self._timer.stage("output"):
-            self._publish(frame, tick.result, tick.decision, start_s)
+            self._publish(frame, tick, tick.result, tick.decision, start_s)
         self._timer.add("total", (time.perf_counter() - start_s) * 1e3)
         if camera.source.live:
             self._timer.add("age", (time.monotonic() - frame.capture_time_s) * 1e3)
@@ -148,12 +149,12 @@ class Pipeline:
             camera.discard()
         self._pictures.see(fault, frame.capture_time_s)
 
-    def _publish(self, frame: Frame, result: TickResult, decision: Decision, start_s: float) -> None:
+    def _publish(self, frame: Frame, tick: Tick, result: TickResult, decision: Decision, start_s: float) -> None:
         prediction = Prediction(
             sequence=frame.sequence,
             capture_time_s=frame.capture_time_s,
             stream_time_s=frame.capture_time_s - self._first_s,
-            label=None if decision.index is None else self._manifest.labels[decision.index],
+            label=self._label(decision),
             reason=decision.reason,
             confidence=decision.confidence,
             probabilities=dict(zip(self._manifest.labels, decision.probabilities.tolist(), strict=True)),
@@ -161,12 +162,24 @@ class Pipeline:
             mean=result.statistics.mean,
             latency_ms=(time.perf_counter() - start_s) * 1e3,
             expert=self._manifest.gate.expert_names[result.expert],
+            tracks=None if tick.tracks is None else tuple(self._about(one, frame.size) for one in tick.tracks),
         )
         self._compare_experts(prediction)
         self._record.add(prediction)
         for output in self._outputs:
             output.prediction(prediction)
         self._tell(self._actions.step(prediction))
+
+    def _about(self, one: TrackDecision, size: tuple[int, int]) -> TrackPrediction:
+        track, decision = one.track, one.decision
+        left, top = round(track.box[0] * size[0]), round(track.box[1] * size[1])
+        right, bottom = (round((track.box[k] + track.box[k + 2]) * size[k]) for k in (0, 1))
+        box = (left, top, right - left, bottom - top)
+        label = self._label(decision)
+        return TrackPrediction(track.identity, box, track.confidence, label, decision.reason, decision.confidence)
+
+    def _label(self, decision: Decision) -> str | None:
+        return None if decision.index is None else self._manifest.labels[decision.index]
 
     def _compare_experts(self, prediction: Prediction) -> None:
         before, self._seen_by = self._seen_by, (prediction.gamma, prediction.seen_by)

@@ -16,7 +16,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     ),
     "edge.native": ("scalar", "arm", "x86", "motion"),  # C, which does not include each other
     "edge.cameras": ("base", "holding", "v4l2", "csi", "gstreamer", "network", "recordings", "source", "finding"),
-    "edge.recognition": ("inputs", "recogniser"),
+    "edge.recognition": ("tracks", "inputs", "recogniser"),
     "calibration": (
         "jobs",
         "clip_sets",

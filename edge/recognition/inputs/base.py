@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 from edge.picture.frame import Frame, Image
 from edge.picture.front_end import FrameStatistics
+from edge.recognition.tracks.locate import Located
 
 ZERO = 128  # the level of no velocity and of no change
+
+
+@dataclass(frozen=True)
+class Window:
+    """A track and its window, uint8 [1,height,width,3], valid until the next look."""
+
+    track: Located
+    x: Image
 
 
 class NetworkInput(ABC):
@@ -23,6 +33,18 @@ class NetworkInput(ABC):
 
         None where a form with motion has no previous frame yet.
         """
+
+    @property
+    def follows(self) -> bool:
+        """Whether the form knows who is where; then `windows` says what the network sees of everybody."""
+        return False
+
+    def windows(self, expert: int) -> list[Window] | None:
+        """Of everybody that a form which `follows` finds, the most prominent first, at most four.
+
+        None where a form with motion has no previous frame yet.
+        """
+        raise NotImplementedError(f"{type(self).__name__} sees the whole picture; call see()")
 
     @abstractmethod
     def reset(self) -> None:

@@ -6,20 +6,21 @@ import io
 import json
 import os
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
 
 from edge.errors import EdgeError
-from edge.messages import Event, Prediction
+from edge.messages import Event, Prediction, TrackPrediction
 from edge.outputs import OutputClosedError
 from edge.outputs.jsonl import SCHEMA, JsonLines
 
 PREDICTION = Prediction(
     2, 0.1, 0.1, None, "warming_up", 0.83333333, {"jump": 0.83333333, "gehen ü": 0.1}, 2.0, 12.0, 5.0
 )
-WRITTEN = {field.name for field in fields(Prediction)} - {"expert"}  # which is for people
+# `expert` is for people; `tracks` is written where a bundle follows people.
+WRITTEN = {field.name for field in fields(Prediction)} - {"expert", "tracks"}
 DOCUMENT = Path(__file__).parents[3] / "docs" / "output.md"
 
 
@@ -32,6 +33,18 @@ def test_a_line_is_a_prediction_with_all_its_fields() -> None:
     assert (line["schema"], line["type"], line["label"], line["reason"]) == (SCHEMA, "prediction", None, "warming_up")
     assert line["probabilities"] == {"jump": 0.8333, "gehen ü": 0.1}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", line["time"])
+
+
+def test_everybody_in_the_picture_has_an_entry() -> None:
+    track = TrackPrediction(3, (10, 20, 30, 60), 0.91237, "jump", None, 0.666666)
+    stream = io.StringIO()
+    JsonLines(stream).prediction(replace(PREDICTION, tracks=(track,)))
+    JsonLines(stream).prediction(replace(PREDICTION, tracks=()))
+    with_one, with_none = (json.loads(line) for line in stream.getvalue().splitlines())
+    assert with_one["tracks"] == [
+        {"id": 3, "box": [10, 20, 30, 60], "person": 0.9124, "label": "jump", "reason": None, "confidence": 0.6667}
+    ]
+    assert with_none["tracks"] == []
 
 
 def test_an_event_has_its_name_message_and_details() -> None:

@@ -6,10 +6,11 @@ import json
 import subprocess
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from edge.messages import Event, Prediction
+from edge.messages import Event, Prediction, TrackPrediction
 from edge.run.actions import ENDED, STARTED, Actions
 
 TICK_S = 1 / 15
@@ -70,3 +71,16 @@ def test_every_label_of_a_run_lies_in_an_action_and_they_end_with_it() -> None:
             going_on = None
     assert going_on is None and lines[-1]["event"] == "stopped"
     assert any(label for label, _ in labels)
+
+
+def test_everybody_has_actions_of_their_own_which_end_with_them() -> None:
+    actions, found = Actions(), list[Event]()
+    said = [{1: "walk"}, {1: "walk", 2: "sit"}, {1: "sit", 2: "sit"}, {2: "sit"}, {}]
+    for tick, labels in enumerate(said):
+        tracks = tuple(TrackPrediction(i, (0, 0, 9, 9), 0.9, label, None, 0.8) for i, label in labels.items())
+        found += actions.step(replace(prediction("walk", tick), tracks=tracks))
+    assert [(event.name, event.details["track"], event.details["label"]) for event in found] == [
+        (STARTED, 1, "walk"), (STARTED, 2, "sit"), (ENDED, 1, "walk"), (STARTED, 1, "sit"),
+        (ENDED, 1, "sit"), (ENDED, 2, "sit"),
+    ]  # fmt: skip
+    assert actions.end() == ()

@@ -1,4 +1,4 @@
-"""How long one epoch of the student on 150 clips takes here: python -m benchmarks.training [--threads N]."""
+"""How long one epoch of the student on 150 clips takes here: python -m benchmarks.makers.training [--threads N]."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from distill.students.stages.training import fine_tune, new_student
 from distill.training.loop import TrainingRun
 
 CLIPS, TICKS = 150, 45  # three seconds each
-RECIPE = Path(__file__).parents[1] / "distill" / "recipes" / "students" / "student.yaml"
+RECIPE = Path(__file__).parents[2] / "distill" / "recipes" / "students" / "student.yaml"
 
 
 def clips_of_noise(recipe: Recipe) -> Source:

@@ -1,7 +1,7 @@
 """What each step of `quantize` is worth for a float bundle, and what the whole costs in CPU time.
 
-python -m benchmarks.quantize [--float BUNDLE] [--clips 24]
-python -m benchmarks.quantize --whole 512       # the command itself on so many clips; minutes
+python -m benchmarks.makers.quantize [--float BUNDLE] [--clips 24]
+python -m benchmarks.makers.quantize --whole 512       # the command itself on so many clips; minutes
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ from quantize.search import integer_bundle
 
 WHOLE = ("biases", "branches", "drift")
 STEPS = ("plain", "+ biases expect rounding", "+ branches balanced", "+ channels equalised", "+ drift taken back")
-FLOAT_BUNDLE = Path(__file__).parents[1] / "bundles" / "ellar-edge-s-float32"
+FLOAT_BUNDLE = Path(__file__).parents[2] / "bundles" / "ellar-edge-s-float32"
 
 
 def main() -> None:

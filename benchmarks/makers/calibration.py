@@ -1,4 +1,4 @@
-"""Reading data sets, on this machine: `python -m benchmarks.calibration`. Ratios count, times are this machine's.
+"""Reading data sets, here: `python -m benchmarks.makers.calibration`. Ratios count, times are this machine's.
 
 Decoding and preprocessing against a plain OpenCV loop of the same work, one process and two; then `calibration check`
 of 10,000 listed clips, with the memory of all its processes together.
@@ -24,7 +24,7 @@ from calibration.sets import open_set
 from calibration.tensors import Geometry, clip_tensors, stream_tensors
 from edge.picture import reference
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 CLIPS, FRAMES = 16, 30
 ROUNDS = 5
 LISTED = 10_000
