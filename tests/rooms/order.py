@@ -31,7 +31,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "quantize": ("normal_form", "graph", "observing", "judging", "rewriting", "search", "telling", "cli"),
     "distill": ("enhance", "training", "teachers", "students", "cli"),
     "distill.students": ("network", "recipe", "sources", "stages", "starts", "job"),
-    "calibration.synthetic": ("bodies", "scenery", "recordings"),
+    "calibration.synthetic": ("recordings", "bodies", "scenery"),
     "calibration.evaluation": ("report", "html", "cli"),
     "distill.teachers": ("networks", "recipe", "training"),
     "benchmarks": ("aarch64",),

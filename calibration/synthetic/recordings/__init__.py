@@ -1,7 +1,5 @@
-"""Recordings of people in depth: as their authors publish them, as `relit:DIR` reads them, as they are seen anew.
+"""Recordings of people as their authors publish them, written in the form that `relit:DIR` reads.
 
-depth     a recording: un-mirrored, at its own rate
-relit     a body in new clothes and light, as something that moves before a wall
-utd_mhad  one published data set: its names, its true frame rate
+utd_mhad  one data set: its names, its true frame rate
 matlab    MATLAB's files, without SciPy
 """

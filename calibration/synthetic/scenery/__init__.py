@@ -8,5 +8,4 @@ passers      people whose ways are told, and a curtain, as movers
 layers       what moves before a wall, and a picture made of both
 courses      how something moves or changes over time, drawn once and known at any moment
 movers, lights, disturbances    what moves where nobody is, light that changes, and every kind of both by name
-walls        what lies behind: rendered backgrounds, and films of real rooms
 """
