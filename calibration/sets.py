@@ -12,7 +12,7 @@ from calibration.clip_sets.folder import open_folder
 from calibration.clip_sets.published import LIGHTS, PUBLISHED, PublishedSet, open_published
 from calibration.clip_sets.roots import data_root as find_data_root
 from calibration.synthetic.bodies.motions import SIX, TWELVE
-from calibration.synthetic.relight import open_relit
+from calibration.synthetic.real.relight import open_relit
 from calibration.synthetic.splits import NOBODY_SPLITS, open_nobody, open_synthetic
 from calibration.synthetic.splits import SPLITS as SYNTHETIC_SPLITS
 from edge.errors import UsageError
