@@ -13,6 +13,7 @@ from calibration.clip_sets.published import LIGHTS, PUBLISHED, PublishedSet, ope
 from calibration.clip_sets.roots import data_root as find_data_root
 from calibration.synthetic.bodies.motions import SIX, TWELVE
 from calibration.synthetic.real.relight import open_relit
+from calibration.synthetic.real.rooms import open_rooms
 from calibration.synthetic.splits import NOBODY_SPLITS, open_nobody, open_synthetic
 from calibration.synthetic.splits import SPLITS as SYNTHETIC_SPLITS
 from edge.errors import UsageError
@@ -20,6 +21,12 @@ from edge.paths import user_path
 
 __all__ = ["Clip", "ClipSet", "NamedSet", "named_sets", "open_set", "public_name"]
 JOIN = "+"
+RELIT = {
+    "relit": "DIR/labels.csv (file,class,actor,fps) and depth recordings of people, .npz",
+    "relit_moving": "the same, before the camera of a robot that turns and shakes",
+    "relit_staged": "the same, among other people, behind furniture, coming and going",
+    "relit_staged_moving": "the same, before the camera of a robot that turns and shakes",
+}
 
 
 @dataclass(frozen=True)
@@ -35,8 +42,12 @@ def _folder(name: str, _: Path | None) -> ClipSet:
     return open_folder(name, user_path(name.partition(":")[2]))
 
 
-def _relit(moving: bool) -> Callable[[str, Path | None], ClipSet]:
-    return lambda name, _: open_relit(name, user_path(name.partition(":")[2]), moving)
+def _relit(moving: bool, staged: bool) -> Callable[[str, Path | None], ClipSet]:
+    return lambda name, _: open_relit(name, user_path(name.partition(":")[2]), moving, staged)
+
+
+def _rooms(name: str, _: Path | None) -> ClipSet:
+    return open_rooms(name, user_path(name.partition(":")[2]))
 
 
 def _synthetic(split: str, labels: tuple[str, ...]) -> Callable[[str, Path | None], ClipSet]:
@@ -73,8 +84,11 @@ def named_sets() -> tuple[NamedSet, ...]:
             NamedSet(f"synthetic_nobody_{split}", f"nothing: {count} rendered clips without a person", _nobody(split))
             for split, count in NOBODY_SPLITS.items()
         ),
-        NamedSet("relit:DIR", "DIR/labels.csv (file,class,actor) and depth recordings of people, .npz", _relit(False)),
-        NamedSet("relit_moving:DIR", "the same, before the camera of a robot that turns and shakes", _relit(True)),
+        *(
+            NamedSet(f"{kind}:DIR", needs, _relit("moving" in kind, "staged" in kind))
+            for kind, needs in RELIT.items()
+        ),
+        NamedSet("rooms:DIR", "DIR/labels.csv (file,class) and videos of rooms without people, class nobody", _rooms),
         NamedSet(
             "folder:DIR", "DIR/labels.csv (file,class[,actor,camera,light,location]) or DIR/<class>/*.mp4", _folder
         ),
