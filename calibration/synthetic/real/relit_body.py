@@ -74,7 +74,7 @@ class RelitBody:
         self._clothing = Clothing(rng, recording, lighting)
         self._rate_hz, self._shutter_s, self._mirrored = recording.rate_hz, shutter_s, mirrored
         self._scale = place.share * HEIGHT / recording.tall_px
-        h, w = recording.depth_m.shape[1:]
+        w = recording.depth_m.shape[2]
         left = place.column * WIDTH - self._scale * w / 2
         self._corner = left, place.horizon_px - self._scale * recording.horizon_px
         self._course = np.array([(time, by) for time, by in course] or [(0.0, 0.0)])

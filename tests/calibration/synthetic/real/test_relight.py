@@ -4,9 +4,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from calibration.synthetic.relight import load
 
 from calibration.sets import open_set
-from calibration.synthetic.relight import load
 from edge.errors import DataError
 
 REAL = Path(__file__).parents[3].parent / "shared" / "data" / "utd_depth"
