@@ -195,7 +195,7 @@ def _for_products(config: SourceConfig, data_root: Path | None, talks: bool) -> 
     """Those clips alone of which products may be made; the limit counts these. Raises DataError where there is none."""
     everything = replace(config, limit=None).open(data_root)
     kept = [clip for clip in everything.clips if clip.terms.product_ok == "yes"]
-    name = public_name(config.set)
+    name = public_name(config.set.replace("{data}/", ""))
     if not kept:
         raise DataError(
             f"{name}: `licences: {PRODUCT}`, and of its {len(everything.clips)} clips none has `product_ok` yes in "

@@ -76,7 +76,7 @@ def load_start(recipe: Recipe, path: Path) -> Start:
     if recipe.licences == PRODUCT and start.licences != PRODUCT:
         raise DataError(
             f"--start {path}: the recipe says `licences: {PRODUCT}`, and this has learnt, as far as it tells, from "
-            f"recordings of which no products may be made; begin from a training whose recipe says `licences: {PRODUCT}`"
+            f"recordings of which no products may be made; begin from a training by `licences: {PRODUCT}`, too"
         )
     return start
 

@@ -71,9 +71,10 @@ def _rate(row: dict[str, str], where: str) -> float | None:
     if not row.get("fps"):
         return None
     try:
-        return checked_rate(float(row["fps"]), where)
+        told = float(row["fps"])
     except ValueError as error:
         raise DataError(f"{where}: fps: expected frames a second, found {row['fps']!r}") from error
+    return checked_rate(told, where)
 
 
 def _duration_s(row: dict[str, str], path: Path, rate_hz: float | None) -> float:
