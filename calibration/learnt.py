@@ -1,4 +1,8 @@
-"""Which clips a bundle has learnt from, by what they show: they lie beside its student, and are no test of it."""
+"""Which clips a bundle has learnt from, by what they show: they lie beside its student, and are no test of it.
+
+A clip is known by its first frames, and one that is rendered from a recording by the recording, too
+(`Clip.rendered_from`): what was learnt is a person and a motion, and another light on them is no other person.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +52,9 @@ class Fingerprint:
 
 @dataclass(frozen=True)
 class LearntClips:
-    """Fingerprints of the clips that weights were trained on, and of those that ranges were calibrated on."""
+    """Fingerprints of the clips, and of the recordings, that weights were trained on; of the clips that ranges were
+    calibrated on, which keep nothing of a person.
+    """
 
     training: frozenset[str] = frozenset()
     calibration: frozenset[str] = frozenset()

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from calibration.clip_sets.clips import Clip, ClipSet
-from calibration.clip_sets.folder import open_folder
+from calibration.clip_sets.clips import OURS, Clip, ClipSet
+from calibration.clip_sets.folder import open_folder, with_terms
 from calibration.clip_sets.published import LIGHTS, PUBLISHED, PublishedSet, open_published
 from calibration.clip_sets.roots import data_root as find_data_root
+from calibration.people import of_split, split_from
 from calibration.synthetic.bodies.motions import SIX, TWELVE
-from calibration.synthetic.relight import open_relit
+from calibration.synthetic.real.relight import open_relit
+from calibration.synthetic.real.rooms import open_rooms
 from calibration.synthetic.skeletons import open_skeletons
 from calibration.synthetic.splits import (
     DISTURBED_SPLITS,
@@ -28,6 +30,13 @@ from edge.paths import user_path
 
 __all__ = ["Clip", "ClipSet", "NamedSet", "named_sets", "open_set", "public_name"]
 JOIN = "+"
+NOTHING_NEEDED = "nothing"  # how the needs of those sets begin that are ours alone
+RELIT = {
+    "relit": "DIR/labels.csv (file,class,actor,fps) and depth recordings of people, .npz",
+    "relit_moving": "the same, before the camera of a robot that turns and shakes",
+    "relit_staged": "the same, among other people, behind furniture, coming and going",
+    "relit_staged_moving": "the same, before the camera of a robot that turns and shakes",
+}
 
 
 @dataclass(frozen=True)
@@ -43,8 +52,12 @@ def _folder(name: str, _: Path | None) -> ClipSet:
     return open_folder(name, user_path(name.partition(":")[2]))
 
 
-def _relit(moving: bool) -> Callable[[str, Path | None], ClipSet]:
-    return lambda name, _: open_relit(name, user_path(name.partition(":")[2]), moving)
+def _relit(moving: bool, staged: bool) -> Callable[[str, Path | None], ClipSet]:
+    return lambda name, _: open_relit(name, user_path(name.partition(":")[2]), moving, staged)
+
+
+def _rooms(name: str, _: Path | None) -> ClipSet:
+    return open_rooms(name, user_path(name.partition(":")[2]))
 
 
 def _skeletons(moving: bool) -> Callable[[str, Path | None], ClipSet]:
@@ -109,8 +122,8 @@ def named_sets() -> tuple[NamedSet, ...]:
             )
             for split, count in DISTURBED_SPLITS.items()
         ),
-        NamedSet("relit:DIR", "DIR/labels.csv (file,class,actor) and depth recordings of people, .npz", _relit(False)),
-        NamedSet("relit_moving:DIR", "the same, before the camera of a robot that turns and shakes", _relit(True)),
+        *(NamedSet(f"{kind}:DIR", needs, _relit("moving" in kind, "staged" in kind)) for kind, needs in RELIT.items()),
+        NamedSet("rooms:DIR", "DIR/labels.csv (file,class) and videos of rooms without people, class nobody", _rooms),
         NamedSet(
             "skeletons:DIR", "DIR/labels.csv (file,class,actor) and recordings of joints, .npz", _skeletons(False)
         ),
@@ -132,13 +145,27 @@ def named_sets() -> tuple[NamedSet, ...]:
 def open_set(name: str, data_root: Path | None = None, limit: int | None = None, seed: int = 0) -> ClipSet:
     """A set by its name, or several as one, `A+B`; with `limit`, a seeded subset, spread over class x camera x light.
 
+    `A@train`, `A@val`, `A@test`, `A@fold0`: those of its clips whose people are in this split (people.py).
+
     Raises UsageError for a name or a limit that makes no sense, DataError for data that is missing or damaged.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"limit is {limit}; it must be 1 or more clips")
-    parts = [_find(part).open(part, data_root) for part in _parts(name)]
+    parts = [_opened(part, data_root) for part in _parts(name)]
     clips = parts[0] if len(parts) == 1 else _joined(name, parts)
     return clips if limit is None else clips.subset(limit, seed)
+
+
+def _opened(name: str, data_root: Path | None) -> ClipSet:
+    bare, split = split_from(name)
+    found = _find(bare)
+    clips = found.open(bare, data_root)
+    _, colon, folder = bare.partition(":")
+    if colon:
+        clips = with_terms(clips, user_path(folder))
+    elif found.needs.startswith(NOTHING_NEEDED):
+        clips = replace(clips, clips=[replace(clip, terms=OURS) for clip in clips.clips])
+    return replace(of_split(clips, split), name=name) if split else clips
 
 
 def public_name(name: str) -> str:
@@ -163,7 +190,7 @@ def _parts(name: str) -> list[str]:
     """The names of the sets in a name. A folder's name may have a + in it: what follows must be a set, too."""
     parts: list[str] = []
     for piece in name.split(JOIN):
-        if parts and _known(piece) is None and ":" in parts[-1]:
+        if parts and _known(split_from(piece)[0]) is None and ":" in parts[-1]:
             parts[-1] += JOIN + piece
         else:
             parts.append(piece)

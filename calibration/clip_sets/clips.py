@@ -25,6 +25,23 @@ class Span:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """What labels.csv says of a recording: its source, its licence, and whether products may be made from it.
+
+    product_ok: `yes`, `no`, `ask` (its owners), or empty where nobody says so, which is not a yes.
+    """
+
+    origin: str = ""
+    licence: str = ""
+    product_ok: str = ""
+
+
+OURS = Terms("our own renderer", "Apache-2.0", "yes")
+NOT_TOLD = Terms()
+VIDEO = "video"  # what a clip is made by that shows its file as it is
+
+
+@dataclass(frozen=True)
 class Clip:
     """One recording of one action, or of several in turn.
 
@@ -33,7 +50,7 @@ class Clip:
     made_by: all that its frames hang on besides the content of `file`. file: the recording, None where it is rendered.
     actor, camera, light, location: None where not known. spans: what goes on when, in order and without overlap; what
     they leave out is not judged and not learnt from. None: `label`, from its first frame to its last. disturbance: what
-    moves or changes where nobody is, kinds joined by `+`.
+    moves or changes where nobody is, kinds joined by `+`. terms: whose recording it is, and what it may be used for.
     """
 
     name: str
@@ -47,6 +64,14 @@ class Clip:
     file: Path | None = None
     spans: tuple[Span, ...] = ()
     disturbance: str | None = None
+    terms: Terms = NOT_TOLD
+
+    @property
+    def rendered_from(self) -> str:
+        """Of the recording that its frames are rendered from, 16 hexadecimal digits; the same for every rendering of it
+        by any revision of the renderer. Empty where there is none, or where the frames are the file's own.
+        """
+        return "" if self.file is None or self.made_by == VIDEO else _digest(self.file)[:16]
 
     @property
     def identity(self) -> str:

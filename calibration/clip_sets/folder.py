@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
 from calibration.clip_sets import video
-from calibration.clip_sets.clips import Clip, ClipSet
+from calibration.clip_sets.clips import VIDEO, Clip, ClipSet, Terms
 from calibration.clip_sets.side import Side, read_side
 from calibration.clip_sets.text import read_table
 from edge.errors import DataError
@@ -18,6 +19,7 @@ LAYOUT = (
 )
 
 NEEDED = ("class", "file")
+PRODUCT_OK = ("", "yes", "no", "ask")
 
 
 def open_folder(name: str, folder: Path) -> ClipSet:
@@ -41,6 +43,24 @@ def table(path: Path) -> list[dict[str, str]]:
     return rows
 
 
+def with_terms(clips: ClipSet, folder: Path) -> ClipSet:
+    """The same clips with what DIR/labels.csv says in `source`, `licence` and `product_ok`. Raises DataError."""
+    listing = folder / "labels.csv"
+    if not listing.is_file():
+        return clips
+    told = {folder / row["file"]: _terms(place, row) for place, row in read_table(listing, NEEDED)}
+    return replace(
+        clips, clips=[replace(clip, terms=told.get(clip.file or folder, clip.terms)) for clip in clips.clips]
+    )
+
+
+def _terms(where: str, row: dict[str, str]) -> Terms:
+    product_ok = row.get("product_ok") or ""
+    if product_ok not in PRODUCT_OK:
+        raise DataError(f"{where}: product_ok: expected {', '.join(PRODUCT_OK[1:])} or nothing, found {product_ok!r}")
+    return Terms(row.get("source") or "", row.get("licence") or "", product_ok)
+
+
 def _check(path: Path, where: str, row: dict[str, str]) -> None:
     if not row["file"] or not row["class"]:
         raise DataError(f"{where}: file and class must not be empty")
@@ -57,13 +77,15 @@ def _tree(folder: Path) -> list[dict[str, str]]:
 
 
 def _clip(folder: Path, row: dict[str, str], labels: tuple[str, ...], side: Side) -> Clip:
-    path = folder / row["file"]
+    path, told = folder / row["file"], side.of(row["file"])
     return Clip(
         name=shown(row["file"]),
         label=labels.index(row["class"]),
         source=partial(video.read, path),
-        made_by="video",
+        made_by=VIDEO,
         file=video.existing(path),
-        spans=(),
-        **{field: row.get(field) or told for field, told in side.of(row["file"]).items()},
+        actor=row.get("actor") or told["actor"],
+        camera=row.get("camera") or told["camera"],
+        light=row.get("light") or told["light"],
+        location=row.get("location") or told["location"],
     )

@@ -186,7 +186,17 @@ def _clip(videos: Path, entry: Entry, side: Side) -> Clip:
     if not path.is_file():
         raise DataError(f"{entry.place}: {path} does not exist")
     known = side.of(entry.file)
-    return Clip(entry.file, entry.label, partial(video.read, path), "video", file=path, spans=(), **known)
+    return Clip(
+        name=entry.file,
+        label=entry.label,
+        source=partial(video.read, path),
+        made_by=VIDEO,
+        file=path,
+        actor=known["actor"],
+        camera=known["camera"],
+        light=known["light"],
+        location=known["location"],
+    )
 
 
 def _of_light(published: PublishedSet, name: str, clips: list[Clip], light: str) -> list[Clip]:

@@ -11,13 +11,19 @@ from distill.students.network.export import to_onnx
 from distill.students.network.student import StudentNetwork
 from distill.students.recipe import Recipe
 from edge.bundles.bundle import GATE_FILE, STUDENT_FILE, gate_bytes, write_bundle
-from edge.bundles.manifest import Manifest, Provenance
+from edge.bundles.manifest import DataSource, Manifest, Provenance
 
 
 def write_float_bundle(
-    target: Path, student: StudentNetwork, gate: GateNetwork, recipe: Recipe, recipe_name: str, learnt: LearntClips
+    target: Path,
+    student: StudentNetwork,
+    gate: GateNetwork,
+    recipe: Recipe,
+    recipe_name: str,
+    learnt: LearntClips,
+    data: tuple[DataSource, ...],
 ) -> None:
-    """Export and write the bundle. learnt: what the student was trained on.
+    """Export and write the bundle. learnt: what the student was trained on; data: whose that is.
 
     Raises BundleError where the directory cannot be written.
     """
@@ -35,7 +41,7 @@ def write_float_bundle(
         smoothing=recipe.smoothing,
         states=states,
         accuracy=(),
-        provenance=Provenance(recipe.data, recipe_name, recipe.seed, _revision()),
+        provenance=Provenance(data, recipe_name, recipe.seed, _revision()),
     )
     files = {STUDENT_FILE: model, GATE_FILE: gate_bytes(gate.weights()), LEARNT_FILE: learnt.to_bytes()}
     write_bundle(target, manifest, files)

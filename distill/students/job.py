@@ -19,8 +19,8 @@ from distill.students.bundles import write_float_bundle
 from distill.students.folds import Fold, folds_of, nobody_is_known
 from distill.students.lessons import Lessons, StudentLessons
 from distill.students.model_card import MODEL_CARD, material, write_model_card
-from distill.students.recipe import Recipe, recipe_of
-from distill.students.sources import Source, Teach, fingerprints, load_sources
+from distill.students.recipe import PRODUCT, Recipe, recipe_of
+from distill.students.sources import Source, Teach, data_of, fingerprints, load_sources
 from distill.students.stages.gate_training import train_gate
 from distill.students.stages.quantisation import STAGE, load_quantised, quantisation_aware, save_quantised
 from distill.students.stages.training import fine_tune, pretrain, settled
@@ -30,7 +30,7 @@ from distill.training.job import Job, read_job
 from distill.training.loop import TrainingRun
 from distill.training.parallel import TrainingTeam
 from edge.bundles.bundle import Bundle
-from edge.errors import UsageError
+from edge.errors import DataError, UsageError
 from edge.files import write_whole
 
 PRETRAINED, QUANTISED = "pretrained.safetensors", "quantised.safetensors"
@@ -96,8 +96,9 @@ def export_student(job: Job, folder: Path, target: Path) -> None:
     )
     gate = GateNetwork(recipe.gate.window, len(recipe.geometry.gammas))
     load_model(gate, read_tensors(folder / GATE)[0], str(folder / GATE))
-    learnt = LearntClips.of(bundle_of(folder))  # the sources need not be here any more
-    write_float_bundle(target, student.eval(), gate.eval(), recipe, job.recipe_name, learnt)
+    before = bundle_of(folder)  # the sources need not be here any more
+    learnt, data = LearntClips.of(before), before.manifest.provenance.data
+    write_float_bundle(target, student.eval(), gate.eval(), recipe, job.recipe_name, learnt, data)
     card = target.with_name(f"{target.name}-{MODEL_CARD}")
     write_whole(card, (folder / MODEL_CARD).read_text(encoding="utf-8"))
     print(f"wrote {target} and {card}")
@@ -127,7 +128,7 @@ def _pretrained(recipe: Recipe, sources: list[Source], run: TrainingRun) -> Star
 
 
 def _warn_of_learnt(begun: Start, fold: Fold, team: TrainingTeam) -> None:
-    learnt = sum(one in begun.learnt.training for one in fold.held_out.fingerprints())
+    learnt = fold.held_out.known_to(begun.learnt.training)
     if learnt and team.first:
         print(
             f"distill: warning: {learnt} of the {len(fold.held_out.names)} clips that this fold leaves out are clips "
@@ -159,7 +160,8 @@ def _finish(
     if run.team.first:
         gate = train_gate(student, recipe, sources, run)
         write_tensors(folder / GATE, gate.state_dict(), {})
-        write_float_bundle(folder / BUNDLE, student, gate, recipe, job.recipe_name, learnt)
+        data = data_of(recipe, sources)
+        write_float_bundle(folder / BUNDLE, student, gate, recipe, job.recipe_name, learnt, data)
         print(f"wrote {folder / BUNDLE}")
         write_model_card(folder / MODEL_CARD, Bundle.load(folder / BUNDLE), material(job, recipe, sources, held_out))
         print(f"wrote {folder / MODEL_CARD}")
@@ -173,6 +175,11 @@ def _teach(job: Job, recipe: Recipe, team: TrainingTeam) -> Teach | None:
     if job.teacher is None:
         return None
     teacher = read_job(job.teacher)
+    if recipe.licences == PRODUCT and teacher.fields.get("licences") != PRODUCT:
+        raise DataError(
+            f"--teacher {job.teacher}: {job.recipe_name} says `licences: {PRODUCT}`, its teacher's recipe does not; "
+            f"train a teacher by a recipe that does, or learn without one"
+        )
     if teacher.kind != "student":
         return Lessons(job.teacher, recipe.labels, job.cache, team)
     if teacher.command != job.command or recipe_of(teacher.fields, teacher.recipe_name).folds != recipe.folds:

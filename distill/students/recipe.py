@@ -6,7 +6,7 @@ import dataclasses
 import math
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from calibration.clip_sets.clips import ClipSet
 from calibration.sets import open_set, public_name
@@ -16,7 +16,10 @@ from distill.students.network.student import SIZES
 from distill.students.wiid import WiidConfig
 from edge.bundles.manifest import DataSource, SmoothingSpec
 from edge.errors import ConfigError
-from edge.fields import build, read_yaml
+from edge.fields import OneOf, build, read_yaml
+
+ANY, PRODUCT = "any", "product"  # whose recordings a recipe may learn from
+FOR_PRODUCTS = "product_ok: yes"  # how a licence in a manifest ends of which products may be made
 
 
 @dataclass(frozen=True)
@@ -149,7 +152,9 @@ class QuantisationConfig:
 class Recipe:
     """distillation: needs a teacher, `--teacher DIR`. wiid: what an ablation switches (distill/students/wiid.py).
 
-    reversed: what an action becomes when it is played backwards; an action that is not named is never reversed."""
+    reversed: what an action becomes when it is played backwards; an action that is not named is never reversed.
+    licences: `any`, or `product`, which leaves out every clip whose `product_ok` in labels.csv is not yes.
+    """
 
     name: str
     labels: tuple[str, ...]
@@ -166,6 +171,7 @@ class Recipe:
     distillation: DistillationConfig | None = None
     wiid: WiidConfig | None = None
     quantisation: QuantisationConfig | None = None
+    licences: Annotated[str, OneOf((ANY, PRODUCT))] = ANY
 
     @property
     def data(self) -> tuple[DataSource, ...]:

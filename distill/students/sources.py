@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,13 +14,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from calibration.clip_sets.clips import Clip, ClipSet
+from calibration.clip_sets.clips import Clip, ClipSet, Terms
 from calibration.clip_sets.labels import NOTHING, counterparts, known_clips
 from calibration.jobs.progress import Progress
 from calibration.sets import public_name
 from calibration.tensors import ClipTensors, StoredTensors, store_tensors
 from distill.students.augment import augment, piece_of, reverse_time, window
-from distill.students.recipe import Recipe, SourceConfig
+from distill.students.recipe import PRODUCT, Recipe, SourceConfig
+from edge.bundles.manifest import DataSource
 from edge.errors import DataError
 
 Rng = np.random.Generator
@@ -49,7 +52,8 @@ class Source:
     """One set in memory. labels: index into the recipe's labels, NOBODY without a person. share: of a batch.
 
     stretches: of every clip, in order; of most one, from end to end, with the clip's label. lessons: what a teacher
-    says of every clip, None without a teacher.
+    says of every clip, None without a teacher. recordings: what each clip is rendered from (`Clip.rendered_from`).
+    terms: whose each recording is, and what it may be used for.
     """
 
     names: tuple[str, ...]
@@ -60,6 +64,8 @@ class Source:
     pretrain: bool
     stretches: tuple[tuple[Stretch, ...], ...]
     lessons: tuple[Lesson, ...] | None = None
+    recordings: tuple[str, ...] = ()
+    terms: tuple[Terms, ...] = ()
 
     def without(self, actors: Collection[str | None]) -> Source:
         """The same source without these people."""
@@ -72,6 +78,8 @@ class Source:
             actors=tuple(self.actors[i] for i in kept),
             stretches=tuple(self.stretches[i] for i in kept),
             lessons=None if self.lessons is None else tuple(self.lessons[i] for i in kept),
+            recordings=tuple(self.recordings[i] for i in kept) if self.recordings else (),
+            terms=tuple(self.terms[i] for i in kept) if self.terms else (),
         )
 
     def taught(self, teach: Callable[[ClipTensors], Lesson]) -> Source:
@@ -81,8 +89,14 @@ class Source:
         return replace(self, lessons=tuple(teach(clip) for clip in self.clips))
 
     def fingerprints(self) -> Iterator[str]:
-        """Of its clips (calibration/learnt.py)."""
-        return (self.clips.fingerprint(i) for i in range(len(self.clips)))
+        """Of its clips, and of the recordings that they are rendered from (calibration/learnt.py)."""
+        yield from (self.clips.fingerprint(i) for i in range(len(self.clips)))
+        yield from (recording for recording in self.recordings if recording)
+
+    def known_to(self, learnt: Collection[str]) -> int:
+        """How many of its clips are among these fingerprints, or are rendered from a recording that is."""
+        recordings = self.recordings or ("",) * len(self.clips)
+        return sum(self.clips.fingerprint(i) in learnt or recordings[i] in learnt for i in range(len(self.clips)))
 
     def by_class(self) -> list[list[tuple[int, Stretch]]]:
         """Clips and stretches of every label that occurs, so that a batch can be balanced."""
@@ -119,7 +133,7 @@ def load_sources(
     phase from its name.
     """
     sources = []
-    opened = [_opened(config, recipe.labels, data_root) for config in recipe.sources]
+    opened = [_opened(config, recipe, data_root, show is not None) for config in recipe.sources]
     for number, (config, clip_set) in enumerate(zip(recipe.sources, opened, strict=True), 1):
         report = show and show(f"source {number} of {len(opened)}, {public_name(config.set)}")
         tensors = store_tensors(clip_set.clips, recipe.geometry, cache, workers, report)
@@ -141,6 +155,8 @@ def load_sources(
                     for i, label in zip(usable, labels, strict=True)
                 ),
                 actors=tuple(clip_set.clips[i].actor for i in usable),
+                recordings=tuple(clip_set.clips[i].rendered_from for i in usable),
+                terms=tuple(clip_set.clips[i].terms for i in usable),
                 share=config.share,
                 pretrain=config.pretrain,
                 lessons=None if teach is None or config.nobody else tuple(teach(clip_set.clips[i]) for i in usable),
@@ -165,13 +181,49 @@ def _stretches(
     return tuple(found)
 
 
-def _opened(config: SourceConfig, labels: Sequence[str], data_root: Path | None) -> ClipSet:
-    clip_set = config.open(data_root)
+def _opened(config: SourceConfig, recipe: Recipe, data_root: Path | None, talks: bool) -> ClipSet:
+    products = recipe.licences == PRODUCT
+    clip_set = _for_products(config, data_root, talks) if products else config.open(data_root)
     if config.nobody:
         return clip_set
-    known = replace(clip_set, clips=[clip for clip, _ in known_clips(clip_set, labels)[0]])
+    known = replace(clip_set, clips=[clip for clip, _ in known_clips(clip_set, recipe.labels)[0]])
     _check_files(config, known)
     return known
+
+
+def _for_products(config: SourceConfig, data_root: Path | None, talks: bool) -> ClipSet:
+    """Those clips alone of which products may be made; the limit counts these. Raises DataError where there is none."""
+    everything = replace(config, limit=None).open(data_root)
+    kept = [clip for clip in everything.clips if clip.terms.product_ok == "yes"]
+    name = public_name(config.set.replace("{data}/", ""))
+    if not kept:
+        raise DataError(
+            f"{name}: `licences: {PRODUCT}`, and of its {len(everything.clips)} clips none has `product_ok` yes in "
+            "labels.csv; take the source out of the recipe, or `licences` where nothing is to be sold"
+        )
+    if talks and len(kept) < len(everything.clips):
+        left = Counter(
+            clip.terms.product_ok or "not told" for clip in everything.clips if clip.terms.product_ok != "yes"
+        )
+        told = ", ".join(f"{count} whose product_ok is {word}" for word, count in sorted(left.items()))
+        print(f"{name}: {len(kept)} clips; left out by `licences: {PRODUCT}`: {told}", file=sys.stderr)
+    chosen = replace(everything, clips=kept)
+    return chosen if config.limit is None else chosen.subset(config.limit)
+
+
+def data_of(recipe: Recipe, sources: Sequence[Source]) -> tuple[DataSource, ...]:
+    """What the manifest says of the data: of every set the recipe's word, and a row for all of its clips whose terms
+    are the same; names without directories.
+    """
+    rows = []
+    for told, source in zip(recipe.data, sources, strict=True):
+        terms = sorted(set(source.terms), key=lambda one: (one.origin, one.licence, one.product_ok))
+        rows += [
+            DataSource(f"{told.name}: {one.origin}", f"{one.licence}; product_ok: {one.product_ok or 'not told'}")
+            for one in terms
+            if one.origin and one.licence
+        ] or [told]
+    return tuple(rows)
 
 
 def _check_files(config: SourceConfig, clip_set: ClipSet) -> None:

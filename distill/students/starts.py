@@ -23,7 +23,7 @@ from calibration.learnt import LearntClips
 from calibration.tensors import Geometry
 from distill.students.network.batch_norms import blocks, unfold
 from distill.students.network.student import StudentNetwork
-from distill.students.recipe import Recipe
+from distill.students.recipe import ANY, FOR_PRODUCTS, PRODUCT, Recipe
 from distill.students.stages.training import new_student
 from edge.bundles.bundle import Bundle
 from edge.bundles.manifest import Manifest
@@ -40,19 +40,21 @@ HEADS = ("heads.weight", "heads.bias")
 class Start:
     """A student with the weights that a training begins from. learnt: what these have been trained on.
 
-    folded: they come without batch norms, which stand for nothing until they are settled.
+    folded: they come without batch norms, which stand for nothing until they are settled. licences: as of the recipe
+    that they were trained by.
     """
 
     student: StudentNetwork
     learnt: LearntClips = field(default_factory=LearntClips)
     folded: bool = False
+    licences: str = ANY
 
 
 def save_start(student: StudentNetwork, path: Path, recipe: Recipe, learnt: LearntClips) -> None:
     """Weights as safetensors, with their labels and what they were trained on; in one step, so that a kill leaves the
     old file or the new.
     """
-    about = {"labels": json.dumps(recipe.labels), "learnt": learnt.to_bytes().decode()}
+    about = {"labels": json.dumps(recipe.labels), "learnt": learnt.to_bytes().decode(), "licences": recipe.licences}
     with file_in_one_step(path) as aside:
         save_file(student.state_dict(), aside, about)
 
@@ -67,8 +69,19 @@ def load_start(recipe: Recipe, path: Path) -> Start:
     INT8), or the folder of a finished `distill train`.
 
     Its heads keep the rows of the labels that both know, whatever they are called (calibration/clip_sets/labels.py);
-    rows of other labels, and heads of other experts, start anew. Raises DataError, BundleError where it does not fit.
+    rows of other labels, and heads of other experts, start anew. Raises DataError, BundleError where it does not fit,
+    or has learnt from what the recipe's `licences` leave out.
     """
+    start = _loaded(recipe, path)
+    if recipe.licences == PRODUCT and start.licences != PRODUCT:
+        raise DataError(
+            f"--start {path}: the recipe says `licences: {PRODUCT}`, and this has learnt, as far as it tells, from "
+            f"recordings of which no products may be made; begin from a training by `licences: {PRODUCT}`, too"
+        )
+    return start
+
+
+def _loaded(recipe: Recipe, path: Path) -> Start:
     if not path.exists():
         raise DataError(
             f"--start {path}: there is no such file; expected weights that `distill pretrain` or `distill train` wrote "
@@ -99,7 +112,7 @@ def _of_file(recipe: Recipe, path: Path) -> Start:
         raise DataError(
             f"{path}: expected weights of the recipe's student, written by `distill pretrain` with this recipe; {error}"
         ) from error
-    return Start(student, learnt)
+    return Start(student, learnt, licences=about.get("licences", ANY))
 
 
 def _of_bundle(recipe: Recipe, bundle: Bundle) -> Start:
@@ -118,7 +131,8 @@ def _of_bundle(recipe: Recipe, bundle: Bundle) -> Start:
     unfold(student, folded[:-1])
     state = student.state_dict()
     student.load_state_dict(state | _heads(heads, state, manifest.labels, recipe.labels))
-    return Start(student, LearntClips.of(bundle), folded=True)
+    licences = PRODUCT if all(row.licence.endswith(FOR_PRODUCTS) for row in manifest.provenance.data) else ANY
+    return Start(student, LearntClips.of(bundle), folded=True, licences=licences)
 
 
 def _check_sight(recipe: Recipe, manifest: Manifest, where: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -10,12 +11,16 @@ import numpy as np
 import pytest
 
 from calibration.clip_sets import video
+from calibration.clip_sets.clips import ClipSet
 from calibration.evaluation.cli import main as edge_eval
+from calibration.evaluation.evaluate import evaluate
 from calibration.learnt import LEARNT_FILE, Fingerprint, LearntClips
+from calibration.sets import open_set
 from edge.bundles.bundle import Bundle, write_bundle
 from edge.errors import BundleError
 from edge.picture.frame import Frame
 from tests.calibration.evaluation.test_evaluate import tiny_bundle
+from tests.calibration.synthetic.real.recordings import write_recording
 from tests.clips import write_square_folder
 
 
@@ -87,3 +92,23 @@ def test_a_set_of_training_data_alone_is_called_no_test(
     assert edge_eval(["--bundle", str(bundle), "--set", f"folder:{folder}"]) == 0
     first_line = capsys.readouterr().out.splitlines()[0]
     assert first_line.startswith(f"{len(clips)} of {len(clips)} clips are training data of the bundle: these figures")
+
+
+def test_a_recording_that_was_learnt_is_known_in_any_rendering(tmp_path: Path) -> None:
+    for name in ("learnt", "new"):
+        write_recording(tmp_path / f"{name}.npz", frames=24 if name == "new" else 30)
+    (tmp_path / "labels.csv").write_text("file,class,actor,fps\nlearnt.npz,left,s1,19\nnew.npz,left,s2,19\n")
+    clips = open_set(f"relit:{tmp_path}").clips
+    first = next(clip for clip in clips if clip.actor == "s1")
+    training = frozenset({first.rendered_from})
+    bundle = tiny_bundle()
+    knowing = dataclasses.replace(bundle, files={**bundle.files, LEARNT_FILE: LearntClips(training).to_bytes()})
+    judged = ClipSet("relit", ("left",), [clips[1], clips[-1]])  # another camera than the first's; somebody new
+    assert judged.clips[0].actor == "s1" and first.made_by != judged.clips[0].made_by
+    roles = {result.clip.actor: result.role for result in evaluate([knowing], judged)[0].results}
+    assert roles == {"s1": "training", "s2": ""}
+
+
+def test_a_video_is_known_by_its_frames_alone(folder: Path) -> None:
+    assert {clip.rendered_from for clip in open_set(f"folder:{folder}").clips} == {""}
+    assert {clip.rendered_from for clip in open_set("synthetic_val", limit=3).clips} == {""}

@@ -53,6 +53,13 @@ class Mover(Protocol):
         """
 
 
+class Wall(Protocol):
+    """What everything stands before, where it is not one picture: a film of a room."""
+
+    def light(self, time_s: float, shift: Shift) -> F32:
+        """Linear light, float32 [240,320,3], BGR, at `time_s`; `shift`: as of `Mover.layer`. Times rise."""
+
+
 def composed(wall: F32, layers: Iterable[Layer]) -> F32:
     """The wall [H,W,3] in linear light with the layers before it, the farthest first; a new array."""
     picture = wall.copy()

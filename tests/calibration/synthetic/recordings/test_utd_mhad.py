@@ -14,9 +14,9 @@ import pytest
 
 from calibration.cli import main
 from calibration.sets import open_set
+from calibration.synthetic.real.depth import load
 from calibration.synthetic.recordings.matlab import read_arrays
 from calibration.synthetic.recordings.utd_mhad import read_take
-from calibration.synthetic.relight import load
 from edge.errors import DataError
 
 Order = Literal["<", ">"]
