@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from calibration.clip_sets import video
-from calibration.clip_sets.clips import Clip, ClipSet
+from calibration.clip_sets.clips import VIDEO, Clip, ClipSet
 from calibration.clip_sets.listing import Entry, ListReader, Problem, columns, numbered, pairs, pairs_or_counted
 from calibration.clip_sets.side import Side, read_side
 from edge.errors import DataError
