@@ -6,11 +6,12 @@ Training and calibration read these; nothing here repeats arithmetic of `edge`.
 from __future__ import annotations
 
 import hashlib
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import astuple, dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import overload
+from typing import Any, TypeVar, overload
 
 import cv2
 import numpy as np
@@ -26,6 +27,7 @@ from edge.picture.frame import Frame, Image
 from edge.recognition.cadence import Cadence, at_cadence
 from edge.recognition.inputs import network_input
 
+T = TypeVar("T")
 # Part of every cache key: raise it when the front end or an input form changes what it computes.
 REVISION = 5
 
@@ -138,8 +140,18 @@ def stream_tensors(
     A run that was stopped goes on where it was. damaged: told of every clip that cannot be decoded, which is then left
     out; without it the first one raises DataError, or WorkerError where it kills the process that decodes it.
     """
+    return _each(partial(_cached, geometry=geometry, cache=cache), clips, cache, workers, damaged)
+
+
+def _each(
+    work: Callable[[Clip], T],
+    clips: Iterable[Clip],
+    cache: Path,
+    workers: int,
+    damaged: Callable[[Clip, EdgeError], None] | None,
+) -> Iterator[tuple[Clip, T]]:
     cache.mkdir(parents=True, exist_ok=True)
-    for clip, future in in_order(partial(_cached, geometry=geometry, cache=cache), clips, workers):
+    for clip, future in in_order(work, clips, workers):
         error = future.exception()
         if isinstance(error, DataError | WorkerError) and damaged is not None:
             damaged(clip, error)
@@ -196,7 +208,8 @@ def store_tensors(
     progress: called with (done, all). damaged: as in `stream_tensors`; such a clip is left out.
     """
     decoded = []
-    for clip, _ in stream_tensors(clips, geometry, cache, workers, damaged):
+    # What is there already is not read again, and what is made stays with the process that made it.
+    for clip, _ in _each(partial(_kept, geometry=geometry, cache=cache), clips, cache, workers, damaged):
         decoded.append(clip)
         if progress is not None:
             progress(len(decoded), len(clips))
@@ -214,18 +227,28 @@ def _read(path: Path) -> ClipTensors:
 
 
 def _cached(clip: Clip, geometry: Geometry, cache: Path) -> ClipTensors:
-    cv2.setNumThreads(1)
     path = _stored(clip, geometry, cache)
-    if path.exists():
-        return _read(path)
+    return _read(path) if path.exists() else _make(clip, geometry, path)
+
+
+def _kept(clip: Clip, geometry: Geometry, cache: Path) -> None:
+    path = _stored(clip, geometry, cache)
+    if not path.exists():
+        _make(clip, geometry, path)
+
+
+def _make(clip: Clip, geometry: Geometry, path: Path) -> ClipTensors:
+    cv2.setNumThreads(1)
     tensors = clip_tensors(clip.frames(), geometry)
+    arrays: dict[str, npt.NDArray[Any]] = {
+        "x": tensors.x,
+        "statistics": tensors.statistics,
+        "times_s": tensors.times_s,
+        "fingerprint": np.asarray(tensors.fingerprint),
+    }
     # In one step: a kill leaves no half file that a later run would trust.
-    with file_in_one_step(path) as aside, aside.open("wb") as file:
-        np.savez(
-            file,
-            x=tensors.x,
-            statistics=tensors.statistics,
-            times_s=tensors.times_s,
-            fingerprint=tensors.fingerprint,
-        )
+    with file_in_one_step(path) as aside, zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, array, allow_pickle=False)
     return tensors

@@ -45,6 +45,7 @@ Rng = np.random.Generator
 REVISION = 1
 SMALLEST, LARGEST = 1 / 6, 1.2  # heights of a body, by the picture's
 NEAREST_M = 1.1  # the pelvis to the camera
+METERED = 8  # every such row and column sets the exposure
 LONGEST_S = 5.0  # of a recording; the busiest part of a longer one
 SHORTEST_S = 2.0  # what is shorter begins and ends with somebody who stands, where it can
 IN_PLACE_M = 0.5
@@ -88,7 +89,7 @@ def render(path: Path, label: str, seed: Sequence[int], camera: str, light: str,
     """
     rng = np.random.default_rng(list(seed))
     fps = 15.0 if rng.random() < 0.7 else 30.0
-    yield from record(rng, lights(rng, load(path), label, fps, moving), fps, camera, light, live=True, metered=8)
+    yield from record(rng, lights(rng, load(path), label, fps, moving), fps, camera, light, live=True, metered=METERED)
 
 
 def lights(rng: Rng, recording: Joints, label: str, fps: float, moving: bool) -> Iterator[F32]:

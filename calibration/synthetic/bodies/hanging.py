@@ -47,15 +47,16 @@ def hung(recording: Joints, label: str, proportions: Proportions, travel_m_s: fl
     ways = _trunk_and_arms(joint, rate)
     ahead = np.cross(UP, ways["pelvis_left"]) * [1, 0, 1]
     scale = proportions.leg_m / _recorded_leg_m(joint)
-    legs = [_leg(joint, side, proportions, scale, rate, -ahead) for side in ("left", "right")]
+    legs = [_leg(joint, side, proportions, scale, rate, ahead) for side in ("left", "right")]
     _grounded(legs, rate)
     middle = 0.5 * (joint["left_hip"] + joint["right_hip"])
     root = smooth(middle * scale, 0.03 * rate) * [1, 0, 1]
-    root += unit(-ahead.mean(axis=0)) * (travel_m_s * np.arange(len(root)) / rate)[:, None]
+    root += unit(ahead.mean(axis=0)) * (travel_m_s * np.arange(len(root)) / rate)[:, None]
     hips = [ways["pelvis_left"] * (sign * proportions.hip_half_m) for sign in SIDES]
     free = [root + hip + leg.reach for hip, leg in zip(hips, legs, strict=True)]
     pulls = [_pull(at, leg.stands, rate) for at, leg in zip(free, legs, strict=True)]
-    root = root + smooth(_shared(pulls, legs), 0.1 * rate)
+    if not travel_m_s:  # feet that step in place would hold back who is to travel
+        root = root + smooth(_shared(pulls, legs), 0.1 * rate)
     ankles = []
     for at, pull, leg in zip(free, pulls, legs, strict=True):
         ankle = at + pull
@@ -64,7 +65,7 @@ def hung(recording: Joints, label: str, proportions: Proportions, travel_m_s: fl
     root[:, 1] = _height(root, hips, legs, ankles, proportions, rate)
     for side, leg in zip(("left", "right"), legs, strict=True):
         ways[f"{side}_knee"] = leg.knee
-        ways[f"{side}_toes"] = _toes(joint, side, leg, -ahead, rate)
+        ways[f"{side}_toes"] = _toes(joint, side, leg, ahead, rate)
     stacked = unit(np.stack([ways[name] for name in WAYS], axis=1))
     points = np.stack([root, *ankles], axis=1)
     duration_s = (len(points) - 1) / rate

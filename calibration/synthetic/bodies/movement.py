@@ -176,7 +176,7 @@ def _stretched(ways: F64, points: F64, p: Proportions) -> Skeleton:
     pelvis, chest, head = (_axes(way[f"{part}_up"], way[f"{part}_left"]) for part in ("pelvis", "chest", "head"))
     j = {"pelvis": points[:, 0], "waist": points[:, 0] + WAIST * h * pelvis.up}
     j["neck"] = j["waist"] + TRUNK * h * chest.up
-    j["chin"] = j["neck"] + NECK * h * unit(0.6 * chest.up + 0.4 * head.up)
+    j["chin"] = j["neck"] + NECK * h * (0.6 * chest.up + 0.4 * head.up)
     j["crown"] = j["chin"] + HEAD * h * head.up
     for i, side in enumerate(("left", "right")):
         j[f"{side}_shoulder"] = j["neck"] + chest.left * (SIDES[i] * SHOULDER * h * p.shoulder)
