@@ -249,10 +249,10 @@ class InterCoder:
 
 
 # Real dark clips have a key frame in 30. From the frame before to it, still blocks of 8x8 differ 1.23 times as much as
-# elsewhere (quartiles 1.10 and 1.38), 0.70 levels more (0.50 and 0.79): `calibration key-frames --set
-# folder:arid_dark`, 239 key frames in 152 clips of H.264 at 30 fps; in the calmer half of them 1.38 times. A rendered
-# still room has 1.43 times and 0.71 levels. The rate leaves as much noise, as coarse and as seldom frozen, as there is
-# in real clips (`calibration compare-inputs`, docs/data.md).
+# elsewhere (quartiles 1.10 and 1.38; 1.38 in the calmer half of the clips), 0.70 levels more (0.50 and 0.79):
+# `calibration key-frames --set folder:arid_dark`, 239 key frames in 152 clips of H.264 at 30 fps. A test holds rendered
+# still rooms to that. Denoising and rate leave as much noise, as coarse and as seldom frozen, as there is in real clips
+# (`calibration compare-inputs`, docs/data.md).
 RECORDED_DENOISED = (0.4, 0.6)
 RECORDED_KEPT = (0.04, 0.1)
 RECORDED_KEY_EVERY = 30
