@@ -90,16 +90,18 @@ def read(file: Path) -> tuple[list[F32], list[int]]:
 
 def described(found: Sequence[Pulse]) -> str:
     """Medians and quartiles, a line each."""
+    calm = float(np.median([pulse.around for pulse in found]))
     rows = (
         ("period, frames", [pulse.period for pulse in found]),
         ("change around, levels", [pulse.around for pulse in found]),
         ("at a key frame, times that", [pulse.ratio for pulse in found]),
+        ("the same in the calmer half", [pulse.ratio for pulse in found if pulse.around <= calm]),
         ("levels on top", [pulse.added for pulse in found]),
     )
     lines = []
     for title, values in rows:
         low, middle, high = np.percentile(values, QUARTILES)
-        lines.append(f"{title:27} {middle:.2f} (quartiles {low:.2f} and {high:.2f})")
+        lines.append(f"{title:28} {middle:.2f} (quartiles {low:.2f} and {high:.2f})")
     return "\n".join(lines)
 
 

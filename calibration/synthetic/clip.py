@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import chain
 
 import numpy as np
@@ -42,9 +42,11 @@ ELL_SHARE = 0.2
 # By light: how many recordings went through an inter-frame codec, and the range of its quantiser's step.
 INTER_CODED_SHARE = {"LL": 0.7, "ELL": 0.3}
 INTER_CODED_STEP = {"LL": (4.0, 12.0), "ELL": (1.5, 4.0)}
-# Of `render_recorded`: how many times as fast, how often the camera follows; so that speeds are those of real clips.
-RECORDED_TEMPO = (1.0, 2.4)
-RECORDED_FOLLOWS = 0.25
+# Of `render_recorded`: how many times as fast; how many times as long the scene is that the liveliest part is cut from;
+# how often the camera follows. Speeds are then nearer to those of real clips, which are cut around their actions.
+RECORDED_TEMPO = (0.8, 1.4)
+RECORDED_SPARE = 1.6
+RECORDED_FOLLOWS = 0.2
 
 
 @dataclass(frozen=True)
@@ -88,26 +90,38 @@ def render_recorded(
 ) -> Iterator[Frame]:
     """The same as recordings of people in the dark are (`calibration compare-inputs` measures it).
 
-    Brisker, 30 pictures a second, from a hand that follows more often, through an encoder that keeps its rate.
+    Cut around the action, 30 pictures a second, from a hand that follows more often, by a telephone that denoises and
+    keeps its rate.
     """
     rng = np.random.default_rng(list(seed))
     proportions = Proportions.draw(np.random.default_rng(list(person)))
     drawn = Timing.draw(rng, rng.uniform(1.8, 3.2))
     timing = Timing(30.0, round(drawn.frames / drawn.fps * 30), drawn.per_frame, drawn.shutter_s)
     tempo = float(np.exp(rng.uniform(*np.log(RECORDED_TEMPO).tolist())))
-    painting = painted(rng, proportions, timing, action, tempo, follows=bool(rng.random() < RECORDED_FOLLOWS))
+    follows = bool(rng.random() < RECORDED_FOLLOWS)
+    painting = painted(rng, proportions, timing, action, tempo, follows=follows, spare=RECORDED_SPARE)
     return record(rng, painting.frames(timing.per_frame), timing.fps, camera, light, codec=recorded(rng))
 
 
 def painted(
-    rng: Rng, proportions: Proportions, timing: Timing, action: str, tempo: float = 1.0, *, follows: bool = False
+    rng: Rng,
+    proportions: Proportions,
+    timing: Timing,
+    action: str,
+    tempo: float = 1.0,
+    *,
+    follows: bool = False,
+    spare: float = 1.0,
 ) -> Painting:
     """A person who acts, in a place and a light of its own; not yet taken by a camera.
 
     tempo: how many times as fast as people do it when nothing drives them. follows: the camera does, whatever happens.
+    spare: the liveliest part is cut out of a scene that is so many times as long.
     """
     times = timing.sub_frame_times_s
-    pose = MOTIONS[action](rng, proportions, times * tempo)
+    longer = replace(timing, frames=round(spare * timing.frames))
+    pose = MOTIONS[action](rng, proportions, longer.sub_frame_times_s * tempo)
+    pose = liveliest(pose, proportions, len(times), timing.per_frame)
     figure = skeleton(pose, proportions)
     skin = mesh(figure, proportions)
     view, offset = place(rng, figure, times, follows=follows)
@@ -115,6 +129,18 @@ def painted(
     lighting = Lighting.draw(rng)
     moved = Mesh(skin.vertices + offset, skin.quads, skin.part, skin.along, skin.around)
     return paint(rng, view, moved, lighting, solids)
+
+
+def liveliest(pose: Pose, proportions: Proportions, count: int, per_frame: int) -> Pose:
+    """The `count` moments in a row in which the joints move most, from the beginning of a frame on."""
+    moments = len(pose.pelvis)
+    if moments <= count:
+        return pose
+    joints = np.stack(list(skeleton(pose, proportions).joints.values()), axis=1)
+    way = np.concatenate([[0.0], np.linalg.norm(np.diff(joints, axis=0), axis=-1).mean(axis=1).cumsum()])
+    starts = np.arange(0, moments - count + 1, per_frame)
+    start = int(starts[np.argmax(way[starts + count - 1] - way[starts])])
+    return replace(pose, **{name.name: getattr(pose, name.name)[start : start + count] for name in fields(pose)})
 
 
 def record(

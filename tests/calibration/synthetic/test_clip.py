@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from calibration.sets import open_set
-from calibration.synthetic.bodies.body import Proportions
+from calibration.synthetic.bodies.body import Pose, Proportions
 from calibration.synthetic.bodies.motions import TWELVE
-from calibration.synthetic.clip import Timing, painted, render, render_recorded
+from calibration.synthetic.clip import Timing, liveliest, painted, render, render_recorded
 from calibration.synthetic.scenery.scene import BRIGHTEST, HEIGHT, WIDTH, decode, encode
 
 
@@ -66,3 +66,14 @@ def test_twice_the_tempo_goes_twice_as_far() -> None:
         corners = (painting.corners.mean(axis=(1, 2)) / 8 - painting.view.shift)[:, 0]
         centres.append(np.ptp(corners) * np.median(painting.depth[np.isfinite(painting.depth)]))
     assert centres[1] > 1.4 * centres[0]
+
+
+def test_the_liveliest_part_is_where_the_joints_move_most() -> None:
+    body = Proportions.draw(np.random.default_rng(1))
+    pose = Pose.standing(body, 60)
+    pose.arm_flex[30:45] = np.linspace(0, 2, 15)[:, np.newaxis]
+    pose.arm_flex[45:] = 2.0
+    cut = liveliest(pose, body, 18, 3)
+    assert len(cut.pelvis) == len(cut.ankles) == 18
+    assert cut.arm_flex[0, 0] < 0.1 and cut.arm_flex[-1, 0] > 1.9
+    assert liveliest(pose, body, 60, 3) is pose

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calibration.measurement.input_features import _of_noise
+from calibration.measurement.key_frames import pulses, still_change
 from calibration.sets import open_set
 from calibration.synthetic import dark_camera
 from calibration.synthetic.dark_camera import (
@@ -19,6 +20,7 @@ from calibration.synthetic.dark_camera import (
     SENSORS,
     DarkCamera,
     InterCoder,
+    TemporalDenoiser,
     exposure_for,
     identity_of,
     open_shutter,
@@ -192,21 +194,20 @@ def test_coded_clips_have_the_temporal_noise_of_real_ones() -> None:
 
 
 def test_a_recorder_pulses_at_its_key_frames_and_as_strongly_as_real_ones() -> None:
-    """Still blocks differ 1.23 times as much there in real clips (quartiles 1.10 and 1.38; nobody.py)."""
+    """Still blocks of real clips differ 1.38 times as much there in the calmer half of the clips, 0.70 levels more."""
     wall = np.full((240, 320, 3), 0.2, np.float32)
-    wall[:, ::8] = 0.3
-    ratios = []
-    for seed, step in enumerate((2.0, 3.0, 4.0)):
-        camera = DarkCamera(SENSORS["c920"], exposure_for(wall, SENSORS["c920"], 20.0), np.random.default_rng(seed))
-        coder = InterCoder(step, key_every=12, first_key=9)
-        pictures = [coder(camera.shoot(wall.copy())).mean(axis=2) for _ in range(36)]
-        differences = np.diff(np.asarray(pictures, np.float32), axis=0)
-        blocks = np.sqrt((differences**2).reshape(35, 30, 8, 40, 8).mean(axis=(2, 4))).reshape(35, -1)
-        strength = np.median(blocks, axis=1)[4:]
-        keys = np.array([9, 21, 33]) - 1 - 4
-        assert set(np.argsort(strength)[-3:]) == set(keys)
-        ratios.append(strength[keys].mean() / np.median(np.delete(strength, keys)))
-    assert 1.1 < np.median(ratios) < 1.4
+    wall[:, ::32] = 0.3
+    found = []
+    for seed, sensor in enumerate(SENSORS.values()):
+        rng = np.random.default_rng(seed)
+        camera, recorder = DarkCamera(sensor, exposure_for(wall, sensor, 20.0), rng), recorded(rng)
+        pictures = [recorder(camera.shoot(wall.copy())).mean(axis=2).astype(np.float32) for _ in range(66)]
+        change = still_change(pictures)
+        first = 5 + int(np.argmax(change[5:35]))  # the encoder's first pictures settle
+        assert int(np.argmax(change[first + 5 :])) == 25, "30 pictures later the next one"
+        found += pulses(pictures, [0, first + 1, first + 31])
+    assert 1.2 < np.median([pulse.ratio for pulse in found]) < 1.6
+    assert 0.4 < np.median([pulse.added for pulse in found]) < 1.0
 
 
 def test_a_recorder_without_key_frames_is_the_one_that_it_was() -> None:
@@ -227,7 +228,7 @@ def test_a_recorder_that_keeps_its_rate_leaves_as_much_noise_as_real_clips_have(
         found.append(_of_noise([_at_half_size(picture) for picture in pictures]))
     strength, grain, frozen = (np.median([one[name] for one in found]) for name in ("noise", "noise_grain", "frozen"))
     assert -1.8 < strength < -0.2
-    assert 0.15 < grain < 0.35
+    assert 0.05 < grain < 0.3, "in a still picture; what moves leaves less of the rate to what is still"
     assert frozen < 0.25
 
 
@@ -243,3 +244,15 @@ def test_the_step_follows_the_rate_whatever_it_begins_with() -> None:
         decoded = [coder(picture) for coder in coders]
     assert coders[0]._step == pytest.approx(coders[1]._step, rel=0.4)
     assert decoded[0].std() > 0
+
+
+def test_a_telephone_averages_noise_away_and_lets_what_moves_move() -> None:
+    rng = np.random.default_rng(4)
+    denoiser, moved = TemporalDenoiser(0.6), TemporalDenoiser(0.6)
+    still = [denoiser(rng.normal(30, 3, (64, 64, 3)).astype(np.uint8)) for _ in range(12)]
+    assert np.std(still[-1].astype(float)) < 0.75 * 3
+    for i in range(8):
+        picture = rng.normal(30, 1, (64, 64, 3))
+        picture[20:40, 5 * i : 5 * i + 20] += 60
+        seen = moved(np.clip(picture, 0, 255).astype(np.uint8)).astype(float)
+    assert seen[22:38, 38:52].mean() > 85 and seen[22:38, 5:25].mean() < 36, "no trail"
