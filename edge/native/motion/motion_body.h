@@ -20,14 +20,14 @@ enum {
     SEED = 96,         /* change in 3x3 cells from which flow is looked for: 64 are one sigma over a cell */
     REACH = 3,         /* cells around a seed that are looked at, too */
     RADIUS = 4, SIDE = 2 * RADIUS + 1, LABELS = SIDE * SIDE, /* of the coarse search, in level 2's pixels */
-    PATCH = LANES, TILE = 2 * LANES, /* a tile is a patch with a pixel around it, its rows two vectors long */
+    PATCH = 8, TILE = 16, /* a tile is a patch with a pixel around it, its rows long enough for vectors */
     COST_MOST = 128,   /* a pixel's, in sixteenths of a sigma */
     NEAR_COST = 24, SMOOTH_COST = 53, SMOOTH_MOST = 6, SWEEPS = 4,
     STEPS = 2,         /* of the refinement */
     EGO_RADIUS = 4, EGO_PATCHES = 256, EGO_FITS = 4,
     EGO_ROWS = 6, EGO_COLUMNS = 8, EGO_OUTER = 3, EGO_SUPPORT = 3 /* tiles that have to follow, in the outer columns */
 };
-enum { ROOM = EDGE_MOTION_MOST_SIDE / 4 + 2 * PAD + LANES }; /* a row of level 2 with its border */
+enum { ROOM = EDGE_MOTION_MOST_SIDE / 4 + 2 * PAD + MOST_LANES }; /* a row of level 2 with its border */
 #define TAU 0.3          /* how far refinement leads away from the coarse motion, pixels a tick */
 #define EGO_TAU 2.0
 #define EGO_SPREAD 0.5   /* a patch that moves this far off the camera's motion counts a quarter */
@@ -261,11 +261,13 @@ static void mean(const Work *work, const int16_t *ring, int back, Plane out)
     const int count = work->look->accumulation;
     const uint32_t scale = 65536u / (uint32_t)count;
     uint32_t sums[EDGE_MOTION_MOST_SIDE / 2];
+    Plane frames[EDGE_MOTION_MOST_FRAMES];
+    for (int k = 0; k < count; k++)
+        frames[k] = frame_of(work, ring, back + k);
     for (int y = 0; y < out.height; y++) {
         memset(sums, 0, (size_t)out.width * sizeof *sums);
         for (int k = 0; k < count; k++) {
-            const Plane frame = frame_of(work, ring, back + k);
-            const int16_t *restrict row = frame.at + y * frame.stride;
+            const int16_t *restrict row = frames[k].at + y * frames[k].stride;
             for (int x = 0; x < out.width; x++)
                 sums[x] += (uint32_t)row[x];
         }
@@ -359,8 +361,9 @@ static int significance(const Work *work, Plane now, Plane before, uint16_t *cel
 {
     const int wide = work->cells_wide;
     const V first = v_all(FIRST), most = v_all(FIRST + MOST), none = v_all(0);
-    int16_t scale[EDGE_MOTION_MOST_SIDE / 2 + LANES] = {0}, change[EDGE_MOTION_MOST_SIDE / 2 + LANES];
+    int16_t scale[EDGE_MOTION_MOST_SIDE / 2 + MOST_LANES], change[EDGE_MOTION_MOST_SIDE / 2 + MOST_LANES];
     int count = 0;
+    memset(scale + 2 * wide, 0, MOST_LANES * sizeof *scale);
     for (int y = 0; y < work->cells_high; y++) {
         for (int x = 0; x < wide; x++)
             scale[2 * x] = scale[2 * x + 1] = work->inverse[y * wide + x];
@@ -396,6 +399,11 @@ static void sample(Plane p, int x, int y, int16_t *restrict tile)
     const int line = clamp(y >> 5, -PAD, p.height + PAD - PATCH - 3);
     const V right = v_all((x & 31) << 10), down = v_all((y & 31) << 10);
     const int16_t *at = p.at + line * p.stride + column;
+    if (!((x | y) & 31)) { /* whole pixels are themselves */
+        for (int j = 0; j < PATCH + 2; j++)
+            memcpy(tile + j * TILE, at + j * p.stride, TILE * sizeof *tile);
+        return;
+    }
     for (int half = 0; half < TILE; half += LANES) {
         const int16_t *row = at + half;
         V above = v_load(row);
@@ -417,11 +425,12 @@ typedef struct {
 static Normal normal_of(const int16_t *average, const int16_t *last, const int16_t *first)
 {
     Sums xx = sums_none(), xy = sums_none(), yy = sums_none(), xt = sums_none(), yt = sums_none();
-    for (int j = 1; j <= PATCH; j++) {
-        const int16_t *a = average + j * TILE + 1;
-        const V x = v_halve(v_between(v_sub(v_load(a + 1), v_load(a - 1)), -8191, 8191));
-        const V y = v_halve(v_between(v_sub(v_load(a + TILE), v_load(a - TILE)), -8191, 8191));
-        const V t = v_between(v_sub(v_load(last + j * TILE + 1), v_load(first + j * TILE + 1)), -4095, 4095);
+    for (int j = 1; j <= PATCH; j += LANES / PATCH) {
+        const int16_t *a = average + j * TILE + 1, *b = last + j * TILE + 1, *c = first + j * TILE + 1;
+        const V left = v_load_rows(a - 1, TILE), above = v_load_rows(a - TILE, TILE);
+        const V x = v_halve(v_between(v_sub(v_load_rows(a + 1, TILE), left), -8191, 8191));
+        const V y = v_halve(v_between(v_sub(v_load_rows(a + TILE, TILE), above), -8191, 8191));
+        const V t = v_between(v_sub(v_load_rows(b, TILE), v_load_rows(c, TILE)), -4095, 4095);
         xx = sums_add(xx, x, x);
         xy = sums_add(xy, x, y);
         yy = sums_add(yy, y, y);
@@ -494,7 +503,10 @@ static void displacement(const double model[4], double x, double y, double *dx, 
 static void shift_of(const Work *work, int *best_x, int *best_y)
 {
     const Plane a = work->slots[0].level[2], b = work->slots[work->frames].level[2];
-    const int most = (int)(8.0 * work->sigma);
+    const V most = v_all((int)(8.0 * work->sigma));
+    int16_t ones[EDGE_MOTION_MOST_SIDE / 8 + MOST_LANES] = {0};
+    for (int i = 0; i < EDGE_MOTION_MOST_SIDE / 8; i++)
+        ones[i] = 1;
     int64_t best = -1;
     *best_x = *best_y = 0;
     for (int dy = -EGO_RADIUS; dy <= EGO_RADIUS; dy++)
@@ -503,16 +515,16 @@ static void shift_of(const Work *work, int *best_x, int *best_y)
             const int x0 = dx < 0 ? -dx : 0, x1 = a.width - (dx > 0 ? dx : 0);
             if (y1 - y0 < a.height / 2 || x1 - x0 < a.width / 2)
                 continue;
-            int64_t total = 0;
+            const int16_t *inside = ones + EDGE_MOTION_MOST_SIDE / 8 - (x1 - x0); /* and nothing of the border */
+            Sums sums = sums_none();
             for (int y = y0; y < y1; y++) {
-                const int16_t *restrict p = a.at + y * a.stride, *restrict q = b.at + (y + dy) * b.stride + dx;
-                int32_t row = 0;
-                for (int x = x0; x < x1; x++) {
-                    const int difference = abs(p[x] - q[x]);
-                    row += difference < most ? difference : most;
+                const int16_t *p = a.at + y * a.stride + x0, *q = b.at + (y + dy) * b.stride + x0 + dx;
+                for (int x = 0; x < x1 - x0; x += LANES) {
+                    const V difference = v_min(v_difference(v_load(p + x), v_load(q + x)), most);
+                    sums = sums_add(sums, difference, v_load(inside + x));
                 }
-                total += row;
             }
+            int64_t total = sums_total(sums);
             total = total * 1024 / ((y1 - y0) * (x1 - x0));
             if (!dx && !dy)
                 total -= total >> 5;
@@ -873,7 +885,7 @@ static void lay_scales(const Work *work, int top, int left, int rows, int count)
     for (int j = 0; j < rows; j++) {
         const int16_t *inverse = work->inverse + clamp(top + j, 0, work->cells_high - 1) * wide;
         int16_t *scale = work->scales + j * ROOM;
-        for (int i = 0; i < count + LANES; i++)
+        for (int i = 0; i < count + MOST_LANES; i++)
             scale[i] = i < count ? inverse[clamp(left + i, 0, wide - 1)] : 0;
     }
 }
@@ -898,12 +910,14 @@ static void cost_row(const Work *work, const int16_t *scale, int y, int left, in
 /* Costs of one shift at every node of the region: sums over 8x8 pixels around it. Nodes lie on every second cell. */
 static void cost_plane(const Work *work, Region nodes, int dx, int dy, uint16_t *cost)
 {
-    int16_t rows[PATCH][ROOM], sums[ROOM + LANES], two[ROOM + LANES];
+    int16_t rows[PATCH][ROOM], sums[ROOM + MOST_LANES], two[ROOM + MOST_LANES];
     const int top = 2 * nodes.top - 3, left = 2 * nodes.left - 3, count = 2 * (nodes.right - nodes.left) + PATCH;
     const int prior = NEAR_COST * work->frames * (abs(dx) + abs(dy));
     int filled = top;
-    memset(sums, 0, sizeof sums);
-    memset(rows, 0, sizeof rows);
+    const size_t bytes = (size_t)(count + 2 * MOST_LANES) * sizeof(int16_t);
+    memset(sums, 0, bytes);
+    for (int k = 0; k < PATCH; k++)
+        memset(rows[k], 0, bytes - MOST_LANES * sizeof(int16_t));
     for (int node = nodes.top; node <= nodes.bottom; node++) {
         for (; filled <= 2 * node + 4; filled++)
             cost_row(work, work->scales + (filled - top) * ROOM, filled, left, count, dx, dy,
