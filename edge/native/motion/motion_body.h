@@ -99,13 +99,24 @@ static void boxes(const uint16_t *luma, int width, Plane out)
     }
 }
 
-/* (1 2 1) along both axes, in place, the border replicated; sums of a column are divided by 2^down, of a row by
- * 2^across: 4 bits in all keep the scale. Values of 15 bits need down >= 1. rows: 2 * width + 2.
+/* (a + b) / 2 of unsigned 16 bits, and (a + 2 m + b) / 4, rounded down: no sum leaves 16 bits. */
+static inline uint16_t between(uint32_t a, uint32_t b)
+{
+    return (uint16_t)((a & b) + ((a ^ b) >> 1));
+}
+
+static inline uint16_t quarter(uint16_t a, uint16_t m, uint16_t b)
+{
+    return between(between(a, b), m);
+}
+
+/* (1 2 1) along both axes, in place, the border replicated; a column's sums stay what they are, a row's are divided by
+ * 2^across, 3 or 4. Values up to 16320. rows: 2 * width + 2.
  */
-static void blur(Plane p, int down, int across, uint16_t *rows)
+static inline void blur(Plane p, const int across, uint16_t *rows)
 {
     const int w = p.width;
-    const uint32_t half_down = down ? 1u << (down - 1) : 0u, half = 1u << (across - 1);
+    const uint16_t half = (uint16_t)(1 << (across - 3));
     uint16_t *before = rows, *sums = rows + w; /* the row above as it was; vertical sums, one more at either end */
     for (int x = 0; x < w; x++)
         before[x] = (uint16_t)p.at[x];
@@ -114,13 +125,35 @@ static void blur(Plane p, int down, int across, uint16_t *rows)
         const int16_t *restrict below = y + 1 < p.height ? row + p.stride : row;
         uint16_t *restrict v = sums + 1, *restrict above = before;
         for (int x = 0; x < w; x++) {
-            v[x] = (uint16_t)((above[x] + 2u * (uint32_t)row[x] + (uint32_t)below[x] + half_down) >> down);
+            v[x] = (uint16_t)(above[x] + (uint16_t)(2 * (uint16_t)row[x]) + (uint16_t)below[x]);
+            above[x] = (uint16_t)row[x];
+        }
+        v[-1] = v[0];
+        v[w] = v[w - 1];
+        for (int x = 0; x < w; x++) /* a quarter, rounded down, loses nothing that the rest of the division would see */
+            row[x] = (int16_t)((uint16_t)(quarter(v[x - 1], v[x], v[x + 1]) + half) >> (across - 2));
+    }
+}
+
+/* The same, both sums divided by 4; values of 15 bits. */
+static void smooth(Plane p, uint16_t *rows)
+{
+    const int w = p.width;
+    uint16_t *before = rows, *sums = rows + w;
+    for (int x = 0; x < w; x++)
+        before[x] = (uint16_t)p.at[x];
+    for (int y = 0; y < p.height; y++) {
+        int16_t *restrict row = p.at + y * p.stride;
+        const int16_t *restrict below = y + 1 < p.height ? row + p.stride : row;
+        uint16_t *restrict v = sums + 1, *restrict above = before;
+        for (int x = 0; x < w; x++) {
+            v[x] = (uint16_t)((between(above[x], (uint16_t)below[x]) + (uint32_t)row[x] + 1) >> 1);
             above[x] = (uint16_t)row[x];
         }
         v[-1] = v[0];
         v[w] = v[w - 1];
         for (int x = 0; x < w; x++)
-            row[x] = (int16_t)((uint32_t)(v[x - 1] + 2u * v[x] + v[x + 1] + half) >> across);
+            row[x] = (int16_t)((between(v[x - 1], v[x + 1]) + (uint32_t)v[x] + 1) >> 1);
     }
 }
 
@@ -163,8 +196,8 @@ static void take(const uint16_t *luma, int height, int width, int16_t *memory)
     Slot slot = slot_of(memory, height, width);
     uint16_t row[EDGE_MOTION_MOST_SIDE + 2];
     boxes(luma, width, slot.level[0]);
-    blur(slot.level[0], 0, 4, row);
-    blur(slot.level[0], 0, 3, row);
+    blur(slot.level[0], 4, row);
+    blur(slot.level[0], 3, row);
     pyramid(&slot);
 }
 
@@ -182,7 +215,7 @@ typedef struct {
     uint16_t *cells, *kept, *rows, *cost;
     uint8_t *listed;
     int32_t *motion[2], *weight, *box[3];
-    uint8_t *label, *next_label;
+    uint8_t *label, *next_label, *changed;
     double sigma, by_bin[BINS], pair[BINS];
     double model[4];
 } Work;
@@ -197,7 +230,7 @@ static inline size_t work_size(int height, int width)
     bytes += BINS * MOST_NOISE * sizeof(uint32_t);
     bytes += cells * (3 * sizeof(uint16_t) + 1 + 6 * sizeof(int32_t)) + 16 * (size_t)(width + 64) * sizeof(uint16_t);
     bytes += (size_t)(height / 4 + 2 * PAD) * ROOM * sizeof(int16_t);
-    bytes += nodes * (LABELS * sizeof(uint16_t) + 2);
+    bytes += nodes * (LABELS * sizeof(uint16_t) + 3);
     return bytes + 32 * 64;
 }
 
@@ -243,6 +276,7 @@ static void lay_out(Work *work, const EdgeLook *look, const int16_t *ring, void 
         *fields[k] = carve(&at, cells * sizeof(int32_t));
     work->label = carve(&at, nodes);
     work->next_label = carve(&at, nodes);
+    work->changed = carve(&at, nodes);
 }
 
 static Plane frame_of(const Work *work, const int16_t *ring, int back)
@@ -740,8 +774,8 @@ static void smooth_means(const Work *work)
     if (work->look->binning < 4)
         return;
     for (int k = 0; k < 2; k++) {
-        blur(work->now, 2, 2, work->rows);
-        blur(work->before, 2, 2, work->rows);
+        smooth(work->now, work->rows);
+        smooth(work->before, work->rows);
     }
 }
 
@@ -940,45 +974,75 @@ static Shift shift_by(int label)
     return (Shift){(int8_t)(label % SIDE - RADIUS), (int8_t)(label / SIDE - RADIUS)};
 }
 
-/* The label of a node, among its own, its neighbours' and none, that costs least with what its neighbours have. */
-static uint8_t best_label(const Work *work, int high, int wide, int y, int x)
+/* What a node has around it: shifts and how much each weighs, in vectors; what is no neighbour weighs nothing. */
+typedef struct {
+    int16_t x[MOST_LANES], y[MOST_LANES], weight[MOST_LANES];
+    uint8_t labels[8];
+    int known;
+} Around;
+
+static Around around(const Work *work, int high, int wide, int y, int x)
 {
-    const int count = high * wide, unit = SMOOTH_COST * work->frames;
-    Shift neighbours[8];
-    int weights[8], known = 0;
-    uint8_t candidates[10];
+    Around found = {.known = 0};
     for (int j = -1; j <= 1; j++)
         for (int i = -1; i <= 1; i++) {
             if ((!j && !i) || y + j < 0 || x + i < 0 || y + j >= high || x + i >= wide)
                 continue;
-            weights[known] = j && i ? 2 : 3;
-            candidates[known] = work->label[(y + j) * wide + x + i];
-            neighbours[known] = shift_by(candidates[known]);
-            known++;
+            const uint8_t label = work->label[(y + j) * wide + x + i];
+            found.x[found.known] = shift_by(label).x;
+            found.y[found.known] = shift_by(label).y;
+            found.weight[found.known] = j && i ? 2 : 3;
+            found.labels[found.known++] = label;
         }
-    candidates[known] = work->label[y * wide + x];
-    candidates[known + 1] = LABELS / 2;
+    return found;
+}
+
+/* The label of a node, among its own, its neighbours' and none, that costs least with what its neighbours have. */
+static uint8_t best_label(const Work *work, int high, int wide, int y, int x)
+{
+    const int count = high * wide, unit = SMOOTH_COST * work->frames;
+    const Around near = around(work, high, wide, y, x);
     int32_t least = -1;
     uint8_t best = 0;
     uint64_t tried[2] = {0, 0}; /* who has been asked needs not be asked again */
-    for (int k = known + 1; k >= 0; k--) {
-        const int label = candidates[k];
+    for (int k = near.known + 1; k >= 0; k--) {
+        const int label = k > near.known ? LABELS / 2 : k == near.known ? work->label[y * wide + x] : near.labels[k];
         if (tried[label >> 6] >> (label & 63) & 1)
             continue;
         tried[label >> 6] |= (uint64_t)1 << (label & 63);
-        const Shift shift = shift_by(label);
-        int32_t apart = 0;
-        for (int n = 0; n < known; n++) {
-            const int steps = abs(shift.x - neighbours[n].x) + abs(shift.y - neighbours[n].y);
-            apart += weights[n] * (steps < SMOOTH_MOST ? steps : SMOOTH_MOST);
+        const V sx = v_all(shift_by(label).x), sy = v_all(shift_by(label).y), most = v_all(SMOOTH_MOST);
+        Sums apart = sums_none();
+        for (int n = 0; n < 8; n += LANES) {
+            const V steps = v_add(v_difference(v_load(near.x + n), sx), v_difference(v_load(near.y + n), sy));
+            apart = sums_add(apart, v_min(steps, most), v_load(near.weight + n));
         }
-        const int32_t total = work->cost[label * count + y * wide + x] + unit * apart;
+        const int32_t total = work->cost[label * count + y * wide + x] + unit * sums_total(apart);
         if (least < 0 || total < least) {
             least = total;
             best = (uint8_t)label;
         }
     }
     return best;
+}
+
+/* One sweep over all nodes; returns whether any has another label. A node around which nothing changed keeps its own. */
+static int sweep(Work *work, int high, int wide)
+{
+    int changes = 0;
+    for (int y = 0; y < high; y++)
+        for (int x = 0; x < wide; x++) {
+            const int node = y * wide + x, left = x > 0 ? -1 : 0, columns = 1 - left + (x + 1 < wide);
+            int asked = 0;
+            for (int j = y > 0 ? -1 : 0; j <= (y + 1 < high); j++)
+                asked |= memchr(work->changed + node + j * wide + left, 1, (size_t)columns) != NULL;
+            work->next_label[node] = asked ? best_label(work, high, wide, y, x) : work->label[node];
+        }
+    for (int node = 0; node < high * wide; node++) {
+        work->changed[node] = work->label[node] != work->next_label[node];
+        changes |= work->changed[node];
+    }
+    memcpy(work->label, work->next_label, (size_t)(high * wide));
+    return changes;
 }
 
 /* Coarse motion of every node of the region, in level 2's pixels: least cost, smoothed by what neighbours have. */
@@ -998,13 +1062,9 @@ static void search(Work *work, Region nodes)
                 least[i] = work->cost[label * count + i];
                 work->label[i] = (uint8_t)label;
             }
-    for (int sweep = 0; sweep < SWEEPS; sweep++) {
-        for (int i = 0; i < count; i++)
-            work->next_label[i] = best_label(work, high, wide, i / wide, i % wide);
-        if (!memcmp(work->label, work->next_label, (size_t)count))
-            break;
-        memcpy(work->label, work->next_label, (size_t)count);
-    }
+    memset(work->changed, 1, (size_t)count);
+    for (int k = 0; k < SWEEPS && sweep(work, high, wide); k++)
+        ;
 }
 
 /* Fine motion of every listed cell, 1/256 of level 1's pixels a tick, and how much it weighs. */
