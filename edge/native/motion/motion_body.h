@@ -20,14 +20,14 @@ enum {
     SEED = 96,         /* change in 3x3 cells from which flow is looked for: 64 are one sigma over a cell */
     REACH = 3,         /* cells around a seed that are looked at, too */
     RADIUS = 4, SIDE = 2 * RADIUS + 1, LABELS = SIDE * SIDE, /* of the coarse search, in level 2's pixels */
-    PATCH = LANES, TILE = 2 * LANES, /* a tile is a patch with a pixel around it, its rows two vectors long */
+    PATCH = 8, TILE = 16, /* a tile is a patch with a pixel around it, its rows long enough for vectors */
     COST_MOST = 128,   /* a pixel's, in sixteenths of a sigma */
     NEAR_COST = 24, SMOOTH_COST = 53, SMOOTH_MOST = 6, SWEEPS = 4,
     STEPS = 2,         /* of the refinement */
     EGO_RADIUS = 4, EGO_PATCHES = 256, EGO_FITS = 4,
     EGO_ROWS = 6, EGO_COLUMNS = 8, EGO_OUTER = 3, EGO_SUPPORT = 3 /* tiles that have to follow, in the outer columns */
 };
-enum { ROOM = EDGE_MOTION_MOST_SIDE / 4 + 2 * PAD + LANES }; /* a row of level 2 with its border */
+enum { ROOM = EDGE_MOTION_MOST_SIDE / 4 + 2 * PAD + MOST_LANES }; /* a row of level 2 with its border */
 #define TAU 0.3          /* how far refinement leads away from the coarse motion, pixels a tick */
 #define EGO_TAU 2.0
 #define EGO_SPREAD 0.5   /* a patch that moves this far off the camera's motion counts a quarter */
@@ -99,13 +99,24 @@ static void boxes(const uint16_t *luma, int width, Plane out)
     }
 }
 
-/* (1 2 1) along both axes, in place, the border replicated; sums of a column are divided by 2^down, of a row by
- * 2^across: 4 bits in all keep the scale. Values of 15 bits need down >= 1. rows: 2 * width + 2.
+/* (a + b) / 2 of unsigned 16 bits, and (a + 2 m + b) / 4, rounded down: no sum leaves 16 bits. */
+static inline uint16_t between(uint32_t a, uint32_t b)
+{
+    return (uint16_t)((a & b) + ((a ^ b) >> 1));
+}
+
+static inline uint16_t quarter(uint16_t a, uint16_t m, uint16_t b)
+{
+    return between(between(a, b), m);
+}
+
+/* (1 2 1) along both axes, in place, the border replicated; a column's sums stay what they are, a row's are divided by
+ * 2^across, 3 or 4. Values up to 16320. rows: 2 * width + 2.
  */
-static void blur(Plane p, int down, int across, uint16_t *rows)
+static inline void blur(Plane p, const int across, uint16_t *rows)
 {
     const int w = p.width;
-    const uint32_t half_down = down ? 1u << (down - 1) : 0u, half = 1u << (across - 1);
+    const uint16_t half = (uint16_t)(1 << (across - 3));
     uint16_t *before = rows, *sums = rows + w; /* the row above as it was; vertical sums, one more at either end */
     for (int x = 0; x < w; x++)
         before[x] = (uint16_t)p.at[x];
@@ -114,13 +125,35 @@ static void blur(Plane p, int down, int across, uint16_t *rows)
         const int16_t *restrict below = y + 1 < p.height ? row + p.stride : row;
         uint16_t *restrict v = sums + 1, *restrict above = before;
         for (int x = 0; x < w; x++) {
-            v[x] = (uint16_t)((above[x] + 2u * (uint32_t)row[x] + (uint32_t)below[x] + half_down) >> down);
+            v[x] = (uint16_t)(above[x] + (uint16_t)(2 * (uint16_t)row[x]) + (uint16_t)below[x]);
+            above[x] = (uint16_t)row[x];
+        }
+        v[-1] = v[0];
+        v[w] = v[w - 1];
+        for (int x = 0; x < w; x++) /* a quarter, rounded down, loses nothing that the rest of the division would see */
+            row[x] = (int16_t)((uint16_t)(quarter(v[x - 1], v[x], v[x + 1]) + half) >> (across - 2));
+    }
+}
+
+/* The same, both sums divided by 4; values of 15 bits. */
+static void smooth(Plane p, uint16_t *rows)
+{
+    const int w = p.width;
+    uint16_t *before = rows, *sums = rows + w;
+    for (int x = 0; x < w; x++)
+        before[x] = (uint16_t)p.at[x];
+    for (int y = 0; y < p.height; y++) {
+        int16_t *restrict row = p.at + y * p.stride;
+        const int16_t *restrict below = y + 1 < p.height ? row + p.stride : row;
+        uint16_t *restrict v = sums + 1, *restrict above = before;
+        for (int x = 0; x < w; x++) {
+            v[x] = (uint16_t)((between(above[x], (uint16_t)below[x]) + (uint32_t)row[x] + 1) >> 1);
             above[x] = (uint16_t)row[x];
         }
         v[-1] = v[0];
         v[w] = v[w - 1];
         for (int x = 0; x < w; x++)
-            row[x] = (int16_t)((uint32_t)(v[x - 1] + 2u * v[x] + v[x + 1] + half) >> across);
+            row[x] = (int16_t)((between(v[x - 1], v[x + 1]) + (uint32_t)v[x] + 1) >> 1);
     }
 }
 
@@ -163,8 +196,8 @@ static void take(const uint16_t *luma, int height, int width, int16_t *memory)
     Slot slot = slot_of(memory, height, width);
     uint16_t row[EDGE_MOTION_MOST_SIDE + 2];
     boxes(luma, width, slot.level[0]);
-    blur(slot.level[0], 0, 4, row);
-    blur(slot.level[0], 0, 3, row);
+    blur(slot.level[0], 4, row);
+    blur(slot.level[0], 3, row);
     pyramid(&slot);
 }
 
@@ -182,7 +215,7 @@ typedef struct {
     uint16_t *cells, *kept, *rows, *cost;
     uint8_t *listed;
     int32_t *motion[2], *weight, *box[3];
-    uint8_t *label, *next_label;
+    uint8_t *label, *next_label, *changed;
     double sigma, by_bin[BINS], pair[BINS];
     double model[4];
 } Work;
@@ -197,7 +230,7 @@ static inline size_t work_size(int height, int width)
     bytes += BINS * MOST_NOISE * sizeof(uint32_t);
     bytes += cells * (3 * sizeof(uint16_t) + 1 + 6 * sizeof(int32_t)) + 16 * (size_t)(width + 64) * sizeof(uint16_t);
     bytes += (size_t)(height / 4 + 2 * PAD) * ROOM * sizeof(int16_t);
-    bytes += nodes * (LABELS * sizeof(uint16_t) + 2);
+    bytes += nodes * (LABELS * sizeof(uint16_t) + 3);
     return bytes + 32 * 64;
 }
 
@@ -243,6 +276,7 @@ static void lay_out(Work *work, const EdgeLook *look, const int16_t *ring, void 
         *fields[k] = carve(&at, cells * sizeof(int32_t));
     work->label = carve(&at, nodes);
     work->next_label = carve(&at, nodes);
+    work->changed = carve(&at, nodes);
 }
 
 static Plane frame_of(const Work *work, const int16_t *ring, int back)
@@ -261,11 +295,13 @@ static void mean(const Work *work, const int16_t *ring, int back, Plane out)
     const int count = work->look->accumulation;
     const uint32_t scale = 65536u / (uint32_t)count;
     uint32_t sums[EDGE_MOTION_MOST_SIDE / 2];
+    Plane frames[EDGE_MOTION_MOST_FRAMES];
+    for (int k = 0; k < count; k++)
+        frames[k] = frame_of(work, ring, back + k);
     for (int y = 0; y < out.height; y++) {
         memset(sums, 0, (size_t)out.width * sizeof *sums);
         for (int k = 0; k < count; k++) {
-            const Plane frame = frame_of(work, ring, back + k);
-            const int16_t *restrict row = frame.at + y * frame.stride;
+            const int16_t *restrict row = frames[k].at + y * frames[k].stride;
             for (int x = 0; x < out.width; x++)
                 sums[x] += (uint32_t)row[x];
         }
@@ -359,8 +395,9 @@ static int significance(const Work *work, Plane now, Plane before, uint16_t *cel
 {
     const int wide = work->cells_wide;
     const V first = v_all(FIRST), most = v_all(FIRST + MOST), none = v_all(0);
-    int16_t scale[EDGE_MOTION_MOST_SIDE / 2 + LANES] = {0}, change[EDGE_MOTION_MOST_SIDE / 2 + LANES];
+    int16_t scale[EDGE_MOTION_MOST_SIDE / 2 + MOST_LANES], change[EDGE_MOTION_MOST_SIDE / 2 + MOST_LANES];
     int count = 0;
+    memset(scale + 2 * wide, 0, MOST_LANES * sizeof *scale);
     for (int y = 0; y < work->cells_high; y++) {
         for (int x = 0; x < wide; x++)
             scale[2 * x] = scale[2 * x + 1] = work->inverse[y * wide + x];
@@ -396,6 +433,11 @@ static void sample(Plane p, int x, int y, int16_t *restrict tile)
     const int line = clamp(y >> 5, -PAD, p.height + PAD - PATCH - 3);
     const V right = v_all((x & 31) << 10), down = v_all((y & 31) << 10);
     const int16_t *at = p.at + line * p.stride + column;
+    if (!((x | y) & 31)) { /* whole pixels are themselves */
+        for (int j = 0; j < PATCH + 2; j++)
+            memcpy(tile + j * TILE, at + j * p.stride, TILE * sizeof *tile);
+        return;
+    }
     for (int half = 0; half < TILE; half += LANES) {
         const int16_t *row = at + half;
         V above = v_load(row);
@@ -417,11 +459,12 @@ typedef struct {
 static Normal normal_of(const int16_t *average, const int16_t *last, const int16_t *first)
 {
     Sums xx = sums_none(), xy = sums_none(), yy = sums_none(), xt = sums_none(), yt = sums_none();
-    for (int j = 1; j <= PATCH; j++) {
-        const int16_t *a = average + j * TILE + 1;
-        const V x = v_halve(v_between(v_sub(v_load(a + 1), v_load(a - 1)), -8191, 8191));
-        const V y = v_halve(v_between(v_sub(v_load(a + TILE), v_load(a - TILE)), -8191, 8191));
-        const V t = v_between(v_sub(v_load(last + j * TILE + 1), v_load(first + j * TILE + 1)), -4095, 4095);
+    for (int j = 1; j <= PATCH; j += LANES / PATCH) {
+        const int16_t *a = average + j * TILE + 1, *b = last + j * TILE + 1, *c = first + j * TILE + 1;
+        const V left = v_load_rows(a - 1, TILE), above = v_load_rows(a - TILE, TILE);
+        const V x = v_halve(v_between(v_sub(v_load_rows(a + 1, TILE), left), -8191, 8191));
+        const V y = v_halve(v_between(v_sub(v_load_rows(a + TILE, TILE), above), -8191, 8191));
+        const V t = v_between(v_sub(v_load_rows(b, TILE), v_load_rows(c, TILE)), -4095, 4095);
         xx = sums_add(xx, x, x);
         xy = sums_add(xy, x, y);
         yy = sums_add(yy, y, y);
@@ -494,7 +537,10 @@ static void displacement(const double model[4], double x, double y, double *dx, 
 static void shift_of(const Work *work, int *best_x, int *best_y)
 {
     const Plane a = work->slots[0].level[2], b = work->slots[work->frames].level[2];
-    const int most = (int)(8.0 * work->sigma);
+    const V most = v_all((int)(8.0 * work->sigma));
+    int16_t ones[EDGE_MOTION_MOST_SIDE / 8 + MOST_LANES] = {0};
+    for (int i = 0; i < EDGE_MOTION_MOST_SIDE / 8; i++)
+        ones[i] = 1;
     int64_t best = -1;
     *best_x = *best_y = 0;
     for (int dy = -EGO_RADIUS; dy <= EGO_RADIUS; dy++)
@@ -503,16 +549,16 @@ static void shift_of(const Work *work, int *best_x, int *best_y)
             const int x0 = dx < 0 ? -dx : 0, x1 = a.width - (dx > 0 ? dx : 0);
             if (y1 - y0 < a.height / 2 || x1 - x0 < a.width / 2)
                 continue;
-            int64_t total = 0;
+            const int16_t *inside = ones + EDGE_MOTION_MOST_SIDE / 8 - (x1 - x0); /* and nothing of the border */
+            Sums sums = sums_none();
             for (int y = y0; y < y1; y++) {
-                const int16_t *restrict p = a.at + y * a.stride, *restrict q = b.at + (y + dy) * b.stride + dx;
-                int32_t row = 0;
-                for (int x = x0; x < x1; x++) {
-                    const int difference = abs(p[x] - q[x]);
-                    row += difference < most ? difference : most;
+                const int16_t *p = a.at + y * a.stride + x0, *q = b.at + (y + dy) * b.stride + x0 + dx;
+                for (int x = 0; x < x1 - x0; x += LANES) {
+                    const V difference = v_min(v_difference(v_load(p + x), v_load(q + x)), most);
+                    sums = sums_add(sums, difference, v_load(inside + x));
                 }
-                total += row;
             }
+            int64_t total = sums_total(sums);
             total = total * 1024 / ((y1 - y0) * (x1 - x0));
             if (!dx && !dy)
                 total -= total >> 5;
@@ -728,8 +774,8 @@ static void smooth_means(const Work *work)
     if (work->look->binning < 4)
         return;
     for (int k = 0; k < 2; k++) {
-        blur(work->now, 2, 2, work->rows);
-        blur(work->before, 2, 2, work->rows);
+        smooth(work->now, work->rows);
+        smooth(work->before, work->rows);
     }
 }
 
@@ -873,7 +919,7 @@ static void lay_scales(const Work *work, int top, int left, int rows, int count)
     for (int j = 0; j < rows; j++) {
         const int16_t *inverse = work->inverse + clamp(top + j, 0, work->cells_high - 1) * wide;
         int16_t *scale = work->scales + j * ROOM;
-        for (int i = 0; i < count + LANES; i++)
+        for (int i = 0; i < count + MOST_LANES; i++)
             scale[i] = i < count ? inverse[clamp(left + i, 0, wide - 1)] : 0;
     }
 }
@@ -898,12 +944,14 @@ static void cost_row(const Work *work, const int16_t *scale, int y, int left, in
 /* Costs of one shift at every node of the region: sums over 8x8 pixels around it. Nodes lie on every second cell. */
 static void cost_plane(const Work *work, Region nodes, int dx, int dy, uint16_t *cost)
 {
-    int16_t rows[PATCH][ROOM], sums[ROOM + LANES], two[ROOM + LANES];
+    int16_t rows[PATCH][ROOM], sums[ROOM + MOST_LANES], two[ROOM + MOST_LANES];
     const int top = 2 * nodes.top - 3, left = 2 * nodes.left - 3, count = 2 * (nodes.right - nodes.left) + PATCH;
     const int prior = NEAR_COST * work->frames * (abs(dx) + abs(dy));
     int filled = top;
-    memset(sums, 0, sizeof sums);
-    memset(rows, 0, sizeof rows);
+    const size_t bytes = (size_t)(count + 2 * MOST_LANES) * sizeof(int16_t);
+    memset(sums, 0, bytes);
+    for (int k = 0; k < PATCH; k++)
+        memset(rows[k], 0, bytes - MOST_LANES * sizeof(int16_t));
     for (int node = nodes.top; node <= nodes.bottom; node++) {
         for (; filled <= 2 * node + 4; filled++)
             cost_row(work, work->scales + (filled - top) * ROOM, filled, left, count, dx, dy,
@@ -926,45 +974,75 @@ static Shift shift_by(int label)
     return (Shift){(int8_t)(label % SIDE - RADIUS), (int8_t)(label / SIDE - RADIUS)};
 }
 
-/* The label of a node, among its own, its neighbours' and none, that costs least with what its neighbours have. */
-static uint8_t best_label(const Work *work, int high, int wide, int y, int x)
+/* What a node has around it: shifts and how much each weighs, in vectors; what is no neighbour weighs nothing. */
+typedef struct {
+    int16_t x[MOST_LANES], y[MOST_LANES], weight[MOST_LANES];
+    uint8_t labels[8];
+    int known;
+} Around;
+
+static Around around(const Work *work, int high, int wide, int y, int x)
 {
-    const int count = high * wide, unit = SMOOTH_COST * work->frames;
-    Shift neighbours[8];
-    int weights[8], known = 0;
-    uint8_t candidates[10];
+    Around found = {.known = 0};
     for (int j = -1; j <= 1; j++)
         for (int i = -1; i <= 1; i++) {
             if ((!j && !i) || y + j < 0 || x + i < 0 || y + j >= high || x + i >= wide)
                 continue;
-            weights[known] = j && i ? 2 : 3;
-            candidates[known] = work->label[(y + j) * wide + x + i];
-            neighbours[known] = shift_by(candidates[known]);
-            known++;
+            const uint8_t label = work->label[(y + j) * wide + x + i];
+            found.x[found.known] = shift_by(label).x;
+            found.y[found.known] = shift_by(label).y;
+            found.weight[found.known] = j && i ? 2 : 3;
+            found.labels[found.known++] = label;
         }
-    candidates[known] = work->label[y * wide + x];
-    candidates[known + 1] = LABELS / 2;
+    return found;
+}
+
+/* The label of a node, among its own, its neighbours' and none, that costs least with what its neighbours have. */
+static uint8_t best_label(const Work *work, int high, int wide, int y, int x)
+{
+    const int count = high * wide, unit = SMOOTH_COST * work->frames;
+    const Around near = around(work, high, wide, y, x);
     int32_t least = -1;
     uint8_t best = 0;
     uint64_t tried[2] = {0, 0}; /* who has been asked needs not be asked again */
-    for (int k = known + 1; k >= 0; k--) {
-        const int label = candidates[k];
+    for (int k = near.known + 1; k >= 0; k--) {
+        const int label = k > near.known ? LABELS / 2 : k == near.known ? work->label[y * wide + x] : near.labels[k];
         if (tried[label >> 6] >> (label & 63) & 1)
             continue;
         tried[label >> 6] |= (uint64_t)1 << (label & 63);
-        const Shift shift = shift_by(label);
-        int32_t apart = 0;
-        for (int n = 0; n < known; n++) {
-            const int steps = abs(shift.x - neighbours[n].x) + abs(shift.y - neighbours[n].y);
-            apart += weights[n] * (steps < SMOOTH_MOST ? steps : SMOOTH_MOST);
+        const V sx = v_all(shift_by(label).x), sy = v_all(shift_by(label).y), most = v_all(SMOOTH_MOST);
+        Sums apart = sums_none();
+        for (int n = 0; n < 8; n += LANES) {
+            const V steps = v_add(v_difference(v_load(near.x + n), sx), v_difference(v_load(near.y + n), sy));
+            apart = sums_add(apart, v_min(steps, most), v_load(near.weight + n));
         }
-        const int32_t total = work->cost[label * count + y * wide + x] + unit * apart;
+        const int32_t total = work->cost[label * count + y * wide + x] + unit * sums_total(apart);
         if (least < 0 || total < least) {
             least = total;
             best = (uint8_t)label;
         }
     }
     return best;
+}
+
+/* One sweep over all nodes; returns whether any has another label. A node around which nothing changed keeps its own. */
+static int sweep(Work *work, int high, int wide)
+{
+    int changes = 0;
+    for (int y = 0; y < high; y++)
+        for (int x = 0; x < wide; x++) {
+            const int node = y * wide + x, left = x > 0 ? -1 : 0, columns = 1 - left + (x + 1 < wide);
+            int asked = 0;
+            for (int j = y > 0 ? -1 : 0; j <= (y + 1 < high); j++)
+                asked |= memchr(work->changed + node + j * wide + left, 1, (size_t)columns) != NULL;
+            work->next_label[node] = asked ? best_label(work, high, wide, y, x) : work->label[node];
+        }
+    for (int node = 0; node < high * wide; node++) {
+        work->changed[node] = work->label[node] != work->next_label[node];
+        changes |= work->changed[node];
+    }
+    memcpy(work->label, work->next_label, (size_t)(high * wide));
+    return changes;
 }
 
 /* Coarse motion of every node of the region, in level 2's pixels: least cost, smoothed by what neighbours have. */
@@ -984,13 +1062,9 @@ static void search(Work *work, Region nodes)
                 least[i] = work->cost[label * count + i];
                 work->label[i] = (uint8_t)label;
             }
-    for (int sweep = 0; sweep < SWEEPS; sweep++) {
-        for (int i = 0; i < count; i++)
-            work->next_label[i] = best_label(work, high, wide, i / wide, i % wide);
-        if (!memcmp(work->label, work->next_label, (size_t)count))
-            break;
-        memcpy(work->label, work->next_label, (size_t)count);
-    }
+    memset(work->changed, 1, (size_t)count);
+    for (int k = 0; k < SWEEPS && sweep(work, high, wide); k++)
+        ;
 }
 
 /* Fine motion of every listed cell, 1/256 of level 1's pixels a tick, and how much it weighs. */
