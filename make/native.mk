@@ -10,6 +10,8 @@ ARM_CC ?= aarch64-linux-gnu-gcc
 ARM_RUN ?= qemu-aarch64-static
 FUZZ_CC ?= clang
 FUZZ_SECONDS ?= 60
+FUZZERS := fuzz fuzz_motion
+REPLAYED ?= 100
 NATIVE_PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 
 .PHONY: native-test native-asan native-test-arm native-fuzz native-counts bench-native
@@ -17,15 +19,16 @@ NATIVE_PYTHON ?= $(or $(wildcard $(BIN)/python),python3)
 native-test: $(NATIVE_BUILD)/checkasm ## every kernel of every CPU level against scalar C, with guard pages
 	$<
 
-native-asan: $(NATIVE_BUILD)/checkasm-asan $(NATIVE_BUILD)/motion-asan $(NATIVE_BUILD)/regions-asan ## the same under AddressSanitizer and UndefinedBehaviorSanitizer
-	for program in $^; do $$program || exit 1; done
+native-asan: $(NATIVE_BUILD)/checkasm-asan $(NATIVE_BUILD)/motion-asan $(NATIVE_BUILD)/regions-asan $(FUZZERS:%=$(NATIVE_BUILD)/%-replay) ## the same, and random inputs of the fuzzers, under sanitizers
+	for program in $(filter-out %-replay,$^); do $$program || exit 1; done
+	for program in $(filter %-replay,$^); do $$program $(REPLAYED) || exit 1; done
 
 native-test-arm: $(NATIVE_BUILD)/checkasm-arm ## the same for aarch64, cross-compiled and run under qemu
 	$(ARM_RUN) $<
 
-native-fuzz: $(NATIVE_BUILD)/fuzz ## libFuzzer over sizes, strides and formats for FUZZ_SECONDS
-	mkdir -p .cache/fuzz
-	$< -max_total_time=$(FUZZ_SECONDS) -max_len=4096 .cache/fuzz
+native-fuzz: $(FUZZERS:%=$(NATIVE_BUILD)/%) ## libFuzzer over sizes, strides, formats, experts: FUZZ_SECONDS each
+	for fuzzer in $(FUZZERS); do mkdir -p .cache/$$fuzzer && \
+		$(NATIVE_BUILD)/$$fuzzer -max_total_time=$(FUZZ_SECONDS) -max_len=4096 .cache/$$fuzzer || exit 1; done
 
 native-counts: $(NATIVE_BUILD)/checkasm ## instructions per byte under valgrind and qemu
 	$(NATIVE_PYTHON) tests/native/counts.py
@@ -50,7 +53,11 @@ $(NATIVE_BUILD)/checkasm-arm: $(CHECKASM_DEPENDS) | $(NATIVE_BUILD)/arm-tools
 	@mkdir -p $(@D)
 	$(ARM_CC) -static $(NATIVE_FLAGS) $(CHECKASM_C) $(NATIVE_C) -lm -o $@
 
-$(NATIVE_BUILD)/fuzz: tests/native/fuzz.c $(NATIVE_DEPENDS) | $(NATIVE_BUILD)/fuzz-tools
+$(NATIVE_BUILD)/%-replay: tests/native/%.c tests/native/replay.c $(NATIVE_DEPENDS)
+	@mkdir -p $(@D)
+	$(CC) $(NATIVE_FLAGS) $(SANITIZE) $< tests/native/replay.c $(NATIVE_C) -lm -o $@
+
+$(FUZZERS:%=$(NATIVE_BUILD)/%): $(NATIVE_BUILD)/%: tests/native/%.c $(NATIVE_DEPENDS) | $(NATIVE_BUILD)/fuzz-tools
 	@mkdir -p $(@D)
 	$(FUZZ_CC) $(NATIVE_FLAGS) -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $< $(NATIVE_C) -lm -o $@
 
