@@ -6,8 +6,10 @@ Every scene of `calibration/synthetic/passing.py` under both lights, at 320x240 
 default bundle's gate chooses. `found`: share of the ticks of a person in view in which a track's box overlaps the true
 one (intersection by union at least 0.3, each track counted once); `false`: tracks that never were anybody's, by minute;
 `idle`: share of the ticks in which a track lies where nobody is; `switches`: a person's track has another number than
-before. `us`: CPU time a tick of locating alone, this machine's. --evidence: what tells people from things, each number alone
-(area under the ROC curve) and the weights of edge/recognition/tracks/evidence.py, fitted on other scenes than these.
+before; `overlap`: mean of those found; `us`: CPU time a tick of locating alone, this machine's.
+
+--evidence: what tells people from things, each number alone (area under the ROC curve), and the weights of
+edge/recognition/tracks/evidence.py, fitted on other scenes than these.
 """
 
 from __future__ import annotations

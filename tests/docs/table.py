@@ -163,6 +163,8 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "python -m benchmarks.makers.calibration",
         "python -m benchmarks.engines",
         "python -m benchmarks.flow",
+        "python -m benchmarks.tracks",
+        "python -m benchmarks.tracks --evidence",
         "python -m benchmarks.makers.training",
         "calibration demo --out edge/data/demo.mp4",
     ),
