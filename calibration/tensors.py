@@ -26,6 +26,8 @@ from edge.files import file_in_one_step
 from edge.picture.frame import Frame, Image
 from edge.recognition.cadence import Cadence, at_cadence
 from edge.recognition.inputs import network_input
+from edge.recognition.inputs.tracks import Tracks
+from edge.recognition.tracks.window import Box
 
 T = TypeVar("T")
 # Part of every cache key: raise it when the front end or an input form changes what it computes.
@@ -104,17 +106,25 @@ class ClipTensors:
     fingerprint: str = ""
 
 
-def clip_tensors(frames: Iterable[Frame], geometry: Geometry) -> ClipTensors:
+def clip_tensors(
+    frames: Iterable[Frame], geometry: Geometry, box_of: Callable[[Frame], Box | None] | None = None
+) -> ClipTensors:
     """Run the input stage over a clip, as every expert sees it.
 
-    Where the form has motion the first frame, also after a gap, gives no tick.
+    Where the form has motion the first frame, also after a gap, gives no tick. In the form `tracks`, x is the window of
+    the most prominent track, of the whole picture where there is none; with box_of, the window around the true box of a
+    frame (left, top, width, height as shares of the picture), and around what is found where that is None.
     """
     eyes = network_input(geometry.front_end, geometry.input, geometry.gate(1, 1))
+    if box_of is not None and not isinstance(eyes, Tracks):
+        raise ValueError(f"box_of: expected the input form tracks, which has windows, found {geometry.form}")
     fingerprint = Fingerprint()
     ticks: list[Image] = []
     seen: list[tuple[float, float, float]] = []
     times_s: list[float] = []
     for frame in at_cadence(fingerprint.watch(frames), Cadence(geometry.cadence), eyes.reset):
+        if box_of is not None and isinstance(eyes, Tracks):
+            eyes.watch(box_of(frame))
         statistics = eyes.take(frame)
         # Every expert's input fills the same buffer.
         inputs = [x.copy() for expert in range(len(geometry.gammas)) if (x := eyes.see(expert)) is not None]

@@ -9,7 +9,9 @@ import pytest
 
 from calibration.clip_sets.clips import Clip
 from calibration.sets import open_set
+from calibration.synthetic.passing import scene
 from calibration.tensors import Geometry, clip_tensors, store_tensors, stream_tensors
+from edge.bundles.manifest import ExpertSpec
 from edge.errors import DataError, EdgeError
 from edge.picture.frame import Frame
 from tests.calibration.trees import write_video
@@ -77,3 +79,15 @@ def test_after_a_gap_a_clip_starts_anew_as_on_the_device() -> None:
     whole, halves = clip_tensors(late, GEOMETRY), [clip_tensors(part, GEOMETRY) for part in (frames[:6], frames[6:])]
     assert np.array_equal(whole.x, np.concatenate([half.x for half in halves], axis=1))
     assert np.array_equal(whole.statistics, np.concatenate([half.statistics for half in halves]))
+
+
+def test_in_the_form_tracks_training_may_look_at_the_true_box() -> None:
+    experts = (ExpertSpec(), ExpertSpec(2, 2, 1))
+    geometry = Geometry(120, 160, "tracks", 30, 40, 5.0, gammas=(1.5, 2.0), experts=experts, fraction_bits=4)
+    frames = scene("one walks by", 0, "LL").frames[:30]
+    found = clip_tensors(frames, geometry)
+    true = clip_tensors(frames, geometry, lambda frame: (0.0, 0.3, 0.2, 0.5))
+    assert found.x.shape == true.x.shape == (2, 29, 30, 40, 3)
+    assert not np.array_equal(found.x, true.x)
+    with pytest.raises(ValueError, match="box_of: expected the input form tracks"):
+        clip_tensors(frames, GEOMETRY, lambda frame: None)

@@ -164,6 +164,8 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "python -m benchmarks.engines",
         "python -m benchmarks.flow",
         "python -m benchmarks.aarch64.tick",
+        "python -m benchmarks.tracks",
+        "python -m benchmarks.tracks --evidence",
         "python -m benchmarks.makers.training",
         "calibration demo --out edge/data/demo.mp4",
     ),

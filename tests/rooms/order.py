@@ -34,7 +34,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "calibration.synthetic": ("recordings", "bodies", "scenery"),
     "calibration.evaluation": ("report", "html", "cli"),
     "distill.teachers": ("networks", "recipe", "training"),
-    "benchmarks": ("aarch64",),
+    "benchmarks": ("aarch64", "makers"),
 }
 
 MOST_ENTRIES = 12  # files and rooms in one room: what a reader takes in at a glance

@@ -20,17 +20,19 @@ U8 = npt.NDArray[np.uint8]
 
 MOST_TRACKS = 4  # that are told of; twice as many are followed, so that a curtain takes nobody's place
 BELIEVED_TICKS = 6  # in which a track has to be seen before it gets a number
-BELIEVED, DOUBTED = 0.65, 0.4  # confidence from which it is told of, and below which no more
+BELIEVED, DOUBTED = 0.6, 0.4  # confidence from which it is told of, and below which no more
 REACH_ACROSS, REACH_ALONG = 1 / 27, 1 / 12  # of the map's width and height: pieces this far apart are one body
 LEAST_MASS = 0.04  # levels of change a cell of the map that a new region has: two cells that change fully, at 80x60
-SEEN_MASS = 0.4  # of that, enough for a track to be seen
+SEEN_MASS, SEEN_SHARE = 0.4, 0.05  # of that, and of what it mostly has, enough for a track to be seen: not noise
 ASIDE, ALONG, YOUNG, YOUNG_TICKS = 0.15, 0.25, 0.25, 20  # body heights around a box that it claims; more while young
-SETTLED_TICKS = 10  # after which a track is somebody by itself, and one body with another only after as many
+SETTLED_TICKS, SURE_TICKS = 10, 3  # after which a track is somebody by itself; see `_proof`
 CROSSING = 0.1  # the same while two share cells
 BESIDE, SMALL = 0.4, 0.5  # a region this near to a track, in its heights, and this much smaller is a part of it
 INSIDE, ALIKE, ALIKE_SHARE = 0.6, 0.5, 0.25  # of a track in another one that moves alike: one body
 SLIM = 0.65  # width by height of two that overlap, up to which they are one body
+STRIP, SIDES = 0.45, 0.8  # width by height of one side of a body, and of both together
 STACKED, STACKED_GAP, JOINED_GAP = 0.5, 0.25, 0.35  # overlap across, and gap along, of pieces that stand on each other
+ONE_BODY = 0.55  # of all significant change in one piece: somebody, whatever else trembles
 TILES_ALONG, TILES_ACROSS, TILE_SHARE = 6, 8, 40  # a tile changes from a 40th of its cells on
 UNSTEADY_TILES, UNSTEADY_COLUMNS, COLUMN_CELLS, UNSTEADY_TICKS = 18, 7, 4, 2  # for how long it is distrusted
 LEAVES_TICKS, EDGE = 6, 1.5  # unseen ticks at a picture's side, within so many cells, after which it has left
@@ -93,11 +95,12 @@ class Locator:
             x, self._claims, len(tracks), *self._reach, self._least, self.owner, self._sums, self._regions, self._work
         )
         owners = {id(track): k + 1 for k, track in enumerate(tracks)}
-        spread = bool(found or tracks) and self._is_spread()
+        spread = bool(found or tracks) and self._is_spread(found)
         self._unsteady_ticks = UNSTEADY_TICKS if spread else max(0, self._unsteady_ticks - 1)
         steady = not self._unsteady_ticks
         for sums, track in zip(self._sums, tracks, strict=False):
-            if (steady or track.identity) and sums[0] >= SEEN_MASS * self._least:
+            enough = max(SEEN_MASS * self._least, SEEN_SHARE * track.mass)
+            if (steady or track.identity) and sums[0] >= enough:
                 track.observe(sums, self._levels)
             else:
                 track.rest()
@@ -123,8 +126,11 @@ class Locator:
             velocity = (track.vx * self._levels, track.vy * self._levels)
             self._claims[k] = [round(16 * min(max(value, -4096.0), 4096.0)) for value in (*edges, *velocity)]
 
-    def _is_spread(self) -> bool:
+    def _is_spread(self, found: int) -> bool:
         """Where change is spread over the picture as by no body: the camera moved in a way that was not understood."""
+        masses = np.concatenate([self._sums[: len(self._tracks), 0], self._regions[:found, 0]])
+        if masses.max() > ONE_BODY * masses.sum():
+            return False
         high, wide = self._height // TILES_ALONG, self._width // TILES_ACROSS
         seen = self.owner[: TILES_ALONG * high, : TILES_ACROSS * wide] > 0
         tiles = seen.reshape(TILES_ALONG, high, TILES_ACROSS, wide).sum(axis=(1, 3))
@@ -146,10 +152,11 @@ class Locator:
         kept: list[Track] = []
         for track in sorted(self._tracks, key=lambda track: (track.identity == 0, -track.age)):
             body = next((other for other in kept if _is_same_body(track, other)), None)
-            track.together = track.together + 1 if body is not None else 0
-            if body is None or (track.age >= SETTLED_TICKS and track.together < SETTLED_TICKS):
+            whole = body or next((other for other in kept if _is_limb(track, other)), None)
+            track.together = track.together + 1 if whole is not None else 0
+            if whole is None or track.together < _proof(track):
                 kept.append(track)
-            elif not track.identity:
+            elif body is not None and not track.identity:
                 body.embrace(track)
         self._tracks = kept
 
@@ -220,17 +227,45 @@ def _is_same_body(track: Track, other: Track) -> bool:
     across = min(track.right, other.right) - max(track.left, other.left)
     along = min(track.bottom, other.bottom) - max(track.top, other.top)
     apart = math.hypot(track.vx - other.vx, track.vy - other.vy)
-    if across <= 0 or apart >= ALIKE + ALIKE_SHARE * math.hypot(other.vx, other.vy):
+    if apart >= ALIKE + ALIKE_SHARE * math.hypot(other.vx, other.vy):
         return False
+    if across <= 0:
+        return _are_sides(track, other, along)
     if across * max(along, 0.0) > INSIDE * track.width * track.height:
         return True
     tall = max(track.bottom, other.bottom) - min(track.top, other.top)
     wide = max(track.right, other.right) - min(track.left, other.left)
     if wide < SLIM * tall and along > INSIDE * min(track.height, other.height):
         return True
+    if track.identity and other.identity:
+        return False
     overlaps = across >= STACKED * min(track.width, other.width)
     stands = -STACKED_GAP * max(track.height, other.height) < along <= 0.3 * min(track.height, other.height)
-    return not track.identity and overlaps and stands and tall > wide
+    return overlaps and stands and tall > wide
+
+
+def _are_sides(track: Track, other: Track, along: float) -> bool:
+    """Two upright strips, beside each other: the outline of somebody near, whose middle shows no change."""
+    tall = max(track.bottom, other.bottom) - min(track.top, other.top)
+    wide = max(track.right, other.right) - min(track.left, other.left)
+    strips = all(one.width < STRIP * one.height for one in (track, other))
+    near = wide < SIDES * tall and along > 0.5 * min(track.height, other.height)
+    return not (track.identity and other.identity) and strips and near
+
+
+def _is_limb(track: Track, other: Track) -> bool:
+    """A small one in the reach of a believed body: a foot that stands while the rest walks on."""
+    aside, along = ASIDE * other.height, ALONG * other.height
+    across = other.left - aside < track.x < other.right + aside
+    down = other.top - along < track.y < other.bottom + along
+    return bool(other.identity) and track.height < SMALL * other.height and across and down
+
+
+def _proof(track: Track) -> int:
+    """Ticks in a row that a track has to look like a part of another one to be one: many for who was apart before."""
+    if track.age < SETTLED_TICKS:
+        return 1
+    return SURE_TICKS if track.age - track.together < 2 * SETTLED_TICKS else 2 * SETTLED_TICKS
 
 
 def _joined(regions: Sequence[Sequence[int]]) -> list[list[int]]:

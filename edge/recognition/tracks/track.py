@@ -17,12 +17,14 @@ WIDEST = 1.5  # body heights: nobody is wider, so a box does not grow beyond
 GROWTH = 0.06  # body heights that an edge moves outwards at most, so that one region too many is no new body
 BY_FLOW, BY_EDGES = 0.25, 0.06  # how fast the velocity follows the flow, and what the edges say
 SHARED_PLACE, SHARED_FLOW, SHARED_DRIFT = 0.1, 0.05, 0.02  # the same while two cross: both go on as they went
+MASS_MEMORY = 0.05  # a tick's share in the running mean of what changes of a track
 REST = 0.7  # of its velocity that a track keeps in a tick in which nothing of it changes
 STANDS_TICKS, STANDS_BY_SEEN, STANDS_LEAST = 150, 2, 4  # who was seen for a second may stand for two, at most for ten
 
 
 class Track:
-    """left, right, top, bottom: edges in cells; vx, vy: cells a tick; age, seen, unseen: ticks.
+    """left, right, top, bottom: edges in cells; vx, vy: cells a tick; age, seen, unseen: ticks. mass: of its
+    cells, mostly.
 
     together: ticks in a row in which it looked like a part of another track. identity: 0 until it is believed.
     shared: another track is so near that cells may be either's.
@@ -34,8 +36,8 @@ class Track:
         self.identity = self.age = self.unseen = 0
         self.seen, self.together = 1, 0
         self.shared = False
-        self._seen_x = self.x
-        self.confidence = 0.0
+        self._seen_x, self._seen_top = self.x, top
+        self.confidence = self.mass = 0.0
         self.evidence = Evidence()
 
     @property
@@ -83,14 +85,17 @@ class Track:
         vx, vy = mass_vx / mass / levels, mass_vy / mass / levels
         self.unseen = 0
         self.seen += 1
+        self.mass += MASS_MEMORY * (mass - self.mass)
         if self.shared:
             self._go_on(mass_x / mass + 0.5 - self.x, vx)
         else:
             self._follow((left, right, top, bottom), vx, vy)
         fill = cells / ((right - left) * (bottom - top))
         height = self.height
-        self.evidence.add(Look((self.x - self._seen_x) / height, vx / height, fill))
-        self._seen_x = self.x
+        self.evidence.add(
+            Look((self.x - self._seen_x) / height, (self.top - self._seen_top) / height, vx / height, fill)
+        )
+        self._seen_x, self._seen_top = self.x, self.top
         self.confidence = self.evidence.confidence
 
     def embrace(self, other: Track) -> None:
