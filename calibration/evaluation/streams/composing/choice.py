@@ -11,7 +11,7 @@ from calibration.clip_sets.labels import OTHER, counterparts
 from calibration.evaluation.streams.composing.lived import LABELS, LivedStream
 from calibration.evaluation.streams.composing.played import played_streams
 from calibration.evaluation.streams.truth import Name, Notes
-from calibration.sets import JOIN, open_set, public_name
+from calibration.sets import JOIN, ClipSet, open_set, public_name
 from edge.errors import UsageError
 from edge.picture.frame import Frame
 
@@ -74,13 +74,20 @@ def sources(
         raise UsageError(f"--minutes is {minutes:g}; it must be more than 0 and at most a day")
     lives = [part for part in name.split(JOIN) if part in LIFE]
     rest = JOIN.join(part for part in name.split(JOIN) if part not in LIFE)
-    others = [open_set(rest, data_root, limit, seed)] if rest else []
+    others = [_data_set(rest, data_root, limit, seed)] if rest else []
     each_s = None if hours is None else 3600 * hours / (len(lives) + len(others))
     found = [_lives(part, each_s or 3600 * DEFAULT_HOURS, 60 * minutes, seed) for part in lives]
     for clips in others:
         streams = played_streams(clips, 60 * minutes, seed, each_s)
         found.append(Source(public_name(clips.name), clips.labels, streams, clips.aliases))
     return found
+
+
+def _data_set(name: str, data_root: Path | None, limit: int | None, seed: int) -> ClipSet:
+    try:
+        return open_set(name, data_root, limit, seed)
+    except UsageError as error:
+        raise UsageError(f"{error}; of streams also {', '.join(LIFE)}") from error
 
 
 def _lives(name: str, total_s: float, length_s: float, seed: int) -> Source:

@@ -63,7 +63,7 @@ class LivedStream:
 
     def play(self, notes: Notes) -> Iterator[Frame]:
         """Frames as the camera delivers them, 320x240; what happens is written into `notes` on the way."""
-        rng = np.random.default_rng([*self._entropy, 1])
+        rng = np.random.default_rng([*self.entropy, 1])
         script = Script.draw(rng, self.length_s)
         scene = _Scene.draw(rng, script, self.length_s, [_proportions(self.split, one) for one in self._people])
         seen = _Seen(scene)
@@ -81,7 +81,8 @@ class LivedStream:
                 yield frame
 
     @property
-    def _entropy(self) -> tuple[int, ...]:
+    def entropy(self) -> tuple[int, ...]:
+        """What its random numbers are drawn from; the script's are `[*entropy, 1]`."""
         return (6, tuple(PEOPLE).index(self.split), self.number, self.seed)
 
     @property
@@ -92,7 +93,7 @@ class LivedStream:
     @property
     def _taken_by(self) -> tuple[str, str]:
         """The camera and the light."""
-        rng = np.random.default_rng([*self._entropy, 2])
+        rng = np.random.default_rng([*self.entropy, 2])
         return str(rng.choice(CAMERAS)), "ELL" if rng.random() < ELL_SHARE else "LL"
 
 
