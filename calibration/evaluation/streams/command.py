@@ -10,7 +10,7 @@ from calibration.evaluation.streams.report import StreamReport
 from calibration.evaluation.streams.running import hear
 from calibration.evaluation.streams.scores import scored
 from calibration.evaluation.variants import build_alone
-from calibration.progress import show_progress
+from calibration.jobs.progress import show_progress
 from edge.bundles.bundle import Bundle
 from edge.errors import UsageError
 from edge.paths import cache_folder, user_path

@@ -103,7 +103,7 @@ class Judge:
     def counts(self, threshold: float | None = None) -> Counts:
         """At a threshold of confidence; None: the bundle's own."""
         heard = self._heard
-        decided = heard.decided(heard.threshold if threshold is None else threshold)
+        decided = heard.decided(threshold)
         said = heard.events(decided)
         counts = Counts(seconds=dict(self._seconds), disturbances=tuple(self._truth.disturbances))
         self._count_events(counts, said)

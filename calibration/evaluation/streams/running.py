@@ -9,7 +9,7 @@ import threading
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,11 @@ import numpy as np
 import calibration
 import edge
 from calibration.evaluation.streams.composing.choice import Source, Stream
-from calibration.evaluation.streams.heard import Heard, Listener
+from calibration.evaluation.streams.heard import Heard, Listener, Rule
 from calibration.evaluation.streams.scores import HeardStream
 from calibration.evaluation.streams.truth import Circumstance, Happening, Notes, Truth
-from calibration.parallel import in_order
-from calibration.progress import Progress
+from calibration.jobs.parallel import in_order
+from calibration.jobs.progress import Progress
 from edge.bundles.bundle import Bundle
 from edge.cameras.base import Camera, CameraSource
 from edge.files import write_whole
@@ -31,7 +31,7 @@ from edge.picture.frame import Frame
 from edge.recognition.chain import Chain
 from edge.run.pipeline import Pipeline
 
-ARRAYS = ("times_s", "probabilities", "open", "gammas")  # of what was heard
+ARRAYS = ("times_s", "probabilities", "said", "state", "gammas")  # of what was heard
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,7 @@ def run(stream: Stream, bundle: Bundle, threads: int = 1, engine: str | None = N
     camera = _Playing(stream.play(notes))
     pipeline = Pipeline(bundle, [listener], make=partial(Chain, threads=threads, engine=engine))
     pipeline.run(CameraSource("stream", live=False, open=lambda: camera), threading.Event())
-    manifest = bundle.manifest
-    tick_s = manifest.cadence.interval_ms / 1e3
-    return Record(notes.truth(), listener.heard(manifest.labels, manifest.smoothing.minimum_confidence, tick_s))
+    return Record(notes.truth(), listener.heard(bundle.manifest))
 
 
 def record_key(stream: Stream, bundle: Bundle, engine: str | None) -> str:
@@ -123,7 +121,7 @@ def packed(record: Record) -> bytes:
         "damaged": truth.damaged,
         "people": sorted(truth.boxes),
         "labels": heard.labels,
-        "threshold": heard.threshold,
+        "rule": astuple(heard.rule),
         "tick_s": heard.tick_s,
     }
     arrays: dict[str, Any] = {f"boxes_{person}": boxes for person, boxes in truth.boxes.items()}
@@ -146,7 +144,7 @@ def unpacked(data: bytes) -> Record:
             tuple(said["damaged"]),
         )
         arrays: dict[str, Any] = {name: stored[name] for name in ARRAYS}
-        heard = Heard(tuple(said["labels"]), threshold=said["threshold"], tick_s=said["tick_s"], **arrays)
+        heard = Heard(tuple(said["labels"]), rule=Rule(*said["rule"]), tick_s=said["tick_s"], **arrays)
     return Record(truth, heard)
 
 

@@ -106,18 +106,18 @@ class StreamScores:
         return asdict(self)
 
 
-def scored(streams: Sequence[HeardStream], threshold: float | None = None) -> StreamScores:
-    """All streams together, at the bundle's own threshold unless another is given. streams: at least one."""
+def scored(streams: Sequence[HeardStream]) -> StreamScores:
+    """All streams together, as the bundle decides, and the curve over its threshold. streams: at least one."""
     judges = [Judge(one.truth, one.heard, one.naming) for one in streams]
-    threshold = streams[0].heard.threshold if threshold is None else threshold
-    counts = [judge.counts(threshold) for judge in judges]
+    counts = [judge.counts() for judge in judges]
+    own = streams[0].heard.rule.threshold
     units = _units(streams, counts)
     states = list(dict.fromkeys(state for one in counts for state in one.seconds))
     beside = {kind for one in counts for kind in one.disturbances}
     seconds = {state: sum(one.seconds.get(state, 0.0) for one in counts) for state in states}
     false = {state: rate(sum(one.false[state] for one in counts), seconds[state] / HOUR_S) for state in states}
     return StreamScores(
-        threshold=threshold,
+        threshold=own,
         streams=len(streams),
         people=len({one.person for one in streams if one.person}),
         hours=sum(one.truth.length_s for one in streams) / HOUR_S,
@@ -136,7 +136,7 @@ def scored(streams: Sequence[HeardStream], threshold: float | None = None) -> St
         classes=tuple(_class_row(units, label) for label in sorted({label for one in counts for label in one.labels})),
         sources=_source_rows(streams, counts),
         calibration={name: _reliability(units, row) for row, name in enumerate(("acting", "always"))},
-        curve=tuple(_point(judges, at) for at in sorted({*THRESHOLDS, threshold})),
+        curve=tuple(_point(judges, at) for at in sorted({*THRESHOLDS, own})),
         gate_switches=sum(one.switches for one in counts),
         unsettled=sum(one.unsettled for one in counts),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from calibration.evaluation.streams.heard import Heard
+from calibration.evaluation.streams.heard import SILENCE, Heard, Rule
 from calibration.evaluation.streams.judge import Counts, Judge
 from calibration.evaluation.streams.scores import HeardStream
 from calibration.evaluation.streams.truth import Circumstance, Happening, Truth
@@ -23,7 +23,8 @@ def heard(said: str, *, sure: float = 0.9, labels: tuple[str, ...] = LABELS, gam
             probabilities[tick, labels.index(letter)] = sure
     times_s = np.round(np.arange(len(said)) * TICK_S, 6)
     spoken = np.array([float(gamma) for gamma in gammas or "1" * len(said)])
-    return Heard(labels, times_s, probabilities, np.ones(len(said), bool), spoken, 0.5, TICK_S)
+    told = np.array([SILENCE if letter == "-" or sure < 0.5 else labels.index(letter) for letter in said], np.int64)
+    return Heard(labels, times_s, probabilities, told, np.zeros(len(said), np.uint8), spoken, Rule(0.5), TICK_S)
 
 
 def happening(start_s: float, end_s: float, label: str, person: int = 0) -> Happening:
