@@ -18,7 +18,8 @@ Name = Callable[[str], str | None]  # a source's name of an action -> the bundle
 IDLE = "idle"  # somebody is there and does nothing that has a name: stands, fidgets, sits
 # What the camera does; where none of these goes on it stands still.
 SHAKING, TURNING, DRIVEN = CAMERA = ("camera shaking", "camera turning", "camera driven")
-REAL_ROOM, NOISE = "real room", "noise alone"
+# What is played where nobody is; whatever the camera and the light do in it belongs to it.
+REAL_ROOM, RENDERED_ROOM, NOISE = ROOMS = "real room", "rendered room", "noise alone"
 # States of a stream that are no action of the bundle's, in which every label is a false one.
 UNKNOWN_ACTION, SOMEBODY_IDLE = "somebody does something unknown", "somebody idle"
 ACTING = "another action"
@@ -42,7 +43,7 @@ class Happening:
 
 @dataclass(frozen=True)
 class Circumstance:
-    """Something that goes on beside people. kind: one of CAMERA, REAL_ROOM, NOISE or the name of a disturbance."""
+    """Something that goes on beside people. kind: one of CAMERA, of ROOMS or the name of a disturbance."""
 
     start_s: float
     end_s: float
@@ -81,7 +82,7 @@ class Truth:
         idle = during((one for one in self.happenings if one.label == IDLE), times_s)
         states = {ACTING: acting, UNKNOWN_ACTION: other & ~acting, SOMEBODY_IDLE: idle & ~other & ~acting}
         left = ~(acting | other | idle)
-        spans = {kind: self.of_kind(kind) for kind in (NOISE, REAL_ROOM)}
+        spans = {kind: self.of_kind(kind) for kind in ROOMS}
         spans[DISTURBED] = [one for one in self.circumstances if one.kind in self.disturbances]
         spans |= {kind: self.of_kind(kind) for kind in reversed(CAMERA)}
         for kind, circumstances in spans.items():
@@ -96,7 +97,7 @@ class Truth:
     @property
     def disturbances(self) -> list[str]:
         """What changes in the picture beside people and the camera's own motion, by name."""
-        return sorted({one.kind for one in self.circumstances} - {*CAMERA, REAL_ROOM, NOISE})
+        return sorted({one.kind for one in self.circumstances} - {*CAMERA, *ROOMS})
 
 
 def nobody(kind: str) -> str:

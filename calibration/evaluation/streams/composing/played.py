@@ -10,7 +10,7 @@ import numpy as np
 
 from calibration.clip_sets.clips import Clip, ClipSet
 from calibration.clip_sets.labels import OTHER, plain
-from calibration.evaluation.streams.truth import NOISE, REAL_ROOM, Circumstance, Happening, Notes
+from calibration.evaluation.streams.truth import NOISE, REAL_ROOM, RENDERED_ROOM, Circumstance, Happening, Notes
 from calibration.synthetic.dark_camera import CAMERAS, SENSORS, DarkCamera
 from calibration.synthetic.splits import NOBODY, open_nobody
 from edge.errors import DataError, PictureError
@@ -81,46 +81,50 @@ class PlayedStream:
 def played_streams(clips: ClipSet, length_s: float, seed: int, limit_s: float | None = None) -> list[PlayedStream]:
     """The set's clips in a random order, streams of about `length_s`; at most `limit_s` of clips in all.
 
-    Clips of the set's label `nobody` are the rooms; where it has none of a camera, rendered rooms stand in. The rooms
-    of a set to choose by (`..._val`) are not those of the others, which one reports.
+    Clips of the set's label `nobody` are the rooms: some lie between people's clips, all have streams of their own, in
+    the set's order. Where there are none of a camera, rendered rooms lie between; those of a set to choose by
+    (`..._val`) are not those of the others, which one reports.
     """
     rng = np.random.default_rng([5, seed])
     split = "val" if clips.name.endswith("_val") else "test"
     rendered = open_nobody(f"synthetic_nobody_{split}", split, EMPTY_S).clips
     people: dict[tuple[str, str, str], list[Clip]] = defaultdict(list)
-    rooms: dict[tuple[str, str], list[Clip]] = defaultdict(list)
+    rooms: dict[tuple[str, str, str], list[Clip]] = defaultdict(list)
     most = None if limit_s is None else max(1, round(limit_s / LONGEST_S))
-    for i in rng.permutation(len(clips.clips))[:most]:
+    for i in sorted(rng.permutation(len(clips.clips))[:most].tolist()):
         clip = clips.clips[i]
-        camera, light = clip.camera or "", clip.light or ""
         if plain(clips.labels[clip.label]) == NOBODY:
-            rooms[camera, light].append(clip)
+            rooms[clip.location or "", clip.camera or "", clip.light or ""].append(clip)
         else:
-            people[clip.actor or "", camera, light].append(clip)
-    streams: list[PlayedStream] = []
+            people[clip.actor or "", clip.camera or "", clip.light or ""].append(clip)
     each = max(1, round(length_s / (LONGEST_S + EMPTY_S / EMPTY_AFTER)))
+    streams: list[PlayedStream] = []
     for (actor, camera, light), members in sorted(people.items()):
-        sensor = camera if camera in CAMERAS else CAMERAS[-1]
-        stand_in = [Part(one, None) for one in rendered if light in ("", one.light)]
-        real = [_room(one) for one in rooms.get((camera, light), [])]
-        for start in range(0, len(members), each):
-            name = "_".join(part for part in (clips.name, actor, camera, light, f"{start // each:02d}") if part)
-            parts = _with_rooms(rng, clips, members[start : start + each], real or stand_in)
-            streams.append(PlayedStream(name, actor, sensor, tuple(parts)))
-    if not people:  # rooms alone
-        for (camera, light), members in sorted(rooms.items()):
-            parts = [_room(one) for one in members]
-            sensor = camera if camera in CAMERAS else CAMERAS[-1]
-            streams += [
-                PlayedStream(f"{clips.name}_{camera}{light}{i:02d}", "", sensor, (part,))
-                for i, part in enumerate(parts)
-            ]
+        stand_in = [Part(one, None, RENDERED_ROOM) for one in rendered if light in ("", one.light)]
+        real = [_room(one) for (_, *of), found in rooms.items() if of == [camera, light] for one in found]
+        shuffled = [members[i] for i in rng.permutation(len(members))]
+        for number, some in enumerate(_chunks(shuffled, each)):
+            parts = _with_rooms(rng, clips, some, real or stand_in)
+            streams.append(_stream(clips, (actor, camera, light, f"{number:02d}"), actor, camera, parts))
+    for (location, camera, light), members in sorted(rooms.items()):
+        for number, some in enumerate(_chunks(members, each)):
+            parts = [_room(one) for one in some]
+            streams.append(_stream(clips, ("room", location, camera, light, f"{number:02d}"), "", camera, parts))
     return streams
 
 
+def _stream(clips: ClipSet, names: Sequence[str], person: str, camera: str, parts: Sequence[Part]) -> PlayedStream:
+    sensor = camera if camera in CAMERAS else CAMERAS[-1]
+    return PlayedStream("_".join(name for name in (clips.name, *names) if name), person, sensor, tuple(parts))
+
+
+def _chunks(clips: Sequence[Clip], each: int) -> Iterator[Sequence[Clip]]:
+    for start in range(0, len(clips), each):
+        yield clips[start : start + each]
+
+
 def _room(clip: Clip) -> Part:
-    """A recorded room is a kind of its own; a rendered one says what the camera does in its own stream."""
-    return Part(clip, None, REAL_ROOM if clip.file is not None else "")
+    return Part(clip, None, RENDERED_ROOM if clip.file is None else REAL_ROOM)
 
 
 def _with_rooms(rng: np.random.Generator, clips: ClipSet, members: Sequence[Clip], rooms: Sequence[Part]) -> list[Part]:

@@ -55,7 +55,8 @@ def test_the_set_s_own_rooms_come_before_rendered_ones(tmp_path: Path) -> None:
     file = tmp_path / "room"
     file.write_bytes(b"a file makes it a recording")
     room = replace(square_clip("nobody", labels, 9), file=file)
-    (stream,) = played_streams(ClipSet("set", labels, [*clips, room]), 60, 0)
+    stream, of_rooms = played_streams(ClipSet("set", labels, [*clips, room]), 60, 0)
+    assert [part.clip for part in of_rooms.parts] == [room]
     _, truth = truth_of(stream)
     assert len(truth.of_kind(REAL_ROOM)) == 1
     assert len(truth.happenings) == 4
