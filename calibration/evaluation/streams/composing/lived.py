@@ -9,13 +9,16 @@ import cv2
 import numpy as np
 
 from calibration.evaluation.streams.composing.body import Body, place_seats
+from calibration.evaluation.streams.composing.recorded import Cast, performed
 from calibration.evaluation.streams.composing.script import GAP_S, LOST_SHARE, Rng, Script
-from calibration.evaluation.streams.composing.visits import Acted, Stage, acted
-from calibration.evaluation.streams.truth import Box, Circumstance, Notes
+from calibration.evaluation.streams.composing.visits import Stage, acted
+from calibration.evaluation.streams.truth import Box, Circumstance, Happening, Notes
 from calibration.synthetic.bodies.body import I64, Proportions
 from calibration.synthetic.clip import ELL_SHARE, record
 from calibration.synthetic.dark_camera import CAMERAS, identity_of
 from calibration.synthetic.scenery import disturbances
+from calibration.synthetic.scenery.eye import Eye
+from calibration.synthetic.scenery.figure import Figure, Person
 from calibration.synthetic.scenery.layers import Layer, Mover, Shift, composed
 from calibration.synthetic.scenery.lights import Light, lit
 from calibration.synthetic.scenery.scene import (
@@ -29,6 +32,8 @@ from calibration.synthetic.scenery.scene import (
     background,
     decode,
 )
+from calibration.synthetic.scenery.shadow import Ground
+from calibration.synthetic.scenery.wear import Wear
 from calibration.synthetic.splits import PEOPLE
 from edge.picture.frame import Frame
 
@@ -38,42 +43,49 @@ LABELS = ("walk", "run", "turn", "jump", "sit", "stand", "wave", "clap", "push",
 
 @dataclass(frozen=True)
 class LivedStream:
-    """A stream of this length, a pure function of its split and number. person: who comes mostly."""
+    """A stream of this length, a pure function of its split and number, and of its cast, where real people's motion is.
+
+    The split's people are rendered ones; with a cast they lend their bodies to a real person's motion.
+    """
 
     split: str
     number: int
     length_s: float
     seed: int = 0
+    cast: Cast | None = None
 
     @property
     def name(self) -> str:
         """Unique among the streams of a split."""
-        return f"life_{self.split}/{self.number:03d}"
+        return f"life_{self.cast.person if self.cast else self.split}/{self.number:03d}"
 
     @property
     def person(self) -> str:
         """The first of those who come: each of the split's people in turn."""
+        if self.cast is not None:
+            return self.cast.person
         return f"{self.split}_{self._people[0]:02d}"
 
     @property
     def identity(self) -> str:
         """All that its frames hang on besides the renderer's code."""
         camera, light = self._taken_by
-        return f"life {self.split} {self.number} {self.length_s} {self.seed} {identity_of(camera)} {light}"
+        cast = "" if self.cast is None else f" {[one.identity for one in self.cast.recordings]}"
+        return f"life {self.split} {self.number} {self.length_s} {self.seed} {identity_of(camera)} {light}{cast}"
 
     def play(self, notes: Notes) -> Iterator[Frame]:
         """Frames as the camera delivers them, 320x240; what happens is written into `notes` on the way."""
         rng = np.random.default_rng([*self.entropy, 1])
         script = Script.draw(rng, self.length_s)
-        scene = _Scene.draw(rng, script, self.length_s, [_proportions(self.split, one) for one in self._people])
+        people = [_proportions(self.split, one) for one in self._people]
+        scene = _Scene.draw(rng, script, self.length_s, people, self.cast)
         seen = _Seen(scene)
         frames = record(rng, seen.lights(script.fps, self.length_s), script.fps, *self._taken_by, live=True)
         notes.goes_on(script.course.spans)
         notes.goes_on(script.spells)
         notes.goes_on(script.losses)
         notes.goes_on(Circumstance(0.0, self.length_s, kind) for kind in script.always)
-        for visit in scene.visits:
-            notes.happens(one for one in visit.happenings if one.start_s < self.length_s)
+        notes.happens(one for one in scene.happenings if one.start_s < self.length_s)
         lost = _Losses(rng, script.losses)
         for frame in frames:
             notes.frame(frame.capture_time_s + 1 / script.fps, seen.boxes[frame.sequence])
@@ -104,18 +116,22 @@ def _proportions(split: str, person: int) -> Proportions:
 
 @dataclass(frozen=True)
 class _Scene:
-    """backdrop, origin: see `scene.background`. bodies: by visit, the number of the person in the stream."""
+    """backdrop, origin: see `scene.background`. bodies: the number of the person in the stream, and one visit's body.
+
+    shadows: of bodies, behind everybody.
+    """
 
     script: Script
-    visits: Sequence[Acted]
-    bodies: Sequence[tuple[int, Body]]
+    happenings: Sequence[Happening]
+    bodies: Sequence[tuple[int, Mover]]
+    shadows: Sequence[Figure]
     backdrop: U8
     origin: I64
     movers: Sequence[Mover]
     lights: Sequence[tuple[float, float, Light]]
 
     @staticmethod
-    def draw(rng: Rng, script: Script, length_s: float, people: Sequence[Proportions]) -> _Scene:
+    def draw(rng: Rng, script: Script, length_s: float, people: Sequence[Proportions], cast: Cast | None) -> _Scene:
         course = np.rint(OVERSAMPLING * script.course.shift).astype(np.int64)
         focal = WIDTH / 2 / np.tan(np.radians(rng.uniform(48, 80)) / 2)
         # A body fills the picture at its nearest and a sixth of it at its farthest.
@@ -125,18 +141,32 @@ class _Scene:
         view = View(height, float(np.arctan2(height - 0.9, rng.uniform(2.5, 5))), focal, still)
         lighting = Lighting.draw(rng)
         backdrop, origin = background(rng, View(view.height_m, view.tilt, focal, course))
-        visits = [acted(rng, visit, people[visit.person], stage) for visit in script.visits]
-        place_seats(rng, backdrop, origin, view, lighting, visits)
-        bodies = [
-            (visit.person, Body(rng, poses, people[visit.person], view, lighting))
-            for visit, poses in zip(script.visits, visits, strict=True)
-        ]
+        bodies: list[tuple[int, Mover]] = []
+        happenings: list[Happening] = []
+        figures: list[Figure] = []
+        if cast is None:
+            visits = [acted(rng, visit, people[visit.person], stage) for visit in script.visits]
+            place_seats(rng, backdrop, origin, view, lighting, visits)
+            for visit, poses in zip(script.visits, visits, strict=True):
+                bodies.append((visit.person, Body(rng, poses, people[visit.person], view, lighting)))
+                happenings += poses.happenings
+        else:
+            ground = Ground(float(stage.far_m + rng.uniform(0.5, 2)), lighting)
+            for visit in script.visits:
+                movement, done = performed(rng, visit, people[visit.person], stage, cast.recordings)
+                wearer = Person(people[visit.person], Wear.draw(rng))
+                eye = Eye(view.height_m, view.tilt, focal)
+                figure = Figure(rng, movement, wearer, eye, ground, start_s=visit.start_s, shutter_s=0.01)
+                figures.append(figure)
+                bodies.append((visit.person, figure))
+                happenings += done
         drawn = [disturbances.draw(kind, rng, length_s) for kind in script.always]
         spells = [(one, disturbances.draw(one.kind, rng, one.end_s - one.start_s)) for one in script.spells]
         return _Scene(
             script,
-            visits,
+            happenings,
             bodies,
+            figures,
             backdrop,
             origin,
             [mover for one in drawn for mover in one.movers],
@@ -166,7 +196,9 @@ class _Seen:
         scene = self._scene
         x, y = np.rint(OVERSAMPLING * np.array(scene.script.course.at(time_s))).astype(int).tolist()
         shift: Shift = (x / OVERSAMPLING, y / OVERSAMPLING)
-        layers: list[Layer] = [layer for mover in scene.movers if (layer := mover.layer(time_s, shift)) is not None]
+        seen = [mover.layer(time_s, shift) for mover in scene.movers]
+        seen += [figure.shadow(time_s, shift) for figure in scene.shadows]
+        layers: list[Layer] = [layer for layer in seen if layer is not None]
         for person, body in scene.bodies:
             layer = body.layer(time_s, shift)
             if layer is not None:

@@ -94,17 +94,11 @@ class _Actor:
         """Over the floor to a place [x, z]; who has to look elsewhere for it turns around first."""
         way = to - self.place
         yaw = float(np.arctan2(way[0], -way[1]))
-        if self._poses and abs(_difference(yaw, self.yaw)) > 1.0:
-            self.turn(self.yaw + _difference(yaw, self.yaw))
+        if self._poses and abs(difference(yaw, self.yaw)) > 1.0:
+            self.turn(self.yaw + difference(yaw, self.yaw))
             way = to - self.place
-        rng = self._rng
-        speed = rng.uniform(1.8, 3.2) if running else rng.uniform(0.7, 1.5)
-        lasts = max(1.2, float(np.hypot(*way)) / speed)
-        times = np.linspace(-2, lasts + 2, 1200)
-        going = _even(times / lasts, 0.4 / lasts)[:, np.newaxis]
-        heading = self.yaw + _difference(float(np.arctan2(way[0], -way[1])), self.yaw) * ease(times / 0.6)
-        path = Path(times, way * going, heading)
-        self._add("run" if running else "walk", self._carried(path, _times(lasts), speed, running), moved=True)
+        pose = gone(self._rng, self._proportions, way, self.yaw, running)
+        self._add("run" if running else "walk", pose, moved=True)
 
     def turn(self, yaw: float) -> None:
         """On the spot, in small steps, to another heading."""
@@ -149,32 +143,6 @@ class _Actor:
         pose = _joined(self._poses)
         return Acted(self._visit.start_s, pose, tuple(happenings), tuple(self._seats))
 
-    def _carried(self, path: Path, t: F64, speed: float, running: bool) -> Pose:
-        """Walking or running along a path."""
-        rng, p = self._rng, self._proportions
-        pose = idle(rng, p, t)
-        if running:
-            gait = Gait(
-                (1.22 + 0.08 * speed) * rng.uniform(0.9, 1.12),
-                rng.uniform(0.28, 0.42),
-                rng.uniform(0.03, 0.09),
-                rng.uniform(0.1, 0.22),
-                rng.uniform(0.1, 0.35),
-            )
-        else:
-            cycles_hz = (0.52 + 0.32 * speed) * rng.uniform(0.9, 1.12)
-            gait = Gait(cycles_hz, rng.uniform(0.58, 0.66), rng.uniform(0.04, 0.1), rng.uniform(0.05, 0.13), 0.06)
-        phases = stepped(pose, p, path, gait, t)
-        activity = np.minimum(1, path.speed(t) / speed)
-        bob = (rng.uniform(0.03, 0.06) if running else rng.uniform(0.012, 0.028)) * activity
-        pose.pelvis[:, 1] -= bob * (1.2 + np.cos(4 * np.pi * (phases[:, 0] - 0.05)))
-        pose.lean += rng.uniform(0.05, 0.28) * activity if running else rng.uniform(0, 0.1)
-        if running:
-            pose.elbow += (rng.uniform(0.9, 1.8) - pose.elbow) * activity[:, np.newaxis]
-        swing = rng.uniform(0.25, 0.9) if running else rng.uniform(0.1, 0.6)
-        swing_arms(pose, phases, swing * activity, 0.0, rng.uniform(-0.3, 0.3))
-        return pose
-
     def _add(self, label: str, pose: Pose, moved: bool = False) -> None:
         """moved: the pose has its heading already, and its way from the place where the last one stands."""
         at = np.array([self.place[0], 0.0, self.place[1]])
@@ -192,6 +160,42 @@ class _Actor:
         self._poses.append(pose)
         self._spans.append((len(pose.yaw), label))
         self.place, self.yaw = pose.pelvis[-1, [0, 2]].copy(), float(pose.yaw[-1])
+
+
+def gone(rng: Rng, p: Proportions, way: F64, yaw: float, running: bool = False) -> Pose:
+    """From the origin over the floor by a way [x, z], looking to `yaw` at first; POSE_HZ poses a second."""
+    speed = rng.uniform(1.8, 3.2) if running else rng.uniform(0.7, 1.5)
+    lasts = max(1.2, float(np.hypot(*way)) / speed)
+    times = np.linspace(-2, lasts + 2, 1200)
+    going = _even(times / lasts, 0.4 / lasts)[:, np.newaxis]
+    heading = yaw + difference(float(np.arctan2(way[0], -way[1])), yaw) * ease(times / 0.6)
+    return _carried(rng, p, Path(times, way * going, heading), _times(lasts), speed, running)
+
+
+def _carried(rng: Rng, p: Proportions, path: Path, t: F64, speed: float, running: bool) -> Pose:
+    """Walking or running along a path."""
+    pose = idle(rng, p, t)
+    if running:
+        gait = Gait(
+            (1.22 + 0.08 * speed) * rng.uniform(0.9, 1.12),
+            rng.uniform(0.28, 0.42),
+            rng.uniform(0.03, 0.09),
+            rng.uniform(0.1, 0.22),
+            rng.uniform(0.1, 0.35),
+        )
+    else:
+        cycles_hz = (0.52 + 0.32 * speed) * rng.uniform(0.9, 1.12)
+        gait = Gait(cycles_hz, rng.uniform(0.58, 0.66), rng.uniform(0.04, 0.1), rng.uniform(0.05, 0.13), 0.06)
+    phases = stepped(pose, p, path, gait, t)
+    activity = np.minimum(1, path.speed(t) / speed)
+    bob = (rng.uniform(0.03, 0.06) if running else rng.uniform(0.012, 0.028)) * activity
+    pose.pelvis[:, 1] -= bob * (1.2 + np.cos(4 * np.pi * (phases[:, 0] - 0.05)))
+    pose.lean += rng.uniform(0.05, 0.28) * activity if running else rng.uniform(0, 0.1)
+    if running:
+        pose.elbow += (rng.uniform(0.9, 1.8) - pose.elbow) * activity[:, np.newaxis]
+    swing = rng.uniform(0.25, 0.9) if running else rng.uniform(0.1, 0.6)
+    swing_arms(pose, phases, swing * activity, 0.0, rng.uniform(-0.3, 0.3))
+    return pose
 
 
 def _held(rng: Rng, last: Pose, seconds: float) -> Pose:
@@ -221,7 +225,7 @@ def _times(seconds: float) -> F64:
     return np.arange(max(2, round(seconds * POSE_HZ))) / POSE_HZ
 
 
-def _difference(a: float, b: float) -> float:
+def difference(a: float, b: float) -> float:
     """a - b, the short way around."""
     return float((a - b + np.pi) % (2 * np.pi) - np.pi)
 
