@@ -132,17 +132,26 @@ def curves(series: Mapping[str, Sequence[Point]], x_label: str, y_label: str) ->
 
 def shares(points: Sequence[Point], x_label: str) -> str:
     """Points (x, share) joined by lines, 0 to 100 % upwards, x from 0; both axes linear."""
+    return share_lines({"": points}, x_label)
+
+
+def share_lines(series: Mapping[str, Sequence[Point]], x_label: str) -> str:
+    """The same, several lines in one picture, each with its name; x ends at 1 or at the largest."""
     height, left, bottom, right = 220, 56, 176, WIDTH - 24
-    last = max(1.0, *(x for x, _ in points))
-    places = [(left + (right - left) * x / last, bottom - (bottom - 16) * share) for x, share in points]
+    last = max(1.0, *(x for line in series.values() for x, _ in line))
     parts = []
     for tick in (0, 0.25, 0.5, 0.75, 1):
         y = bottom - (bottom - 16) * tick
         parts.append(f"<line x1='{left}' x2='{right}' y1='{y:.1f}' y2='{y:.1f}' stroke='#ddd'/>")
         parts.append(_text(left - 6, y + 4, f"{tick:.0%}", "end"))
-    path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
-    parts.append(f"<path d='M{path}' fill='none' stroke='{COLOURS[0]}' stroke-width='2'/>")
-    parts += [f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3' fill='{COLOURS[0]}'/>" for x, y in places]
+    for i, (name, points) in enumerate(series.items()):
+        colour = COLOURS[i % len(COLOURS)]
+        places = [(left + (right - left) * x / last, bottom - (bottom - 16) * share) for x, share in points]
+        path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
+        parts.append(f"<path d='M{path}' fill='none' stroke='{colour}' stroke-width='2'/>")
+        parts += [f"<circle cx='{x:.1f}' cy='{y:.1f}' r='3' fill='{colour}'/>" for x, y in places]
+        if name:
+            parts.append(_text(left + 12 + 190 * i, 12, name, "start", colour))
     parts += [_text(left, bottom + 16, "0", "middle"), _text(right, bottom + 16, f"{last:g}", "middle")]
     parts.append(_text((left + right) / 2, bottom + 34, x_label, "middle"))
     return _svg(WIDTH, height, parts)

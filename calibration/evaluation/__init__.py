@@ -3,7 +3,7 @@
 cli, folds_cli       the commands `edge-eval` and `edge-folds`
 options              what both of them take
 evaluate, folds      a bundle on a set; folds on the people that each was trained without
-stream               clips end to end through the whole pipeline
+streams/             long streams through the whole pipeline
 variants             the chain with a gate, without, averaged, on equalised pictures
 scores, protocols    rates with intervals and comparisons; the papers' tables
 published_results    what the papers report, to stand beside ours

@@ -2,6 +2,7 @@
 
 edge-eval --bundle BUNDLE --set synthetic_test
 edge-eval --bundle INT8 --against FLOAT --set folder:CLIPS --gamma 2
+edge-eval --stream --hours 0.5
 edge-eval --set ellar_test --data-root DIR --protocol ellar-table4 --baselines --html report.html
 torchrun --nproc-per-node 2 -m calibration.evaluation.cli --set synthetic_test
 """
@@ -20,6 +21,10 @@ from calibration.evaluation.html.pictures import held_out_curve
 from calibration.evaluation.options import attributes
 from calibration.evaluation.protocols import PROTOCOLS, check_protocol
 from calibration.evaluation.report import EvaluationReport, as_dict, text
+from calibration.evaluation.streams.command import add_options, check_without_stream, streamed
+from calibration.evaluation.streams.page import page as stream_page
+from calibration.evaluation.streams.report import as_dict as stream_dict
+from calibration.evaluation.streams.report import text as stream_text
 from calibration.evaluation.variants import Variant, ablations, baselines, build_alone
 from calibration.jobs.progress import show_progress
 from calibration.jobs.shards import ShardTeam, shard_team
@@ -36,12 +41,16 @@ from edge.streams import holding_streams
 @holding_streams("edge-eval")
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `edge-eval`; returns its exit code."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.set is None and not options.stream:
+        parser.error("the following arguments are required: --set (only --stream has sets of its own)")
     return run_command("edge-eval", lambda: _stream(options) if options.stream else _clips(options))
 
 
 def _clips(options: argparse.Namespace) -> int:
     """Clip by clip, in this process's share, and told by the first of them."""
+    check_without_stream(options)
     with shard_team(options.exchange) as processes:
         found = _evaluated(options, processes)
         if processes.first:
@@ -52,13 +61,13 @@ def _clips(options: argparse.Namespace) -> int:
 
 
 def _stream(options: argparse.Namespace) -> int:
-    """`--stream`: clips end to end through the whole pipeline."""
-    from calibration.evaluation.stream import score_streams
-
-    clips = open_set(options.set, options.data_root, options.limit, options.seed)
-    bundle = build_alone(Bundle.load(options.bundle))
-    score = score_streams(bundle, clips, threads=options.threads, seed=options.seed, engine=options.engine)
-    print(json.dumps(score.as_dict(), indent=2) if options.json else score.text())
+    """`--stream`: long streams through the whole pipeline."""
+    if options.html is not None:
+        check_can_write(options.html, "the report")
+    found = streamed(options)
+    if options.html is not None:
+        html_page.write(options.html, stream_page(found))
+    print(json.dumps(stream_dict(found), indent=2) if options.json else stream_text(found))
     return EXIT_STOPPED
 
 
@@ -109,13 +118,11 @@ def _parser() -> argparse.ArgumentParser:
         "--bundle", type=user_path, default=default_bundle_path(), help="default: the one in the package"
     )
     parser.add_argument("--against", type=user_path, metavar="BUNDLE", help="a second bundle, compared clip by clip")
-    parser.add_argument("--set", required=True, help="a data set by name: `calibration list` shows them")
+    parser.add_argument("--set", help="a data set by name: `calibration list` shows them")
     parser.add_argument("--data-root", type=user_path, help="where downloaded data sets lie")
     parser.add_argument("--gamma", type=float, help="fix the gamma (default: the gate chooses)")
     parser.add_argument("--average", action="store_true", help="every expert answers, averaged (default: the gate's)")
-    parser.add_argument(
-        "--stream", action="store_true", help="clips end to end: latency, flicker, false labels where there is nobody"
-    )
+    add_options(parser)
     parser.add_argument("--clip", action="store_true", help="one gamma for the whole clip (default: tick by tick)")
     parser.add_argument("--by", type=attributes, default=(), metavar="light,camera,actor", help="rows for each value")
     parser.add_argument("--protocol", choices=sorted(PROTOCOLS), help="a table in the form of the ELLAR paper's")

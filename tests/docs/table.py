@@ -48,6 +48,7 @@ RUN: dict[str, Run] = {
     "edge-doctor --json > findings.json": Run(codes=FOUND, makes=("findings.json",)),
     "edge-eval --bundle my-int8 --set folder:CLIPS": Run("6 clips"),
     "edge-eval --bundle INT8 --against FLOAT --set folder:CLIPS": Run("same decision on"),
+    "edge-eval --stream --bundle INT8 --set folder:CLIPS": Run("6 actions"),
     "edge-eval --set synthetic_test": Run("2 clips", "--limit 2"),
     "edge-eval --set ellar_test --data-root DIR --protocol ellar-table4 --by actor --baselines --html report.html": Run(
         "CLAHE", makes=("report.html",)
@@ -250,8 +251,10 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
     RENDERED: (
         "edge-eval --set synthetic_test --against bundles/ellar-edge-s-float32",
         "edge-eval --set synthetic_test --against bundles/ellar-edge-s-float32 --by light,camera",
+        "edge-eval --stream",
+        "edge-eval --stream --hours 8 --html streams.html",
+        "edge-eval --stream --hours 0.5",
         "edge-eval --stream --set synthetic_test",
-        "edge-eval --stream --set synthetic_test --limit 120",
     ),
     QUANTIZED: (
         "quantize --calib synthetic_val --model bundles/ellar-edge-s-float32 --out my-int8",
@@ -276,7 +279,6 @@ PARTS: dict[str, str] = {
     "torchrun --standalone --nproc-per-node 2 -m calibration.evaluation.cli --set ellar_test ...": "",
     "distill init SET --out RECIPE": "",
     "python -m benchmarks.results": " --data-root DIR",
-    "edge-eval --stream": " --set NAME",
     "distill folds": " RECIPE --out DIR",
     "distill pretrain": " RECIPE --out DIR",
     "distill eval": " DIR --set NAME",

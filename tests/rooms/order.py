@@ -32,7 +32,8 @@ ORDER: dict[str, tuple[str, ...]] = {
     "distill": ("enhance", "training", "teachers", "students", "cli"),
     "distill.students": ("network", "recipe", "sources", "stages", "starts", "job"),
     "calibration.synthetic": ("recordings", "bodies", "scenery"),
-    "calibration.evaluation": ("report", "html", "cli"),
+    "calibration.evaluation": ("report", "html", "streams", "cli"),
+    "calibration.evaluation.streams": ("truth", "composing", "heard", "scores", "running", "report", "page", "command"),
     "distill.teachers": ("networks", "recipe", "training"),
     "benchmarks": ("aarch64", "makers"),
 }

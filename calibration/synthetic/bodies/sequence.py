@@ -42,11 +42,11 @@ def perform(
         pose = MOTIONS[act.action](np.random.default_rng(act.seed), proportions, t)
         if poses:
             end = poses[-1]
-            pose = _aligned(pose, end.pelvis[-1], float(end.yaw[-1]))
-            poses.append(_bridge(end, pose, round(act.pause_s * rate_hz)))
+            pose = aligned(pose, end.pelvis[-1], float(end.yaw[-1]))
+            poses.append(bridge(end, pose, round(act.pause_s * rate_hz)))
             ticks += len(poses[-1].yaw)
         else:
-            pose = _aligned(pose, np.zeros(3), heading)
+            pose = aligned(pose, np.zeros(3), heading)
         poses.append(pose)
         segments.append(Segment(round(ticks / rate_hz, 2), round((ticks + len(t)) / rate_hz, 2), act.action))
         ticks += len(t)
@@ -54,7 +54,7 @@ def perform(
     return Pose(**joined), segments
 
 
-def _aligned(pose: Pose, start: F64, heading: float) -> Pose:
+def aligned(pose: Pose, start: F64, heading: float) -> Pose:
     """Turned and moved over the floor so that it begins at `start` with `heading`."""
     angle = heading - float(pose.yaw[0])
     pelvis, ankles = turned(pose.pelvis, angle), turned(pose.ankles, angle)
@@ -64,7 +64,7 @@ def _aligned(pose: Pose, start: F64, heading: float) -> Pose:
     return Pose(**values)
 
 
-def _bridge(before: Pose, after: Pose, ticks: int) -> Pose:
+def bridge(before: Pose, after: Pose, ticks: int) -> Pose:
     """From the last of one pose to the first of the next, at rest at both ends."""
     u = ease((np.arange(ticks) + 1) / (ticks + 1))
     values = {}
