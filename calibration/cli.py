@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from calibration.clip_sets.check import check
 from calibration.clip_sets.roots import data_root
+from calibration.deciding import command as deciding
 from calibration.jobs.progress import show_progress
 from calibration.measurement import camera as measure_camera
 from calibration.measurement import clip_statistics, compare_inputs, key_frames
@@ -49,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     compare_inputs.add_parser(commands)
     key_frames.add_parser(commands)
     utd_mhad.add_parser(commands)
+    deciding.add_parser(commands)
     examine = commands.add_parser("check", help="count a data set's clips and list everything that is wrong with it")
     examine.add_argument("name", help="ellar, ellar_val, arid, arid15, ug2, dark48, folder:DIR")
     examine.add_argument("--data-root", type=user_path, metavar="DIR", help="where downloaded data sets lie")

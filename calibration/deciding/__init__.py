@@ -1,4 +1,6 @@
-"""How a bundle decides, chosen from what its network says of streams: probabilities that hold, and operating points.
+"""How a bundle decides, chosen from what its network says of streams: probabilities that hold, operating points.
 
-scaling      logits become probabilities
+scaling      log-probabilities become probabilities that hold
+choosing     how long things last, and when to speak
+command      `calibration decide`
 """

@@ -174,7 +174,7 @@ class OperatingPoint:
 class DecisionSpec:
     """From a stream of logits to actions (edge/recognition/decoder.py says how).
 
-    scale, bias: of every label's logit, so that the softmax of scale * logit + bias is a probability that holds
+    scale, bias: of every label's log-probability l, so that the softmax of scale * l + bias is a probability that holds
     (vector scaling: Guo et al., On Calibration of Modern Neural Networks, ICML 2017). dwell_ms: how long something goes
     on, on average. evidence: how much 66.7 ms of answers count beside one that would be independent of those before.
     shortest_ms: how long something must be likely before it is said. low, normal, high: the operating points.

@@ -81,7 +81,9 @@ class Decoder:
     def _believe(self, logits: F32, passed_s: float) -> None:
         changed = 1 - math.exp(-1e3 * passed_s / self._spec.dwell_ms)
         expected = (1 - changed) * self._belief + changed * self._start
-        answer = softmax(np.asarray(self._scale * logits + self._bias, np.float32)).astype(np.float64)
+        # What all logits have in common says nothing, and scales must not make it speak.
+        relative = np.log(np.maximum(softmax(logits).astype(np.float64), SMALLEST))
+        answer = softmax(np.asarray(self._scale * relative + self._bias, np.float32)).astype(np.float64)
         belief = expected * np.maximum(answer, SMALLEST) ** (self._spec.evidence * passed_s / TICK_S)
         self._belief = belief / belief.sum()
 

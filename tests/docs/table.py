@@ -100,9 +100,11 @@ QUANTIZED = "the same as another line that is run; tests/quantize/test_default_b
 MACHINES = "processes of torchrun; the same in tests/calibration/jobs/test_shards.py"
 OTHER_ROOMS = "reads an old commit, which a shallow clone lacks"
 
+DECIDES = "hears an hour of streams; tests/calibration/deciding/test_choosing.py decides on a few clips"
 LISTENS = "listens to a program that runs; tests/edge/outputs/test_events_socket.py"
 
 WHY_NOT: dict[str, tuple[str, ...]] = {
+    DECIDES: ("calibration decide --bundle INT8 --out decided --set life_val", "edge-eval --stream --bundle decided"),
     LISTENS: ("edge-tail --socket events.sock", "edge-tail --labels"),
     CAMERA: (
         "edge-run",
