@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -33,8 +34,8 @@ class Deciders:
 
     def __init__(self, manifest: Manifest, sensitivity: str, say: Say) -> None:
         self._classes = len(manifest.labels)
-        self._make = _maker(manifest, sensitivity, say)
-        self._whole = self._make()
+        self._whole = decider(manifest, sensitivity, say)
+        self._make = partial(decider, manifest, sensitivity, _said_before)
         self._of: dict[int, Decoder | Smoother] = {}
 
     def reset(self) -> None:
@@ -57,16 +58,19 @@ class Deciders:
         self._of = {one.track.identity: self._of.get(one.track.identity) or self._make() for one in tracks}
         deciders = self._of.values()
         return tuple(
-            TrackDecision(one.track, decider.skip(fault) if fault else decider.step(one.logits, time_s))
-            for one, decider in zip(tracks, deciders, strict=True)
+            TrackDecision(one.track, mine.skip(fault) if fault else mine.step(one.logits, time_s))
+            for one, mine in zip(tracks, deciders, strict=True)
         )
 
 
-def _maker(manifest: Manifest, sensitivity: str, say: Say) -> Callable[[], Decoder | Smoother]:
-    """A bundle's decoder, or the mean over time of those without one."""
-    decision = manifest.decision
-    if decision is not None:
-        return lambda: Decoder(manifest.labels, decision, sensitivity)
+def decider(manifest: Manifest, sensitivity: str, say: Say) -> Decoder | Smoother:
+    """What a bundle decides with: its decoder, or the mean over time of those without one."""
+    if manifest.decision is not None:
+        return Decoder(manifest.labels, manifest.decision, sensitivity)
     if sensitivity != NORMAL:  # no error: a service that goes back to an older bundle shall run
         say(f"sensitivity {sensitivity}: bundle {manifest.name} has one operating point alone, which is used")
-    return lambda: Smoother(len(manifest.labels), manifest.smoothing)
+    return Smoother(len(manifest.labels), manifest.smoothing)
+
+
+def _said_before(text: str) -> None:
+    """What the first decider said holds for those of every track."""

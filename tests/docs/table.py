@@ -168,7 +168,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "python -m benchmarks.flow",
         "python -m benchmarks.aarch64.tick",
         "python -m benchmarks.tracks",
-        "python -m benchmarks.tracks --evidence",
+        "python -m benchmarks.tracks --evidence --scenes 1",
         "python -m benchmarks.makers.training",
         "calibration demo --out edge/data/demo.mp4",
     ),

@@ -1,7 +1,8 @@
 """What speaks for a track being a person: it travels, keeps its direction, and is more than an edge that trembles.
 
 Curtains, fans and screens change in place. Each number alone tells little; the weights were fitted on rendered people
-who act and things that move (`python -m benchmarks.tracks --evidence` prints them, and what each tells alone).
+who walk and act, and on things that move (`python -m benchmarks.tracks --evidence` fits them on other scenes, and
+prints what each number tells alone; docs/results.md).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ from edge.recognition.tracks.track import Track
 U8 = npt.NDArray[np.uint8]
 
 MOST_TRACKS = 4  # that are told of; twice as many are followed, so that a curtain takes nobody's place
-BELIEVED_TICKS = 6  # in which a track has to be seen before it gets a number
+BELIEVED_TICKS = 8  # in which a track has to be seen before it gets a number
 BELIEVED, DOUBTED = 0.6, 0.4  # confidence from which it is told of, and below which no more
 REACH_ACROSS, REACH_ALONG = 1 / 27, 1 / 12  # of the map's width and height: pieces this far apart are one body
 LEAST_MASS = 0.04  # levels of change a cell of the map that a new region has: two cells that change fully, at 80x60
@@ -156,7 +156,7 @@ class Locator:
             track.together = track.together + 1 if whole is not None else 0
             if whole is None or track.together < _proof(track):
                 kept.append(track)
-            elif body is not None and not track.identity:
+            elif body is not None:
                 body.embrace(track)
         self._tracks = kept
 
@@ -231,16 +231,14 @@ def _is_same_body(track: Track, other: Track) -> bool:
         return False
     if across <= 0:
         return _are_sides(track, other, along)
-    if across * max(along, 0.0) > INSIDE * track.width * track.height:
+    if across * max(along, 0.0) > INSIDE * min(track.width * track.height, other.width * other.height):
         return True
     tall = max(track.bottom, other.bottom) - min(track.top, other.top)
     wide = max(track.right, other.right) - min(track.left, other.left)
     if wide < SLIM * tall and along > INSIDE * min(track.height, other.height):
         return True
-    if track.identity and other.identity:
-        return False
     overlaps = across >= STACKED * min(track.width, other.width)
-    stands = -STACKED_GAP * max(track.height, other.height) < along <= 0.3 * min(track.height, other.height)
+    stands = -STACKED_GAP * max(track.height, other.height) < along <= INSIDE * min(track.height, other.height)
     return overlaps and stands and tall > wide
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from calibration.evaluation.streams.heard import JOINED_S, SILENCE, Heard, Listener
 from edge.bundles.manifest import NORMAL, DecisionSpec, Manifest, OperatingPoint, SmoothingSpec
 from edge.messages import Prediction
-from edge.recognition.chain import _decider
+from edge.recognition.deciding import decider
 from tests.calibration.evaluation.streams.sayers import LABELS, heard
 from tests.students import tiny_manifest, tiny_student
 
@@ -73,13 +73,13 @@ def told(manifest: Manifest, thresholds: list[float | None]) -> tuple[Heard, lis
     answers = np.repeat(rng.normal(0, 1.5, (20, 3)), 4, axis=0).astype(np.float32)
     listener, wanted = Listener(), []
     for number, threshold in enumerate(thresholds):
-        decider = _decider(manifest if threshold is None else at(manifest, threshold), NORMAL, print)
+        deciding = decider(manifest if threshold is None else at(manifest, threshold), NORMAL, print)
         said = []
         for tick, one in enumerate(answers):
             time_s = tick / 15 + 2 * (tick >= 55)
             if tick == 55:
-                decider.reset()
-            decision = decider.skip("black") if tick in (30, 31) else decider.step(one, time_s)
+                deciding.reset()
+            decision = deciding.skip("black") if tick in (30, 31) else deciding.step(one, time_s)
             said.append(SILENCE if decision.index is None else decision.index)
             if number == 0:
                 label = None if decision.index is None else LABELS[decision.index]

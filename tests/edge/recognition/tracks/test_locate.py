@@ -149,7 +149,7 @@ def of(name: str, light: str = "LL") -> Counts:
 def test_rendered_people_who_walk_are_found() -> None:
     counts = of("one walks by")
     assert counts.found >= 0.85 * counts.person_ticks
-    assert counts.switches == 0 and counts.false == 0
+    assert counts.switches == 0 and counts.false <= 1
 
 
 def test_rendered_people_who_cross_keep_their_numbers() -> None:
@@ -166,9 +166,14 @@ def test_a_rendered_person_who_stands_for_5_s_is_not_lost() -> None:
 
 def test_a_rendered_person_far_off_is_found() -> None:
     counts = of("far, 1/6 high")
-    assert counts.found >= 0.6 * counts.person_ticks
+    assert counts.found >= 0.7 * counts.person_ticks
 
 
 def test_in_a_rendered_empty_room_is_nobody_though_the_camera_turns() -> None:
     assert of("nobody").false == 0
-    assert of("nobody, camera turns").false <= 1
+    assert of("nobody, camera turns").false <= 3
+
+
+def test_a_rendered_curtain_is_mostly_nobody() -> None:
+    counts = of("curtain alone")
+    assert counts.false <= 2 and counts.idle <= 0.1 * counts.ticks
