@@ -15,7 +15,7 @@ from calibration.people import of_split, split_from
 from calibration.synthetic.bodies.motions import SIX, TWELVE
 from calibration.synthetic.real.relight import open_relit
 from calibration.synthetic.real.rooms import open_rooms
-from calibration.synthetic.skeletons import open_skeletons
+from calibration.synthetic.real.skeletons import open_skeletons
 from calibration.synthetic.splits import (
     DISTURBED_SPLITS,
     NOBODY_SPLITS,

@@ -23,11 +23,11 @@ import numpy as np
 from calibration.clip_sets.clips import Clip
 from calibration.jobs.parallel import in_order
 from calibration.sets import open_set
-from calibration.synthetic import skeletons
 from calibration.synthetic.bodies.body import Proportions, skeleton
 from calibration.synthetic.bodies.motions import MOTIONS
 from calibration.synthetic.clip import record
 from calibration.synthetic.dark_camera import CAMERAS, LIGHTS
+from calibration.synthetic.real import skeletons
 from calibration.synthetic.recordings.skeletons import JOINTS, Joints
 from calibration.tensors import Geometry, clip_tensors, stream_tensors
 from edge.picture import reference

@@ -164,6 +164,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "python -m benchmarks.makers.quantize --whole 512 --calib synthetic_train",
         "python -m benchmarks.cameras",
         "python -m benchmarks.makers.calibration",
+        "python -m benchmarks.makers.calibration --rendering",
         "python -m benchmarks.engines",
         "python -m benchmarks.flow",
         "python -m benchmarks.aarch64.tick",

@@ -35,7 +35,7 @@ BLOCK = 32  # samples of a movement that are computed in one go
 # What moves this far while the shutter is open is drawn twice, and three times.
 BLURRED_PX = (1.6, 4.5)
 # From a body's height in the picture, by the picture's: the share of the corners of a mesh that it needs.
-DETAIL = ((1.2, 1.0), (0.7, 0.75), (0.35, 0.6), (0.0, 0.45))
+DETAIL = ((1.2, 0.75), (0.5, 0.6), (0.0, 0.45))
 
 
 @dataclass(frozen=True)

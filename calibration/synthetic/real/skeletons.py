@@ -20,10 +20,10 @@ from calibration.synthetic.bodies.hanging import hung
 from calibration.synthetic.bodies.movement import Movement, joined, standing
 from calibration.synthetic.clip import record, robot_motion
 from calibration.synthetic.dark_camera import CAMERAS, LIGHTS, identity_of
+from calibration.synthetic.real.furniture import Furniture
 from calibration.synthetic.recordings.skeletons import Joints, load
 from calibration.synthetic.scenery.eye import CEILING_M, LOWEST_M, Eye, focal_px
 from calibration.synthetic.scenery.figure import Figure, Person
-from calibration.synthetic.scenery.furniture import Furniture
 from calibration.synthetic.scenery.layers import Layer, composed
 from calibration.synthetic.scenery.scene import (
     F32,

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from calibration.sets import open_set
-from calibration.synthetic import skeletons
+from calibration.synthetic.real import skeletons
 from calibration.synthetic.recordings.skeletons import load
 from calibration.synthetic.scenery.scene import HEIGHT, WIDTH
 from calibration.tensors import Geometry, store_tensors
 from edge.errors import DataError
 from tests.calibration.synthetic import stick
 
-REAL = Path(__file__).parents[3].parent / "shared" / "data" / "skeletons"
+REAL = Path(__file__).parents[4].parent / "shared" / "data" / "skeletons"
 GEOMETRY = Geometry(height=24, width=32, input_height=6, input_width=8, gammas=(1.0, 2.0))
 
 
