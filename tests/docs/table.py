@@ -236,9 +236,8 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "python -m benchmarks.other_cameras --folds runs/folds --member int8 --set folder:DIR",
         "calibration compare-statistics --set synthetic_val --set relit:utd_depth --set folder:arid_dark --limit 120 "
         "--out clip-statistics.md",
-        "calibration compare-inputs --rendered synthetic_val --rendered synthetic_recorded_val --real folder:DIR "
-        "--limit 150",
-        "calibration compare-inputs --rendered relit:DIR --real folder:DIR --limit 150",
+        "calibration compare-inputs --rendered synthetic_val --real folder:DIR --limit 150",
+        "calibration compare-inputs --rendered synthetic_recorded_val --real folder:DIR --limit 72",
         "calibration key-frames --set folder:DIR",
     ),
     DEVICE: ("edge-run --engine tensorrt --prepare", "edge-run --prepare"),
