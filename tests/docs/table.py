@@ -164,6 +164,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "python -m benchmarks.makers.calibration",
         "python -m benchmarks.engines",
         "python -m benchmarks.flow",
+        "python -m benchmarks.peers",
         "python -m benchmarks.aarch64.tick",
         "python -m benchmarks.tracks",
         "python -m benchmarks.tracks --evidence",
