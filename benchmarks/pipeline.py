@@ -57,7 +57,7 @@ def whole_step(bundle: Bundle) -> None:
 
 
 def forms(bundle: Bundle) -> None:
-    """A driver's YUYV buffer to logits, by the form of the input, in turn; what the student makes of it is not asked."""
+    """A driver's YUYV buffer to logits, by form of the input, in turn; what the student makes of it is not asked."""
     frames = [Frame(yuyv(frame.image), frame.sequence, frame.capture_time_s, "yuyv") for frame in dark_frames(64)]
     recognisers = {}
     for form in ("motion", "change_flow"):

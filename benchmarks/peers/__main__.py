@@ -150,7 +150,7 @@ class Noise(quantization.CalibrationDataReader):  # type: ignore[misc]
 def quantised(model: onnx.ModelProto, folder: Path) -> onnx.ModelProto:
     """UINT8 activations, INT8 weights per channel."""
     source, target = folder / f"{model.graph.name}.onnx", folder / f"{model.graph.name}_int8.onnx"
-    quantization.shape_inference.quant_pre_process(model, source, skip_symbolic_shape=True)
+    onnx.save(onnx.shape_inference.infer_shapes(model), source)
     quantization.quantize_static(source, target, Noise(model), per_channel=True)
     return onnx.load(target)
 

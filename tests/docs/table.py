@@ -231,6 +231,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "python -m benchmarks.results --data-root DIR",
         "python -m benchmarks.results --data-root DATA --folds runs/relit12_quantised --member int8 "
         "--against runs/relit12",
+        "python -m benchmarks.other_cameras.moving --set relit_moving:DIR/utd_depth --set folder:DIR/real_rooms",
         "python -m benchmarks.other_cameras --folds runs/folds --member int8 --set folder:DIR",
         "calibration compare-statistics --set synthetic_val --set relit:utd_depth --set folder:arid_dark --limit 120 "
         "--out clip-statistics.md",
