@@ -2,6 +2,7 @@
 
 pipeline, native, cameras        the device: a frame's whole way, the C core, capture
 engines, aarch64/                the student in every engine: times here, instructions on an emulated Cortex-A76
+peers/                           what one would run instead, on the same core
 makers/                          what the makers cost: INT8, reading data, an epoch
 flow, tracks                     the motion stage against the truth and OpenCV; who is where against the truth
 results, other_cameras, demo     accuracy: the tables of docs/results.md, other cameras' pictures, the demo clip

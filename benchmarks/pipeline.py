@@ -14,12 +14,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import cv2
 import numpy as np
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from benchmarks.native import yuyv
 from edge.bundles.bundle import Bundle, default_bundle_path
 from edge.engines.onnxruntime import OnnxRuntimeSession
 from edge.picture.frame import Frame
@@ -38,6 +41,7 @@ def main() -> None:
     print(f"machine: {_processor()}, {os.cpu_count()} cores, Python {platform.python_version()}")
     bundle = Bundle.load(default_bundle_path())
     whole_step(bundle)
+    forms(bundle)
     integer_against_float(bundle, Bundle.load(options.float_bundle))
     first_prediction()
 
@@ -50,6 +54,22 @@ def whole_step(bundle: Bundle) -> None:
     times_ms = [_timed_ms(partial(recogniser.tick, frames[i % len(frames)])) for i in range(1, ROUNDS)]
     p50, p95 = np.percentile(times_ms, [50, 95])
     print(f"640x480 frame to logits: p50 {p50:.2f} ms, p95 {p95:.2f} ms")
+
+
+def forms(bundle: Bundle) -> None:
+    """A driver's YUYV buffer to logits, by form of the input, in turn; what the student makes of it is not asked."""
+    frames = [Frame(yuyv(frame.image), frame.sequence, frame.capture_time_s, "yuyv") for frame in dark_frames(64)]
+    recognisers = {}
+    for form in ("motion", "change_flow"):
+        manifest = replace(bundle.manifest, input=replace(bundle.manifest.input, form=form))
+        recognisers[form] = Recogniser(replace(bundle, manifest=manifest), threads=1)
+    times_ms: dict[str, list[float]] = {form: [] for form in recognisers}
+    for i in range(ROUNDS):
+        for form, recogniser in recognisers.items():
+            times_ms[form].append(_timed_ms(partial(recogniser.tick, frames[i % len(frames)])))
+    for form, times in times_ms.items():
+        p50, p95 = np.percentile(times[20:], [50, 95])
+        print(f"YUYV 640x480 buffer to logits, form {form}: p50 {p50:.2f} ms, p95 {p95:.2f} ms")
 
 
 def integer_against_float(int8: Bundle, float32: Bundle) -> None:

@@ -27,7 +27,7 @@ from edge.recognition.gate import Gate
 from edge.recognition.inputs import NetworkInput, network_input
 from edge.recognition.recogniser import Recogniser
 
-WARM_UP = 20  # ticks: caches of NumPy and onnxruntime are filled, the ring of frames is
+WARM_UP = 10  # ticks: caches of NumPy and onnxruntime are filled, the ring of frames is
 FORMS = ("motion", "change_flow")
 Pictures = Mapping[str, list[npt.NDArray[np.uint8]]]
 

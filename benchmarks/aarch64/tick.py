@@ -1,6 +1,6 @@
 """The work of a whole tick, camera buffer to logits, on models of a Cortex-A72 and A76: instructions, stage by stage.
 
-python -m benchmarks.aarch64.tick [--times 60] [--cpu cortex-a72 ...]
+python -m benchmarks.aarch64.tick [--times 14] [--cpu cortex-a72 ...]
 
 Counted under qemu as a board would run it: the C core built for aarch64, the engine's wheel, Python's own work, too.
 The student is the default bundle's, in U8S8 and in the S8S8 that `quantize --target arm` makes of its float origin.
@@ -58,18 +58,23 @@ Counts = dict[str, Count]
 def main() -> None:
     """Print the tables of docs/results.md."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--times", type=int, default=60, help="calls of every part that are counted (%(default)s)")
+    parser.add_argument("--times", type=int, default=14, help="calls of every part that are counted (%(default)s)")
     parser.add_argument("--cpu", nargs="+", choices=PROCESSORS, default=tuple(PROCESSORS))
     options = parser.parse_args()
     board = guest()
     pictures = board.folder / "buffers.npz"
     np.savez(pictures, **buffers())  # type: ignore[arg-type]
-    found, other = {}, signed(FLOAT_BUNDLE).bundle
+    other = signed(FLOAT_BUNDLE).bundle
     for cpu in options.cpu:
-        found[cpu], remarks = counted(replace(board, cpu=cpu, cut=True), other, pictures, options.times)
-        print("\n".join(f"{cpu}: {remark}" for remark in remarks), flush=True)
-    for title, lines in (("A tick", ticks(found)), ("The input stage", inputs(found)), ("Boards", bounds(found))):
-        print(f"\n{title}\n" + "\n".join(lines))
+        counts, remarks = counted(replace(board, cpu=cpu, cut=True), other, pictures, options.times)
+        found = {cpu: counts}
+        print("\n".join(remarks))
+        for title, lines in (
+            ("a tick", ticks(found)),
+            ("the input stage", inputs(found)),
+            ("the board", bounds(found)),
+        ):
+            print(f"\n{cpu}, {title}\n" + "\n".join(lines), flush=True)
 
 
 def buffers() -> dict[str, npt.NDArray[np.generic]]:

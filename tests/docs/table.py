@@ -167,6 +167,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "python -m benchmarks.makers.calibration --rendering",
         "python -m benchmarks.engines",
         "python -m benchmarks.flow",
+        "python -m benchmarks.peers",
         "python -m benchmarks.aarch64.tick",
         "python -m benchmarks.tracks",
         "python -m benchmarks.tracks --evidence --scenes 1",
@@ -233,6 +234,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "python -m benchmarks.results --data-root DIR",
         "python -m benchmarks.results --data-root DATA --folds runs/relit12_quantised --member int8 "
         "--against runs/relit12",
+        "python -m benchmarks.other_cameras.moving --set relit_moving:DIR/utd_depth --set folder:DIR/real_rooms",
         "python -m benchmarks.other_cameras --folds runs/folds --member int8 --set folder:DIR",
         "calibration compare-statistics --set synthetic_val --set relit:utd_depth --set folder:arid_dark --limit 120 "
         "--out clip-statistics.md",

@@ -1,7 +1,14 @@
 /* The motion stage for AVX-512, in 256-bit vectors: wider ones lower the clock. */
 #if defined(__x86_64__) && !defined(EDGE_SCALAR_ONLY)
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,bmi,bmi2,lzcnt,avx512f,avx512bw,avx512vl,avx512dq"))), apply_to = function)
+#define END_OF_TARGET _Pragma("clang attribute pop")
+#else
 #pragma GCC target("avx2,bmi,bmi2,lzcnt,avx512f,avx512bw,avx512vl,avx512dq,prefer-vector-width=256")
+#define END_OF_TARGET
+#endif
 #define MOTION_AVX2
 #define INSTALL edge_motion_avx512
 #include "motion_body.h"
+END_OF_TARGET
 #endif

@@ -78,6 +78,12 @@ class Motion(NetworkInput):
         return 2 * float(np.hypot(self._report[4], self._report[5]))
 
     @property
+    def significant(self) -> tuple[float, float]:
+        """Shares of the cells above the noise in the last look, before and after the camera's motion was taken out."""
+        before, after = self._report[:2].tolist()
+        return before, after
+
+    @property
     def camera_motion(self) -> tuple[float, float, float, float]:
         """Towards the frame before, as the last look saw it: x, y in half-size pixels a tick, zoom, rotation."""
         dx, dy, zoom, turn = self._report[4:].tolist()

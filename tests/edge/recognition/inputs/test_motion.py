@@ -10,6 +10,7 @@ from edge.picture.frame import Frame
 from edge.recognition.health import VIEW_CHANGED
 from edge.recognition.inputs import NetworkInput, network_input
 from edge.recognition.inputs.base import ZERO
+from edge.recognition.inputs.motion import Motion
 from tests.edge.recognition.inputs.test_change_flow import GATE, HEAVY, LIGHT, PLAIN, SIZE, stream
 
 EXPERTS = [PLAIN, LIGHT, HEAVY]
@@ -94,3 +95,14 @@ def test_how_fast_the_camera_moves_is_told() -> None:
         mine.take(Frame(np.ascontiguousarray(np.roll(wall, 4 * t, axis=1)), t, t / 15))
         mine.see(PLAIN)
     assert mine.camera_px == pytest.approx(2, abs=0.3)  # 4 pixels of 320 are 2 of 160
+
+
+def test_what_a_turning_camera_changes_is_told_with_its_motion_and_without() -> None:
+    mine = eyes()
+    assert isinstance(mine, Motion)
+    wall = stream(1, contrast=10.0, noise=0.5)[0].image
+    for t in range(4):
+        mine.take(Frame(np.ascontiguousarray(np.roll(wall, 4 * t, axis=1)), t, t / 15))
+        mine.see(PLAIN)
+    before, after = mine.significant
+    assert 0 <= after < before / 2
