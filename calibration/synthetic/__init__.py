@@ -4,5 +4,6 @@ bodies/, scenery/        a person and the actions; rooms, clothes, light
 dark_camera              linear light in, dark noisy pictures out
 clip, splits, demo       one clip from a seed, the sets of them, the demo
 nobody, truth, passing   rooms without a person; clips whose optical flow, scenes whose boxes are known
-relight, recordings/     real recorded bodies, lit and placed anew; published recordings in the form that it reads
+recordings/              published recordings in the form that we read
+real/                    real recorded bodies and real rooms, lit and taken anew
 """

@@ -31,7 +31,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "quantize": ("normal_form", "graph", "observing", "judging", "rewriting", "search", "telling", "cli"),
     "distill": ("enhance", "training", "teachers", "students", "cli"),
     "distill.students": ("network", "recipe", "sources", "stages", "starts", "job"),
-    "calibration.synthetic": ("recordings", "bodies", "scenery"),
+    "calibration.synthetic": ("recordings", "bodies", "scenery", "real"),
     "calibration.evaluation": ("report", "html", "streams", "cli"),
     "calibration.evaluation.streams": ("truth", "composing", "heard", "scores", "running", "report", "page", "command"),
     "distill.teachers": ("networks", "recipe", "training"),
