@@ -74,7 +74,7 @@ class Clothing:
             _keep(
                 self._flows,
                 before,
-                np.asarray(self._dis.calc(*seen, np.zeros((*seen[0].shape, 2), np.float32)), np.float32),
+                np.asarray(self._dis.calc(seen[0], seen[1], np.zeros((*seen[0].shape, 2), np.float32)), np.float32),
             )
         return self._flows[before]
 
