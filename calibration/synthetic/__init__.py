@@ -5,5 +5,6 @@ dark_camera              linear light in, dark noisy pictures out
 clip, splits, demo       one clip from a seed, the sets of them, the demo
 nobody, truth, passing   rooms without a person; clips whose optical flow, scenes whose boxes are known
 recordings/              published recordings in the form that we read
+skeletons                real motion of joints on rendered bodies
 real/                    real recorded bodies and real rooms, lit and taken anew
 """
