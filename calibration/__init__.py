@@ -2,6 +2,7 @@
 
 cli                    the command `calibration`
 sets, clip_sets/       data sets by name; what they are, how they are read and checked
+people                 who is learnt from, chosen by, tested on
 synthetic/             clips that need no data: a rendered body, rooms, a simulated dark camera
 learnt                 which clips a bundle has learnt from, so that they are no test of it
 tensors                clips as the network sees them, kept on disk

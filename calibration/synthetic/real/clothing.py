@@ -71,7 +71,11 @@ class Clothing:
             pair = [self._frame(t) for t in (before, before + 1)]
             top = max(float(layers[..., 1].max()) for layers in pair) + 1e-6
             seen = [np.asarray(np.clip(110 * p[..., 3] + 145 * p[..., 1] / top, 0, 255), np.uint8) for p in pair]
-            _keep(self._flows, before, np.asarray(self._dis.calc(seen[0], seen[1], None), np.float32))
+            _keep(
+                self._flows,
+                before,
+                np.asarray(self._dis.calc(seen[0], seen[1], np.zeros((*seen[0].shape, 2), np.float32)), np.float32),
+            )
         return self._flows[before]
 
     def _frame(self, t: int) -> F32:

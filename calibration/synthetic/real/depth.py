@@ -66,7 +66,7 @@ def load(path: Path, rate_hz: float | None = None) -> Recording:
     left = float(size[1] - origin[1] - depth.shape[2])  # of the turned crop in the turned picture
     column = size[1] / 2 - focal * joints[..., 0] / joints[..., 2] - left
     row = size[0] / 2 - focal * joints[..., 1] / joints[..., 2] - origin[0]
-    depth_m = np.ascontiguousarray(depth, np.float32) / 1000
+    depth_m: F32 = np.ascontiguousarray(depth, np.float32) / np.float32(1000)
     away_m = float(np.median(depth_m[depth_m > 0]))
     return Recording(
         depth_m,

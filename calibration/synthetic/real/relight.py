@@ -19,7 +19,7 @@ from calibration.synthetic.dark_camera import CAMERAS, LIGHTS, identity_of
 from calibration.synthetic.real.depth import Recording, checked_rate, load
 from calibration.synthetic.real.relit_body import Place, RelitBody
 from calibration.synthetic.real.staging import Staging
-from calibration.synthetic.scenery.layers import Shift, composed
+from calibration.synthetic.scenery.layers import Mover, Shift, composed
 from calibration.synthetic.scenery.scene import F32, HEIGHT, OVERSAMPLING, U8, WIDTH, Lighting, View, background, decode
 from edge.errors import DataError
 from edge.picture.frame import Frame
@@ -110,7 +110,7 @@ def _lights(rng: Rng, recording: Recording, fps: float, moving: bool, stage: Sta
     shutter_s, mirrored = float(rng.uniform(0.012, 0.033)), bool(rng.random() < 0.5)
     if stage is None:
         duration_s = recording.duration_s
-        movers = [RelitBody(rng, recording, place, lighting, mirrored=mirrored, shutter_s=shutter_s)]
+        movers: list[Mover] = [RelitBody(rng, recording, place, lighting, mirrored=mirrored, shutter_s=shutter_s)]
     else:
         duration_s = stage.lasts_s(recording.duration_s)
         movers = stage.movers(rng, recording, place, lighting, mirrored, shutter_s)

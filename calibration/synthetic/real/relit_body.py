@@ -107,7 +107,8 @@ class RelitBody:
         # Pixels' centres lie at halves.
         middle = (scale - 1) / 2
         matrix = np.array([[scale, 0, left - x0 + middle], [0, scale, top - y0 + middle]], np.float64)
-        placed = cv2.warpAffine(np.ascontiguousarray(layers), matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
+        warped = cv2.warpAffine(np.ascontiguousarray(layers), matrix, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
+        placed = np.asarray(warped, np.float32)
         if placed[..., 3].max() < LEAST_SEEN:
             return None
         return Layer(placed[..., :3].copy(), placed[..., 3].copy(), (x0, y0), self.depth_m)

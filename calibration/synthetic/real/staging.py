@@ -138,4 +138,4 @@ class Board:
 def _covered(first: float, last: float, length: int) -> F32:
     """The share of each of `length` pixels that lies between."""
     edges = np.arange(length, dtype=np.float64)
-    return np.clip(np.minimum(edges + 1, last) - np.maximum(edges, first), 0, 1).astype(np.float32)
+    return np.asarray(np.clip(np.minimum(edges + 1, last) - np.maximum(edges, first), 0, 1), np.float32)
