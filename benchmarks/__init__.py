@@ -5,5 +5,6 @@ engines, aarch64/                the student in every engine: times here, instru
 peers/                           what one would run instead, on the same core
 makers/                          what the makers cost: INT8, reading data, an epoch
 flow, tracks                     the motion stage against the truth and OpenCV; who is where against the truth
-results, other_cameras, demo     accuracy: the tables of docs/results.md, other cameras' pictures, the demo clip
+results, demo                    accuracy: the tables of docs/results.md, the demo clip
+other_cameras/                   other cameras' pictures, and a camera that moves
 """

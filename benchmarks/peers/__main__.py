@@ -4,10 +4,11 @@ python -m benchmarks.peers [--rounds 9] [--only NAME ...]
 
 Peers are built from their published shapes with random weights and run in onnxruntime, one thread, all interleaved in
 one run; ours goes from a YUYV buffer to logits, theirs is the network alone: decoding, shrinking and cropping are left
-out in their favour. Times are the processor's: another load does not stretch them. INT8 by onnxruntime's static quantisation, calibrated on noise, where the maker offers INT8, and of
-MobileNetV2, which others do. How often each is called in a second stands in the table: frames a second as published
-(MoViNet-A0: 5), as ours (15) for what takes every frame, one clip a second for what takes clips. Nothing is said about
-accuracy: that would need their weights and the same clips.
+out in their favour. Times are the processor's: another load does not stretch them. INT8 by onnxruntime's static
+quantisation, calibrated on noise, where the maker offers INT8, and of MobileNetV2, which others do. How often each is
+called in a second stands in the table: frames a second as published (MoViNet-A0: 5), as ours (15) for what takes every
+frame, one clip a second for what takes clips. Nothing is said about accuracy: that would need their weights and the
+same clips.
 """
 
 from __future__ import annotations

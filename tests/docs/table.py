@@ -277,6 +277,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
 _QUANTIZE = " --calib SET --model FLOAT --out INT8"
 PARTS: dict[str, str] = {
     "edge-run WHAT": "",
+    "calibration decide": " --bundle FLOAT --out OUT",
     "edge-run --camera WHAT": "",
     "quantize --calib synthetic_val+relit:DIR": " --model FLOAT --out INT8",
     "quantize --target": " x86" + _QUANTIZE,

@@ -35,7 +35,7 @@ ORDER: dict[str, tuple[str, ...]] = {
     "calibration.evaluation": ("report", "html", "streams", "cli"),
     "calibration.evaluation.streams": ("truth", "composing", "heard", "scores", "running", "report", "page", "command"),
     "distill.teachers": ("networks", "recipe", "training"),
-    "benchmarks": ("aarch64", "makers"),
+    "benchmarks": ("aarch64", "makers", "other_cameras", "peers"),
 }
 
 MOST_ENTRIES = 12  # files and rooms in one room: what a reader takes in at a glance

@@ -18,7 +18,11 @@ SIDE = {"left": 1.0, "right": -1.0}
 def upright(frames: int) -> dict[str, F64]:
     """Standing at x = 0, z = 3 and facing the camera (-z), the left side at +x; each joint [T,3], to be moved."""
     hip = THIGH + SHIN + ANKLE
-    places = {"hips": (0, hip + 0.06, 3), "spine": (0, hip + 0.13, 3), "neck": (0, hip + 0.5, 3)}
+    places: dict[str, tuple[float, float, float]] = {
+        "hips": (0, hip + 0.06, 3),
+        "spine": (0, hip + 0.13, 3),
+        "neck": (0, hip + 0.5, 3),
+    }
     places["head"] = (0.0, hip + 0.7, 2.97)
     for side, x in SIDE.items():
         places |= {

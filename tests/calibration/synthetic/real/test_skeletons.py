@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from calibration.sets import open_set
+from calibration.synthetic.bodies.body import Proportions
 from calibration.synthetic.real import skeletons
 from calibration.synthetic.recordings.skeletons import load
 from calibration.synthetic.scenery.scene import HEIGHT, WIDTH
@@ -94,7 +95,7 @@ def test_bodies_come_in_all_sizes_and_from_all_sides(root: Path) -> None:
     shares, headings, elevations = [], [], []
     for seed in range(200):
         rng = np.random.default_rng(seed)
-        movement = skeletons._performed(rng, recording, "sit", skeletons.Proportions())
+        movement = skeletons._performed(rng, recording, "sit", Proportions())
         eye, placed = skeletons._seen(rng, movement)
         depth = eye.project(placed.points[:, 0])[1].mean()
         shares.append(eye.focal_px * placed.proportions.stature_m / depth / HEIGHT)
