@@ -76,12 +76,10 @@ SOURCES: Mapping[str, People] = {
     "Bandai-Namco": People(train=("bandai_unknown",)),
     "CMU": People(train=("cmu_unknown",)),
     "Weizmann": People(train=("daria", "denis", "eli"), val=("ido",), test=("lena", "moshe")),
-    # Films without people, by their names.
+    # Films without people, by their names. All the bottles stand on one shelf before one camera: one room, one split.
     "7-Scenes": People(train=(), test=("kitchen_handheld",)),
     "Intel IoT DevKit sample-videos": People(
-        train=("car_park", "bottles_0", "bottles_1"),
-        val=("bottles_2", "bottles_3"),
-        test=("bottles_4", "bottles_5"),
+        train=_numbered("bottles_", "0", "1", "2", "3", "4", "5"), val=("car_park",)
     ),
 }
 

@@ -51,6 +51,8 @@ class Clip:
     actor, camera, light, location: None where not known. spans: what goes on when, in order and without overlap; what
     they leave out is not judged and not learnt from. None: `label`, from its first frame to its last. disturbance: what
     moves or changes where nobody is, kinds joined by `+`. terms: whose recording it is, and what it may be used for.
+    recorded: gives what identifies the recording that the frames are rendered from, where its file does not: the same
+    recording may have been packed in several ways.
     """
 
     name: str
@@ -65,12 +67,15 @@ class Clip:
     spans: tuple[Span, ...] = ()
     disturbance: str | None = None
     terms: Terms = NOT_TOLD
+    recorded: Callable[[], str] | None = None
 
     @property
     def rendered_from(self) -> str:
         """Of the recording that its frames are rendered from, 16 hexadecimal digits; the same for every rendering of it
         by any revision of the renderer. Empty where there is none, or where the frames are the file's own.
         """
+        if self.recorded is not None:
+            return self.recorded()
         return "" if self.file is None or self.made_by == VIDEO else _digest(self.file)[:16]
 
     @property

@@ -16,12 +16,15 @@ from calibration.evaluation.cli import main as edge_eval
 from calibration.evaluation.evaluate import evaluate
 from calibration.learnt import LEARNT_FILE, Fingerprint, LearntClips
 from calibration.sets import open_set
-from edge.bundles.bundle import Bundle, write_bundle
-from edge.errors import BundleError
+from edge.bundles.bundle import Bundle, default_bundle_path, write_bundle
+from edge.errors import BundleError, DataError
 from edge.picture.frame import Frame
 from tests.calibration.evaluation.test_evaluate import tiny_bundle
 from tests.calibration.synthetic.real.recordings import write_recording
 from tests.clips import write_square_folder
+
+ROOT = Path(__file__).parents[2]
+UTD = ROOT.parent / "shared" / "data" / "utd_depth"
 
 
 def fingerprint(path: Path) -> str:
@@ -96,7 +99,7 @@ def test_a_set_of_training_data_alone_is_called_no_test(
 
 def test_a_recording_that_was_learnt_is_known_in_any_rendering(tmp_path: Path) -> None:
     for name in ("learnt", "new"):
-        write_recording(tmp_path / f"{name}.npz", frames=24 if name == "new" else 30)
+        write_recording(tmp_path / f"{name}.npz", step=2 if name == "new" else 1)
     (tmp_path / "labels.csv").write_text("file,class,actor,fps\nlearnt.npz,left,s1,19\nnew.npz,left,s2,19\n")
     clips = open_set(f"relit:{tmp_path}").clips
     first = next(clip for clip in clips if clip.actor == "s1")
@@ -107,6 +110,43 @@ def test_a_recording_that_was_learnt_is_known_in_any_rendering(tmp_path: Path) -
     assert judged.clips[0].actor == "s1" and first.made_by != judged.clips[0].made_by
     roles = {result.clip.actor: result.role for result in evaluate([knowing], judged)[0].results}
     assert roles == {"s1": "training", "s2": ""}
+
+
+def test_a_recording_is_known_however_it_was_cropped_and_packed(tmp_path: Path) -> None:
+    write_recording(tmp_path / "a.npz")
+    with np.load(tmp_path / "a.npz") as stored:
+        arrays = dict(stored)
+    arrays["depth_mm"] = np.pad(arrays["depth_mm"], ((0, 0), (3, 1), (2, 0)))
+    arrays["origin_yx"] = arrays["origin_yx"] - [3, 2]
+    np.savez_compressed(tmp_path / "b.npz", **arrays, fps=np.float64(17))
+    rows, columns = np.nonzero(arrays["depth_mm"][4])
+    arrays["depth_mm"][4, rows[0], columns[0]] += 1
+    np.savez(tmp_path / "c.npz", **arrays)
+    (tmp_path / "labels.csv").write_text("file,class,fps\na.npz,wave,19\nb.npz,wave,17\nc.npz,wave,19\n")
+    known: dict[str, set[str]] = {name: set() for name in "abc"}
+    for kind in ("relit", "relit_moving"):
+        for clip in open_set(f"{kind}:{tmp_path}").clips:
+            known[clip.name[0]].add(clip.rendered_from)
+    assert len(known["a"]) == 1 and known["a"] == known["b"] != known["c"]
+
+
+def test_what_cannot_be_read_is_no_recording(tmp_path: Path) -> None:
+    write_recording(tmp_path / "a.npz")
+    (tmp_path / "labels.csv").write_text("file,class,fps\na.npz,wave,19\n")
+    clip = open_set(f"relit:{tmp_path}").clips[0]
+    (tmp_path / "a.npz").write_bytes(b"PK")
+    with pytest.raises(DataError, match=r"a\.npz: not a depth recording"):
+        _ = clip.rendered_from
+
+
+@pytest.mark.skipif(not UTD.is_dir(), reason="the real depth recordings are not here")
+def test_the_shipped_bundles_know_the_recordings_that_they_have_learnt_from() -> None:
+    recordings = {clip.rendered_from for clip in open_set(f"relit:{UTD}").clips}
+    others = {clip.rendered_from for clip in open_set(f"relit:{UTD}_other").clips}
+    assert len(recordings) == 238 and len(others) == 299
+    for place in (default_bundle_path(), ROOT / "bundles" / "ellar-edge-s-float32"):
+        learnt = LearntClips.of(Bundle.load(place)).training
+        assert recordings <= learnt and not others & learnt
 
 
 def test_a_video_is_known_by_its_frames_alone(folder: Path) -> None:

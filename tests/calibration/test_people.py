@@ -37,6 +37,23 @@ def test_folds_leave_everybody_out_once(source: str) -> None:
     assert not left_out or sorted(left_out) == sorted(people.everybody)
 
 
+@pytest.mark.parametrize("source", ["7-Scenes", "Intel IoT DevKit sample-videos"])
+def test_films_of_one_room_are_in_one_split(source: str) -> None:
+    rooms = [{film.rstrip("_0123456789") for film in getattr(SOURCES[source], split)} for split in SPLITS]
+    assert all(not a & b for a, b in combinations(rooms, 2))
+
+
+@pytest.mark.skipif(not (DATA / "real_rooms").is_dir(), reason="the data are not here")
+def test_real_rooms_have_splits() -> None:
+    rooms = {split: open_set(f"rooms:{DATA / 'real_rooms'}@{split}").clips for split in SPLITS}
+    found = {split: {clip.location for clip in clips} for split, clips in rooms.items()}
+    assert found == {
+        "train": {f"bottles_{number}" for number in range(6)},
+        "val": {"car_park"},
+        "test": {"kitchen_handheld"},
+    }
+
+
 def test_no_source_begins_as_another_does() -> None:
     assert all(not a.startswith(b) and not b.startswith(a) for a, b in combinations(SOURCES, 2))
 

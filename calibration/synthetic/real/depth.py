@@ -7,14 +7,18 @@ mirrors what it sees: a left hand is on the left.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import zipfile
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from calibration.learnt import DIGEST_BYTES, FIRST_FRAMES
 from edge.errors import DataError
 
 F32 = npt.NDArray[np.float32]
@@ -51,14 +55,7 @@ def load(path: Path, rate_hz: float | None = None) -> Recording:
     Raises DataError that names the file and what is wrong with it; also where nobody says how fast it was recorded: at
     a guessed rate people walk and wave at a speed at which nobody does.
     """
-    try:
-        with np.load(path, allow_pickle=False) as data:
-            depth, origin, size, joints = (data[k] for k in ("depth_mm", "origin_yx", "full_hw", "skel_m"))
-            own = float(data["fps"]) if "fps" in data.files else None
-    except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
-        raise DataError(f"{path}: not a depth recording (depth_mm, origin_yx, full_hw, skel_m): {error}") from error
-    if depth.ndim != 3 or not depth.any() or joints.shape[1:] != (20, 3) or not len(joints):
-        raise DataError(f"{path}: depth_mm {depth.shape} or skel_m {joints.shape} is empty or not [T,h,w] and [T,20,3]")
+    depth, origin, size, joints, own = _stored(path)
     rate = checked_rate(rate_hz or own, str(path))
     depth = depth[..., ::-1]
     joints = joints[np.minimum(np.arange(len(depth)), len(joints) - 1)]
@@ -90,3 +87,49 @@ def checked_rate(rate_hz: float | None, where: str) -> float:
     if not low <= rate_hz <= high:
         raise DataError(f"{where}: fps: expected {low:g} to {high:g} frames a second, found {rate_hz:g}")
     return rate_hz
+
+
+class _Stored(NamedTuple):
+    """Arrays of a file by their names there, and its own rate, if it has one."""
+
+    depth_mm: npt.NDArray[Any]
+    origin_yx: npt.NDArray[Any]
+    full_hw: npt.NDArray[Any]
+    skel_m: npt.NDArray[Any]
+    fps: float | None
+
+
+def _stored(path: Path) -> _Stored:
+    try:
+        with np.load(path, allow_pickle=False) as data:
+            depth, origin, size, joints = (data[k] for k in ("depth_mm", "origin_yx", "full_hw", "skel_m"))
+            own = float(data["fps"]) if "fps" in data.files else None
+    except (OSError, EOFError, KeyError, ValueError, TypeError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path}: not a depth recording (depth_mm, origin_yx, full_hw, skel_m): {error}") from error
+    if depth.ndim != 3 or not depth.any() or joints.shape[1:] != (20, 3) or not len(joints):
+        raise DataError(f"{path}: depth_mm {depth.shape} or skel_m {joints.shape} is empty or not [T,h,w] and [T,20,3]")
+    return _Stored(depth, origin, size, joints, own)
+
+
+def fingerprint(path: Path) -> str:
+    """Of what a recording shows in its first frames (calibration/learnt.py), however it was cropped and packed.
+
+    Raises DataError.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+    return _fingerprint_of(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=1 << 16)
+def _fingerprint_of(path: Path, size: int, changed_ns: int) -> str:
+    stored = _stored(path)
+    top, left = np.asarray(stored.origin_yx, np.int64).tolist()
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    for frame in stored.depth_mm[:FIRST_FRAMES]:
+        rows, columns = np.nonzero(frame)
+        digest.update(np.stack([rows + top, columns + left]).astype("<i4").tobytes())
+        digest.update(frame[rows, columns].astype("<u2").tobytes())
+    return digest.hexdigest()

@@ -16,7 +16,7 @@ from calibration.clip_sets import folder, video
 from calibration.clip_sets.clips import Clip, ClipSet, Span
 from calibration.synthetic.clip import record, robot_motion
 from calibration.synthetic.dark_camera import CAMERAS, LIGHTS, identity_of
-from calibration.synthetic.real.depth import Recording, checked_rate, load
+from calibration.synthetic.real.depth import Recording, checked_rate, fingerprint, load
 from calibration.synthetic.real.relit_body import Place, RelitBody
 from calibration.synthetic.real.staging import Staging
 from calibration.synthetic.scenery.layers import Mover, Shift, composed
@@ -60,6 +60,7 @@ def open_relit(name: str, root: Path, moving: bool = False, staged: bool = False
                     actor=row.get("actor") or None,
                     camera=camera,
                     light=light,
+                    recorded=partial(fingerprint, path),
                     spans=() if stage is None else (Span(*stage.acts(_duration_s(row, path, rate_hz)), label),),
                 )
             )
