@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from calibration.evaluation.streams.heard import JOINED_S, SILENCE, Heard, Listener
 from edge.bundles.manifest import NORMAL, DecisionSpec, Manifest, OperatingPoint, SmoothingSpec
 from edge.messages import Prediction
-from edge.recognition.deciding import decider
+from edge.recognition.decoder import Decoder
+from edge.recognition.smoothing import Smoother
 from tests.calibration.evaluation.streams.sayers import LABELS, heard
 from tests.students import tiny_manifest, tiny_student
 
@@ -73,13 +74,13 @@ def told(manifest: Manifest, thresholds: list[float | None]) -> tuple[Heard, lis
     answers = np.repeat(rng.normal(0, 1.5, (20, 3)), 4, axis=0).astype(np.float32)
     listener, wanted = Listener(), []
     for number, threshold in enumerate(thresholds):
-        deciding = decider(manifest if threshold is None else at(manifest, threshold), NORMAL, print)
+        decider = decider_of(manifest if threshold is None else at(manifest, threshold))
         said = []
         for tick, one in enumerate(answers):
             time_s = tick / 15 + 2 * (tick >= 55)
             if tick == 55:
-                deciding.reset()
-            decision = deciding.skip("black") if tick in (30, 31) else deciding.step(one, time_s)
+                decider.reset()
+            decision = decider.skip("black") if tick in (30, 31) else decider.step(one, time_s)
             said.append(SILENCE if decision.index is None else decision.index)
             if number == 0:
                 label = None if decision.index is None else LABELS[decision.index]
@@ -91,6 +92,12 @@ def told(manifest: Manifest, thresholds: list[float | None]) -> tuple[Heard, lis
                 )
         wanted.append(said)
     return listener.heard(manifest), wanted
+
+
+def decider_of(manifest: Manifest) -> Decoder | Smoother:
+    if manifest.decision is None:
+        return Smoother(len(manifest.labels), manifest.smoothing)
+    return Decoder(manifest.labels, manifest.decision)
 
 
 def at(manifest: Manifest, threshold: float) -> Manifest:
