@@ -114,7 +114,7 @@ def code_digest() -> str:
 def packed(record: Record) -> bytes:
     """A record as an .npz file."""
     truth, heard = record.truth, record.heard
-    said = {
+    told = {
         "length_s": truth.length_s,
         "happenings": [(one.start_s, one.end_s, one.label, one.person) for one in truth.happenings],
         "circumstances": [(one.start_s, one.end_s, one.kind) for one in truth.circumstances],
@@ -126,7 +126,7 @@ def packed(record: Record) -> bytes:
     }
     arrays: dict[str, Any] = {f"boxes_{person}": boxes for person, boxes in truth.boxes.items()}
     arrays |= {name: getattr(heard, name) for name in ARRAYS}
-    arrays["said"] = np.frombuffer(json.dumps(said).encode(), np.uint8)
+    arrays["told"] = np.frombuffer(json.dumps(told).encode(), np.uint8)
     data = io.BytesIO()
     np.savez_compressed(data, **arrays)
     return data.getvalue()
@@ -135,16 +135,16 @@ def packed(record: Record) -> bytes:
 def unpacked(data: bytes) -> Record:
     """What `packed` gave. Raises ValueError, KeyError or BadZipFile for anything else."""
     with np.load(io.BytesIO(data), allow_pickle=False) as stored:
-        said = json.loads(stored["said"].tobytes())
+        told = json.loads(stored["told"].tobytes())
         truth = Truth(
-            said["length_s"],
-            tuple(Happening(*one) for one in said["happenings"]),
-            tuple(Circumstance(*one) for one in said["circumstances"]),
-            {person: stored[f"boxes_{person}"] for person in said["people"]},
-            tuple(said["damaged"]),
+            told["length_s"],
+            tuple(Happening(*one) for one in told["happenings"]),
+            tuple(Circumstance(*one) for one in told["circumstances"]),
+            {person: stored[f"boxes_{person}"] for person in told["people"]},
+            tuple(told["damaged"]),
         )
         arrays: dict[str, Any] = {name: stored[name] for name in ARRAYS}
-        heard = Heard(tuple(said["labels"]), rule=Rule(*said["rule"]), tick_s=said["tick_s"], **arrays)
+        heard = Heard(tuple(told["labels"]), rule=Rule(*told["rule"]), tick_s=told["tick_s"], **arrays)
     return Record(truth, heard)
 
 

@@ -53,7 +53,9 @@ def test_a_record_comes_back_as_it_was(bundle: Bundle) -> None:
     again = unpacked(packed(record))
     assert again.truth == record.truth
     assert packed(again) == packed(record)
-    assert np.array_equal(again.heard.probabilities, record.heard.probabilities)
+    for name in ("times_s", "probabilities", "said", "state", "gammas"):
+        assert np.array_equal(getattr(again.heard, name), getattr(record.heard, name)), name
+    assert (again.heard.labels, again.heard.rule) == (record.heard.labels, record.heard.rule)
 
 
 def test_a_kept_record_is_not_made_again_and_a_broken_one_is(bundle: Bundle, tmp_path: Path) -> None:

@@ -68,8 +68,8 @@ def test_at_every_moment_a_stream_is_in_one_state(
 ) -> None:
     truth = Truth(
         9.0,
-        tuple(Happening(*span, label, person) for span, label, person in happenings),
-        tuple(Circumstance(*span, kind) for span, kind in circumstances),
+        tuple(Happening(start, end, label, person) for (start, end), label, person in happenings),
+        tuple(Circumstance(start, end, kind) for (start, end), kind in circumstances),
     )
     states = truth.states(np.arange(0, 9, 0.25), own_name)
     assert (np.sum(list(states.values()), axis=0) == 1).all()
