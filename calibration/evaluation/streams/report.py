@@ -10,7 +10,7 @@ from calibration.evaluation.streams.intervals import Figure
 from calibration.evaluation.streams.matching import ANY, LATE_S
 from calibration.evaluation.streams.scores import Row, StreamScores
 
-WIDTH = 34
+WIDTH, COLUMN = 44, 26
 
 
 @dataclass(frozen=True)
@@ -89,9 +89,9 @@ def single_figures(scores: StreamScores) -> Iterator[tuple[str, str]]:
 
 
 def _table(columns: Sequence[str], rows: Sequence[tuple[str, Sequence[str]]]) -> Iterator[str]:
-    yield " " * WIDTH + "".join(f"{column:>22}" for column in columns)
+    yield " " * WIDTH + "".join(f"{column:>{COLUMN}}" for column in columns)
     for name, cells in rows:
-        yield f"  {name:<{WIDTH - 2}}" + "".join(f"{cell:>22}" for cell in cells)
+        yield f"  {name:<{WIDTH - 2}}" + "".join(f"{cell:>{COLUMN}}" for cell in cells)
 
 
 def _events(scores: StreamScores) -> Iterator[str]:
@@ -101,7 +101,7 @@ def _events(scores: StreamScores) -> Iterator[str]:
     ]
     yield from _table(("found, %", "right, %", "F1, %"), rows)
     for name, value in single_figures(scores):
-        yield f"  {name:<42}{value}"
+        yield f"  {name:<{WIDTH}}{value}"
 
 
 def false_rows(scores: StreamScores) -> Iterator[tuple[str, tuple[str, str]]]:
