@@ -169,8 +169,9 @@ class Judge:
         places = np.minimum((confidence * BINS).astype(int), BINS - 1)
         bins = np.zeros((2, BINS, 3))
         for row, ticks in enumerate((heard.open & self._states[ACTING], heard.open)):
-            for column, weight in enumerate((np.ones(len(places)), confidence, right)):
-                bins[row, :, column] = np.bincount(places[ticks], weight[ticks].astype(np.float64), BINS)
+            weights = np.stack([np.ones(len(places)), confidence, right]).astype(np.float64)
+            for column, weight in enumerate(weights):
+                bins[row, :, column] = np.bincount(places[ticks], weight[ticks], BINS)
         return bins
 
     def _switches(self, decided: I64) -> tuple[int, int]:
