@@ -169,11 +169,7 @@ class Judge:
         places = np.minimum((confidence * BINS).astype(int), BINS - 1)
         bins = np.zeros((2, BINS, 3))
         for row, ticks in enumerate((heard.open & self._states[ACTING], heard.open)):
-<<<<<<< HEAD
-            weights: tuple[F64, ...] = (np.ones(len(places)), confidence.astype(np.float64), right.astype(np.float64))
-=======
             weights = np.stack([np.ones(len(places)), confidence, right]).astype(np.float64)
->>>>>>> streams
             for column, weight in enumerate(weights):
                 bins[row, :, column] = np.bincount(places[ticks], weight[ticks], BINS)
         return bins
