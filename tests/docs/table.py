@@ -166,6 +166,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "python -m benchmarks.makers.calibration",
         "python -m benchmarks.makers.calibration --rendering",
         "python -m benchmarks.engines",
+        "python benchmarks/pipeline.py",
         "python -m benchmarks.flow",
         "python -m benchmarks.peers",
         "python -m benchmarks.aarch64.tick",

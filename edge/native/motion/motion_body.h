@@ -1025,7 +1025,8 @@ static uint8_t best_label(const Work *work, int high, int wide, int y, int x)
     return best;
 }
 
-/* One sweep over all nodes; returns whether any has another label. A node around which nothing changed keeps its own. */
+/* One sweep over all nodes; returns whether any has another label. A node around which nothing changed keeps its own.
+ */
 static int sweep(Work *work, int high, int wide)
 {
     int changes = 0;
