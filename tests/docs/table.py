@@ -287,7 +287,6 @@ PARTS: dict[str, str] = {
     "torchrun --standalone --nproc-per-node 2 -m quantize.cli --calib ellar_val ...": " --model FLOAT --out INT8",
     "torchrun --standalone --nproc-per-node 2 -m calibration.evaluation.cli --set ellar_test ...": "",
     "distill init SET --out RECIPE": "",
-    "python -m benchmarks.results": " --data-root DIR",
     "distill folds": " RECIPE --out DIR",
     "distill pretrain": " RECIPE --out DIR",
     "distill eval": " DIR --set NAME",
