@@ -7,9 +7,9 @@ frames a second. Ratios count, times are this machine's. --rendering: that alone
 
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -207,10 +207,13 @@ def rendering(moving: bool) -> None:
 
 def main() -> None:
     """Print every figure, a line each."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rendering", action="store_true", help="people rendered from joints alone")
+    options = parser.parse_args()
     cv2.setNumThreads(1)
     for moving in (False, True):
         rendering(moving)
-    if sys.argv[1:] == ["--rendering"]:
+    if options.rendering:
         return
     with tempfile.TemporaryDirectory() as folder:
         clips = write_clips(Path(folder) / "clips")
