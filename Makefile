@@ -17,7 +17,8 @@ run: $(RUN)/.installed ## install the runtime alone and recognise the demo clip
 
 setup: $(DEV)/.installed ## make the development environment
 
-test: lint native-asan ## lint, types, sanitizers, tests; what this machine lacks for a test is said, with the reason
+test: lint ## lint, types, sanitizers, tests; what this machine lacks for a test is said, with the reason
+	$(MAKE) --no-print-directory --jobs=$$(nproc) native-asan
 	$(BIN)/python -m pytest tests -rs --durations=20 --numprocesses=auto --dist=loadfile
 
 lint: $(DEV)/.installed ## format, lint and types

@@ -2,6 +2,7 @@
 NATIVE_BUILD := build/native
 NATIVE_C := $(filter-out edge/native/module.c,$(wildcard edge/native/*.c edge/native/*/*.c))
 NATIVE_DEPENDS := $(NATIVE_C) $(wildcard edge/native/*.h edge/native/*/*.h)
+SANITIZED := $(NATIVE_C:edge/native/%.c=build/native/asan/%.o)
 CHECKASM_C := $(wildcard tests/native/checkasm/*.c)
 CHECKASM_DEPENDS := $(CHECKASM_C) tests/native/checkasm/checkasm.h $(NATIVE_DEPENDS)
 NATIVE_FLAGS := -std=gnu11 -g -O3 -fno-math-errno -ffp-contract=off -Wall -Wextra -Iedge/native
@@ -41,21 +42,22 @@ $(NATIVE_BUILD)/checkasm: $(CHECKASM_DEPENDS)
 	@mkdir -p $(@D)
 	$(CC) $(NATIVE_FLAGS) $(CHECKASM_C) $(NATIVE_C) -lm -o $@
 
-$(NATIVE_BUILD)/checkasm-asan: $(CHECKASM_DEPENDS)
+$(NATIVE_BUILD)/asan/%.o: edge/native/%.c $(NATIVE_DEPENDS)
 	@mkdir -p $(@D)
-	$(CC) $(NATIVE_FLAGS) $(SANITIZE) $(CHECKASM_C) $(NATIVE_C) -lm -o $@
+	$(CC) $(NATIVE_FLAGS) $(SANITIZE) -c $< -o $@
 
-$(NATIVE_BUILD)/%-asan: tests/native/%.c $(NATIVE_DEPENDS)
-	@mkdir -p $(@D)
-	$(CC) $(NATIVE_FLAGS) $(SANITIZE) $< $(NATIVE_C) -lm -o $@
+$(NATIVE_BUILD)/checkasm-asan: $(CHECKASM_DEPENDS) $(SANITIZED)
+	$(CC) $(NATIVE_FLAGS) $(SANITIZE) $(CHECKASM_C) $(SANITIZED) -lm -o $@
+
+$(NATIVE_BUILD)/%-asan: tests/native/%.c $(SANITIZED)
+	$(CC) $(NATIVE_FLAGS) $(SANITIZE) $^ -lm -o $@
 
 $(NATIVE_BUILD)/checkasm-arm: $(CHECKASM_DEPENDS) | $(NATIVE_BUILD)/arm-tools
 	@mkdir -p $(@D)
 	$(ARM_CC) -static $(NATIVE_FLAGS) $(CHECKASM_C) $(NATIVE_C) -lm -o $@
 
-$(NATIVE_BUILD)/%-replay: tests/native/%.c tests/native/replay.c $(NATIVE_DEPENDS)
-	@mkdir -p $(@D)
-	$(CC) $(NATIVE_FLAGS) $(SANITIZE) $< tests/native/replay.c $(NATIVE_C) -lm -o $@
+$(NATIVE_BUILD)/%-replay: tests/native/%.c tests/native/replay.c $(SANITIZED)
+	$(CC) $(NATIVE_FLAGS) $(SANITIZE) $^ -lm -o $@
 
 $(FUZZERS:%=$(NATIVE_BUILD)/%): $(NATIVE_BUILD)/%: tests/native/%.c $(NATIVE_DEPENDS) | $(NATIVE_BUILD)/fuzz-tools
 	@mkdir -p $(@D)

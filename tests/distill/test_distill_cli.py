@@ -48,7 +48,7 @@ def test_train_writes_a_bundle_that_runs(tmp_path: Path, cache: Path) -> None:
     assert distill("train", recipe, "--out", tmp_path, "--cache", cache, "--workers", 1, "--start", start) == 0
     bundle = Bundle.load(tmp_path / "bundle")
     assert bundle.manifest.labels == ("jump", "run", "sit", "stand", "turn", "walk")
-    assert [source.name for source in bundle.manifest.provenance.data] == ["synthetic_train"]
+    assert [source.name for source in bundle.manifest.provenance.data] == ["synthetic_train: our own renderer"]
     recogniser = Recogniser(bundle)
     pictures = np.random.default_rng(0).integers(0, 40, (3, 240, 320, 3), dtype=np.uint8)
     ticks = [recogniser.tick(Frame(picture, i, i / 15)) for i, picture in enumerate(pictures)]

@@ -84,17 +84,6 @@ def test_one_binary_for_every_python(tmp_path: Path) -> None:
     assert private == []
 
 
-def sanitized(harness: str, place: Path, sources: list[Path]) -> str:
-    """What a harness of this folder prints under AddressSanitizer and UndefinedBehaviorSanitizer."""
-    flags = ["-std=gnu11", "-O2", "-g", "-ffp-contract=off", "-fsanitize=address,undefined", "-fno-sanitize-recover"]
-    program = place / harness
-    command = ["cc", *flags, f"-I{ROOT / 'edge' / 'native'}", ROOT / "tests" / "native" / f"{harness}.c", *sources]
-    subprocess.run([*map(str, command), "-lm", "-o", str(program)], check=True)
-    found = subprocess.run([program], capture_output=True, text=True, check=False)
-    assert found.returncode == 0, found.stdout + found.stderr
-    return found.stdout
-
-
 @needs_compiler
 @pytest.mark.skipif(sys.platform != "linux", reason="needs glibc, before whose malloc the counter is preloaded")
 def test_once_it_runs_a_tick_from_the_cameras_buffer_to_the_input_allocates_nothing(tmp_path: Path) -> None:
@@ -109,14 +98,3 @@ def test_once_it_runs_a_tick_from_the_cameras_buffer_to_the_input_allocates_noth
     assert counts.pop("copy") > 0  # the counter counts
     assert len(counts) == 12
     assert not any(counts.values()), counts
-
-
-@needs_compiler
-def test_the_motion_stage_is_scalars_at_every_level_and_stays_in_its_memory(tmp_path: Path) -> None:
-    sources = sorted(path for path in (ROOT / "edge" / "native").rglob("*.c") if path.name != "module.c")
-    assert "scalar: done" in sanitized("motion", tmp_path, sources)
-
-
-@needs_compiler
-def test_regions_and_windows_stay_in_their_memory_whatever_is_claimed(tmp_path: Path) -> None:
-    assert "done: " in sanitized("regions", tmp_path, [ROOT / "edge" / "native" / "motion" / "regions.c"])

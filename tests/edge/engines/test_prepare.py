@@ -50,7 +50,7 @@ def test_what_prepare_measured_the_run_takes_and_says(tmp_path: Path) -> None:
     ("options", "code", "message"),
     [
         (("--engine", "tflite"), 2, "command line: engine: expected auto, onnxruntime, openvino, tensorrt, found 'tfl"),
-        (("--engine", "tensorrt"), 78, "engine tensorrt: reads none of its forms (target "),
+        (("--engine", "tensorrt"), 78, "engine tensorrt: reads none of its builds (target "),
     ],
 )
 def test_an_engine_that_cannot_run_is_one_clear_error(
