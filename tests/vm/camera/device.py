@@ -127,8 +127,8 @@ class Device:
         size = min(urb.length, PAYLOAD_BYTES) - 2
         piece, self._rest = self._rest[:size], self._rest[size:]
         end = 0 if self._rest else END_OF_FRAME
+        self.frames += bool(end)  # before the other side can know of it
         self._link.complete(urb, bytes((2, END_OF_HEADER | end | self._frame_id)) + piece)
-        self.frames += bool(end)
 
     def _control(self, urb: Urb) -> bytes:
         kind, request, value, index, length = struct.unpack("<BBHHH", urb.setup)
