@@ -228,9 +228,6 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
     ),
     DATA: (
         "edge-eval --set arid_split1_test --data-root DIR --protocol arid",
-        "edge-eval --stream --set life:skeletons:DIR/skeletons",
-        "edge-eval --stream --set relit:DIR/utd_depth_other",
-        "edge-eval --stream --set folder:DIR/real_rooms",
         "edge-folds --folds runs/folds --set folder:DIR [--member int8 --against bundle] [--average | --gamma G]",
         "edge-folds --folds runs/folds --member int8 --against bundle --set folder:DIR",
         "edge-folds --folds runs/folds --set folder:DIR/arid_dark",
@@ -261,7 +258,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
         "edge-eval --set synthetic_test --against bundles/ellar-edge-s-float32 --by light,camera",
         "edge-eval --stream",
         "edge-eval --stream --hours 8 --html streams.html",
-        "edge-eval --stream --hours 0.17",
+        "edge-eval --stream --hours 0.5",
         "edge-eval --stream --set synthetic_test",
     ),
     QUANTIZED: (
@@ -278,6 +275,7 @@ WHY_NOT: dict[str, tuple[str, ...]] = {
 _QUANTIZE = " --calib SET --model FLOAT --out INT8"
 PARTS: dict[str, str] = {
     "edge-run WHAT": "",
+    "edge-eval --stream --set SET": "",
     "calibration decide": " --bundle FLOAT --out OUT",
     "edge-run --camera WHAT": "",
     "quantize --calib synthetic_val+relit:DIR": " --model FLOAT --out INT8",
