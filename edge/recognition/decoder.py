@@ -36,7 +36,12 @@ class Decoder:
     def __init__(self, labels: tuple[str, ...], spec: DecisionSpec, sensitivity: str = "normal") -> None:
         self._scale, self._bias = np.asarray(spec.scale, np.float64), np.asarray(spec.bias, np.float64)
         self._spec, self._point = spec, spec.point(sensitivity)
-        self._actions = np.array([label not in BACKGROUND for label in labels])
+        self._chooser = Chooser(
+            np.array([label not in BACKGROUND for label in labels]),
+            self._point.enter,
+            self._point.leave,
+            spec.shortest_ms / 1e3,
+        )
         self._reasons = [REASONS.get(label) for label in labels]
         self._start = np.full(len(labels), 1 / len(labels))
         self.reset()
@@ -51,9 +56,7 @@ class Decoder:
         self._belief = self._start
         self._first_s: float | None = None
         self._last_s = -math.inf
-        self._said: int | None = None
-        self._likely: int | None = None  # the action that may begin, and since when
-        self._since_s = 0.0
+        self._chooser.reset()
 
     def step(self, logits: F32, time_s: float) -> Decision:
         """Take one tick's logits, float32 [classes], and decide. time_s: of its capture; it does not fall."""
@@ -64,18 +67,18 @@ class Decoder:
             self._last_s = time_s - TICK_S
         self._believe(logits, min(time_s - self._last_s, LONGEST_S))
         self._last_s = time_s
-        self._choose(time_s)
+        said = self._chooser.step(self._belief, time_s)
         probabilities = np.asarray(self._belief, np.float32)
         if time_s - self._first_s < self._spec.warm_up_ms / 1e3 - CLOCK_S:
             return Decision(None, WARMING_UP, float(probabilities.max()), probabilities)
-        if self._said is not None:
-            return Decision(self._said, None, float(probabilities[self._said]), probabilities)
+        if said is not None:
+            return Decision(said, None, float(probabilities[said]), probabilities)
         most = int(np.argmax(self._belief))
         return Decision(None, self._reasons[most] or LOW_CONFIDENCE, float(probabilities[most]), probabilities)
 
     def skip(self, reason: str) -> Decision:
         """Abstain for another reason: this tick's logits mean nothing and are no evidence."""
-        self._said = self._likely = None
+        self._chooser.reset()
         return Decision(None, reason, 0.0, np.zeros(len(self._start), np.float32))
 
     def _believe(self, logits: F32, passed_s: float) -> None:
@@ -87,15 +90,34 @@ class Decoder:
         belief = expected * np.maximum(answer, SMALLEST) ** (self._spec.evidence * passed_s / TICK_S)
         self._belief = belief / belief.sum()
 
-    def _choose(self, time_s: float) -> None:
-        if self._said is not None and self._belief[self._said] < self._point.leave:
+
+class Chooser:
+    """Which action is said, from beliefs alone: its state is what was said, and what may begin, and since when.
+
+    actions: bool [classes], those that can be said.
+    """
+
+    def __init__(self, actions: npt.NDArray[np.bool_], enter: float, leave: float, shortest_s: float) -> None:
+        self._actions, self._enter, self._leave, self._shortest_s = actions, enter, leave, shortest_s
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing is said, and nothing may begin."""
+        self._said: int | None = None
+        self._likely: int | None = None
+        self._since_s = 0.0
+
+    def step(self, belief: F64, time_s: float) -> int | None:
+        """Take one tick's belief, float64 [classes]; the index of the action that is said."""
+        if self._said is not None and belief[self._said] < self._leave:
             self._said = None
-        beliefs = np.where(self._actions, self._belief, -1.0)
+        beliefs = np.where(self._actions, belief, -1.0)
         best = int(np.argmax(beliefs))
-        if best == self._said or beliefs[best] < self._point.enter:
+        if best == self._said or beliefs[best] < self._enter:
             self._likely = None
-            return
+            return self._said
         if best != self._likely:
             self._likely, self._since_s = best, time_s
-        if time_s - self._since_s >= self._spec.shortest_ms / 1e3 - CLOCK_S:
+        if time_s - self._since_s >= self._shortest_s - CLOCK_S:
             self._said, self._likely = best, None
+        return self._said

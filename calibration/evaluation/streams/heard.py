@@ -12,8 +12,8 @@ from calibration.evaluation.streams.truth import IDLE
 from edge.bundles.manifest import BACKGROUND, NORMAL, Manifest
 from edge.messages import Prediction
 from edge.outputs import Output
-from edge.recognition.decoder import NO_ACTION, UNKNOWN_ACTION
-from edge.recognition.smoothing import CLOCK_S, LOW_CONFIDENCE, WARMING_UP
+from edge.recognition.decoder import NO_ACTION, UNKNOWN_ACTION, Chooser
+from edge.recognition.smoothing import LOW_CONFIDENCE, WARMING_UP
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -111,28 +111,16 @@ class Heard:
     def _held(self, rule: Rule) -> I64:
         """As the decoder would have said at another operating point: its beliefs do not hang on it."""
         actions = np.array([label not in BACKGROUND for label in self.labels])
-        beliefs = np.where(actions, self.probabilities.astype(np.float64), -1.0)
-        told = np.full(len(self.times_s), SILENCE)
-        said, likely, since_s, before = SILENCE, SILENCE, 0.0, OPEN
+        chooser = Chooser(actions, rule.threshold, rule.leave or 0.0, rule.shortest_s)
+        told, before = np.full(len(self.times_s), SILENCE), OPEN
         for tick, (belief, time_s, state) in enumerate(
-            zip(beliefs, self.times_s.tolist(), self.state.tolist(), strict=True)
+            zip(self.probabilities.astype(np.float64), self.times_s.tolist(), self.state.tolist(), strict=True)
         ):
             if state == CLOSED or (state == WARMING and before == OPEN):  # nothing seen, or begun anew
-                said = likely = SILENCE
+                chooser.reset()
             before = state if state != CLOSED else before
-            if state == CLOSED:
-                continue
-            if said != SILENCE and belief[said] < (rule.leave or 0.0):
-                said = SILENCE
-            best = int(belief.argmax())
-            if best == said or belief[best] < rule.threshold:
-                likely = SILENCE
-            else:
-                if best != likely:
-                    likely, since_s = best, time_s
-                if time_s - since_s >= rule.shortest_s - CLOCK_S:
-                    said, likely = best, SILENCE
-            told[tick] = said if state == OPEN else SILENCE
+            if state != CLOSED and (said := chooser.step(belief, time_s)) is not None and state == OPEN:
+                told[tick] = said
         return told
 
     def events(self, decided: I64) -> list[SaidEvent]:
